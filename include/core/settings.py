@@ -1,0 +1,86 @@
+"""Deployment facts, read once from GENAI_* environment variables."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from include.core.errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseModel):
+    """One field for each GENAI_<FIELD> variable; the defaults are the local stack on loopback."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state_folder: Path = Field(
+        PROJECT_ROOT / ".genai",
+        description="Everything that is not source: environments, logs, object store, databases.",
+    )
+    host: str = Field("127.0.0.1", description="Address the local stack binds and its clients call.")
+
+    s3_endpoint: str = Field("", description="host:port of the S3 server; empty: the local stack's.")
+    s3_secure: bool = Field(False, description="Speak TLS to the S3 server.")
+    s3_region: str = Field("us-east-1", description="Region that requests are signed for.")
+    s3_bucket: str = Field("genai", min_length=3, description="Bucket of all artifacts.")
+    s3_access_key: str = Field("", description="Access key; empty: the local stack's generated one.")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="Secret key; empty: the local stack's generated one.")
+
+    s3_port: int = Field(8333, ge=1, le=65535, description="Local stack: the object store.")
+    airflow_port: int = Field(8080, ge=1, le=65535, description="Local stack: Airflow's web UI and API.")
+    airflow_health_port: int = Field(8974, ge=1, le=65535, description="Local stack: the scheduler's health check.")
+    airflow_log_port: int = Field(8793, ge=1, le=65535, description="Local stack: task logs of a running task.")
+    airflow_trigger_log_port: int = Field(8794, ge=1, le=65535, description="Local stack: trigger logs.")
+    triton_http_port: int = Field(8000, ge=1, le=65535, description="Local stack: Triton over HTTP.")
+    triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Local stack: Triton over gRPC.")
+    triton_metrics_port: int = Field(8002, ge=1, le=65535, description="Local stack: Triton's Prometheus metrics.")
+
+    triton_url: str = Field("", description="host:port of Triton's gRPC endpoint; empty: the local stack's.")
+    model_repository: str = Field("inferencing/repository", description="Prefix in the bucket that Triton serves from.")
+    serving_python: Path | None = Field(
+        None, description="Python of the serving environment; empty: the local stack's."
+    )
+    training_ranks: int = Field(2, ge=1, le=1024, description="Processes of a DeepSpeed job on this machine.")
+    rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
+
+    @property
+    def s3_address(self) -> str:
+        """host:port of the S3 server in use."""
+        return self.s3_endpoint or f"{self.host}:{self.s3_port}"
+
+    @property
+    def triton_address(self) -> str:
+        """host:port of Triton's gRPC endpoint in use."""
+        return self.triton_url or f"{self.host}:{self.triton_grpc_port}"
+
+    @property
+    def serving_interpreter(self) -> Path:
+        """Python that exports models and runs them under Triton."""
+        return self.serving_python or self.state_folder / "serving" / "bin" / "python"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for files that any task may lose at any time."""
+        return self.state_folder / "scratch"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from GENAI_* variables; ConfigurationError names the first wrong one."""
+    values = {key[6:].lower(): value for key, value in environment.items() if key.startswith("GENAI_") and value != ""}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "GENAI_" + str(first["loc"][0]).upper()
+        shown = "***" if "KEY" in name else first["input"]
+        raise ConfigurationError(name, shown, first["msg"], "Correct or unset this environment variable") from None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return read_settings(os.environ)
