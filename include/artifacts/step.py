@@ -70,9 +70,13 @@ class Step(Generic[P]):
     """A step function with its cache; see `step`."""
 
     def __init__(
-        self, function: Callable[Concatenate[Workspace, P], None], kind: Kind, resources: tuple[str, ...]
+        self,
+        function: Callable[Concatenate[Workspace, P], None],
+        kind: Kind,
+        resources: tuple[str, ...],
+        observes: Callable[..., dict[str, Any]] | None,
     ) -> None:
-        self.function, self.kind, self.resources = function, kind, resources
+        self.function, self.kind, self.resources, self.observes = function, kind, resources, observes
         self.name = function.__module__.removeprefix("include.")
         self.__doc__ = function.__doc__
 
@@ -94,6 +98,8 @@ class Step(Generic[P]):
                 inputs[name] = [item.digest for item in value]
             else:
                 config[name] = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        if self.observes:
+            config["observed"] = self.observes(**arguments)
         return FingerprintParts(
             code=code | resource_digests(self.resources), libraries=libraries, config=config, inputs=inputs
         )
@@ -179,12 +185,14 @@ class Step(Generic[P]):
 
 
 def step(
-    kind: Kind, *, resources: tuple[str, ...] = ()
+    kind: Kind, *, resources: tuple[str, ...] = (), observes: Callable[..., dict[str, Any]] | None = None
 ) -> Callable[[Callable[Concatenate[Workspace, P], None]], Step[P]]:
     """Make a function a step that writes a `kind` of artifact, named after its module.
 
-    `resources` are files, relative to the project, whose content decides the result too.
+    `resources` are files, relative to the project, whose content decides the result too. `observes`
+    takes the step's arguments and returns the state of whatever else the step reads (the version of a
+    source, say) as JSON: it counts as configuration, so that a changed source is never answered from the cache.
     """
     if kind not in get_args(Kind):
         raise TypeError(f"unknown kind of artifact: {kind}")
-    return lambda function: Step(function, kind, resources)
+    return lambda function: Step(function, kind, resources, observes)

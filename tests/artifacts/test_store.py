@@ -1,0 +1,118 @@
+"""The commit protocol on a real S3 server."""
+
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore, Document
+from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, StoreAccessError, StoreUnavailableError
+from tests.artifacts.sample_step import sample_step
+from tests.conftest import ObjectStoreServer
+
+
+def test_a_step_writes_reuses_and_explains(store: ArtifactStore) -> None:
+    first = sample_step.run(store, {"text": "a"}, slot="explain")
+    again = sample_step.run(store, {"text": "a"}, slot="explain")
+    changed = sample_step.run(store, {"text": "b"}, slot="explain", config_path="sample")
+
+    assert (first.reused, again.reused, changed.reused) == (False, True, False)
+    assert again.ref == first.ref
+    assert first.reason == "ran: first run"
+    assert changed.reason == "ran: sample.text a -> b"
+
+
+def test_an_input_with_equal_bytes_reuses_what_depends_on_it(store: ArtifactStore) -> None:
+    source = sample_step(store, text="x")
+    forced = sample_step.run(store, {"text": "x"}, force=True)
+    below = sample_step.run(store, {"text": "y", "source": source})
+
+    assert not forced.reused
+    assert sample_step.run(store, {"text": "y", "source": forced.ref}).reused
+    assert store.read(below.ref, "text.txt") == b"xy"
+
+
+def test_two_writers_of_one_fingerprint_end_with_one_artifact(store: ArtifactStore, tmp_path: Path) -> None:
+    start = threading.Barrier(8)
+    refs: list[ArtifactRef] = []
+
+    def write() -> None:
+        start.wait()
+        refs.append(sample_step(store, text="race"))
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refs) == 8 and len(set(refs)) == 1
+    stored = store.bucket.keys(refs[0].prefix + "/")
+    assert len(stored) == 2, stored
+
+
+def test_files_without_a_manifest_are_no_artifact(store: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("torn")
+    parts = sample_step.parts({"text": "torn"})
+    fingerprint = parts.digest(sample_step.name)
+    store.upload(f"{sample_step.name.replace('.', '/')}/{fingerprint}", tmp_path)
+
+    assert store.find(sample_step.name, fingerprint) is None
+    assert not sample_step.run(store, {"text": "torn"}).reused
+
+
+def test_a_corrupted_object_is_refused_and_leaves_nothing(store: ArtifactStore, tmp_path: Path) -> None:
+    ref = sample_step(store, text="precious")
+    key = next(key for key in store.bucket.keys(ref.prefix + "/") if key.endswith("text.txt"))
+    store.bucket.put_bytes(key, b"precioux")
+
+    with pytest.raises(CorruptedArtifactError, match="do not match the manifest"):
+        store.fetch(ref, tmp_path / "copy")
+    assert not [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
+    with pytest.raises(CorruptedArtifactError):
+        store.read(ref, "text.txt")
+
+
+def test_a_missing_artifact_is_named(store: ArtifactStore) -> None:
+    missing = ArtifactRef(kind="dataset", step="nothing.here", fingerprint="0" * 64, digest="0" * 64)
+    with pytest.raises(ArtifactNotFoundError, match=r"nothing\.here/000000000000"):
+        store.manifest(missing)
+
+
+def test_wrong_keys_bucket_and_endpoint_are_told_apart(object_store_server: ObjectStoreServer) -> None:
+    with pytest.raises(StoreAccessError, match="Correct the keys"):
+        object_store_server.store(secret_key="wrong").bucket.put_bytes("k", b"v")
+    with pytest.raises(StoreAccessError, match="the bucket does not exist"):
+        object_store_server.store(bucket="elsewhere").bucket.check()
+    with pytest.raises(StoreAccessError):
+        object_store_server.store(object_store_server.reader).bucket.put_bytes("k", b"v")
+    assert httpx.get(f"http://127.0.0.1:{object_store_server.port}/genai/k").status_code == 403
+
+
+def test_a_dead_store_is_transient(object_store_server: ObjectStoreServer) -> None:
+    with pytest.raises(StoreUnavailableError, match="did not answer"):
+        object_store_server.store(endpoint="127.0.0.1:9").bucket.check()
+
+
+def test_a_document_changes_by_compare_and_swap(store: ArtifactStore) -> None:
+    document = Document(store.bucket, "aliases/test.json")
+    assert document.read() == (None, None)
+    assert document.swap({"n": 0}, None)
+    assert not document.swap({"n": 99}, None)
+
+    def count() -> None:
+        for _ in range(10):
+            while True:
+                value, version = document.read()
+                assert value
+                if document.swap({"n": int(str(value["n"])) + 1}, version):
+                    break
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert document.read()[0] == {"n": 40}
