@@ -28,8 +28,9 @@ SHORT_LIFE, BACKOFF = 5.0, 2.0
 
 @dataclass(frozen=True)
 class GuardSpec:
-    """What one guard runs. `waits` maps URLs to the HTTP status that means healthy; `clean` are glob
-    patterns of files that a killed server leaves behind; `stop_seconds` lie between SIGTERM and SIGKILL."""
+    """What one guard runs. It waits for `files` to exist and for the URLs of `waits` to answer with their HTTP
+    status; `clean` are glob patterns of what a killed server leaves behind; `stop_seconds` lie between SIGTERM
+    and SIGKILL."""
 
     name: str
     command: list[str]
@@ -37,6 +38,7 @@ class GuardSpec:
     folder: str
     record: str
     waits: dict[str, int] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
     ports: list[int] = field(default_factory=list)
     host: str = "127.0.0.1"
     clean: list[str] = field(default_factory=list)
@@ -115,8 +117,10 @@ def guard(spec: GuardSpec) -> int:
 
 def ready(spec: GuardSpec) -> bool:
     """Whether all that the server needs is there."""
-    return all(bindable(spec.host, port) for port in spec.ports) and all(
-        answers(url, status) for url, status in spec.waits.items()
+    return (
+        all(Path(path).exists() for path in spec.files)
+        and all(bindable(spec.host, port) for port in spec.ports)
+        and all(answers(url, status) for url, status in spec.waits.items())
     )
 
 

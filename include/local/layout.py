@@ -40,6 +40,11 @@ class Layout:
         return self.state / "supervisor.sock"
 
     @property
+    def repository_ready(self) -> Path:
+        """Exists once the bucket has the model repository's folder, without which Triton does not start."""
+        return self.run / "repository.ready"
+
+    @property
     def weed(self) -> Path:
         """SeaweedFS's binary."""
         return self.root / "bin" / "weed"

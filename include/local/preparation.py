@@ -53,7 +53,7 @@ def prepare(settings: Settings, credentials: Credentials, programs: list[Program
 
 
 def check_store(settings: Settings, credentials: Credentials, session: Session | None) -> None:
-    """The object store is ours, keeps strangers out, and has the bucket."""
+    """The object store is ours, keeps strangers out, and has the bucket with the model repository."""
     address = store_address(settings, credentials)
     if not settings.s3_endpoint and (session is None or not session_owns(session, settings.s3_port)):
         raise PrerequisiteError(
@@ -67,4 +67,8 @@ def check_store(settings: Settings, credentials: Credentials, session: Session |
         raise StoreAccessError(
             "GENAI_S3_ENDPOINT", address.endpoint, "an anonymous call is not refused", "Give the server keys"
         )
-    Bucket(address).check()
+    bucket = Bucket(address)
+    bucket.check()
+    # Triton takes a prefix without objects for a missing folder and exits
+    bucket.put_bytes(f"{settings.model_repository}/README.txt", b"Triton's model repository. One folder a model.\n")
+    layout(settings).repository_ready.touch()

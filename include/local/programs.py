@@ -106,6 +106,7 @@ def _triton(settings: Settings, credentials: Credentials, address: StoreAddress)
         tritonserver.command(settings, address),
         tritonserver.environment(settings, *keys),
         waits=_needs_store(settings),
+        files=[str(layout(settings).repository_ready)],
         ports=tritonserver.ports(settings),
         clean=[f"/dev/shm/{tritonserver.shared_memory_prefix(settings)}*", f"{tritonserver.temporary(settings)}/*"],  # noqa: S108
     )

@@ -47,11 +47,12 @@ class Stack:
         self.credentials: Credentials = self.at.credentials()
         self.programs: list[Program] = programs(settings, self.credentials, dags)
         self.supervisor = Supervisor(self.at)
+        self._told: set[str] = set()
 
     def up(self) -> None:
         """Start what does not run, wait until all is healthy; what is healthy is left alone."""
         with self._alone():
-            started = time.monotonic()
+            started, self._told = time.monotonic(), set()
             if self.supervisor.pid() is None:
                 self._sweep()
                 check_machine(self.settings, self.programs)
@@ -60,9 +61,11 @@ class Stack:
                 launch(self.at, self.settings, self.programs)
             else:
                 self._restart_changed()
+            if not self.settings.s3_endpoint:
+                self._wait_healthy(started, {"object-store"})
+            check_store(self.settings, self.credentials, self.session("object-store"))
             if self._wait_healthy(started):
                 self.say(f"stack: up after {time.monotonic() - started:.0f} s, {airflow.base_url(self.settings)}")
-            check_store(self.settings, self.credentials, self.session("object-store"))
             with self.api() as api:
                 api.ensure_pool(airflow.ACCELERATOR_POOL, 1)
 
@@ -123,19 +126,18 @@ class Stack:
             return {}
         return {name: str(entry.get("status")) for name, entry in report.items()}
 
-    def _wait_healthy(self, started: float) -> bool:
-        """Wait for all programs that can tell; False where all were healthy at once."""
-        waiting = {program.name for program in self.programs if program.health or program.component}
+    def _wait_healthy(self, started: float, names: set[str] | None = None) -> bool:
+        """Wait for `names`, else for all programs that can tell; False where all were healthy at once."""
+        waiting = names or {program.name for program in self.programs if program.health or program.component}
         ready = waiting & self._healthy()
         if ready == waiting:
             return False
-        told: set[str] = set()
-        while told != waiting:
-            for name in sorted(ready - told):
+        while not waiting <= self._told:
+            for name in sorted(ready - self._told):
                 self.say(f"{name}: healthy after {time.monotonic() - started:.0f} s")
-            told |= ready
+            self._told |= ready
             if time.monotonic() - started > START_SECONDS:
-                name = sorted(waiting - told)[0]
+                name = sorted(waiting - self._told)[0]
                 raise ServerUnavailableError(
                     name, f"{START_SECONDS:.0f} s", f"it is not healthy; {self._last_line(name)}", self._log_hint(name)
                 )

@@ -82,12 +82,10 @@ def launch(at: Layout, settings: Settings, programs: list[Program]) -> None:
 
 
 class _Transport(SupervisorTransport):  # type: ignore[misc]
-    """Gives up on a supervisord that hangs."""
+    """A new connection for each call: supervisord may be another one since the last."""
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
+        self.close()
         return super().request(*args, **kwargs)
 
 
