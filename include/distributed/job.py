@@ -114,7 +114,7 @@ def _tell(job: Job, error: GenaiError) -> None:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "memory" in str(error).lower() and "alloc" in str(error).lower()
+    return isinstance(error, MemoryError) or ("memory" in str(error).lower() and "alloc" in str(error).lower())
 
 
 def _out_of_memory(error: BaseException) -> ModelError:

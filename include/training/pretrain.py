@@ -50,7 +50,9 @@ def _read(work: Workspace, dataset: ArtifactRef) -> tuple[list[str], list[tuple[
     train = pq.read_table(work.fetch(dataset, only="train.parquet") / "train.parquet").to_pydict()
     for name, rows in (("corpus.parquet", corpus["text"]), ("train.parquet", train["question"])):
         if not rows:
-            raise SourceError(name, 0, "the dataset has no row to train on", "Look at the data card of data_preparation")
+            raise SourceError(
+                name, 0, "the dataset has no row to train on", "Look at the data card of data_preparation"
+            )
     pairs = list(zip(train["question"], train["answer"], strict=True))
     return corpus["text"], pairs, sorted(set(corpus["license"]) | set(train["license"]))
 
