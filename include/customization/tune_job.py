@@ -69,8 +69,9 @@ def main(job: Job) -> None:
 
 def read_config(values: dict[str, Any]) -> LoraConfig | PromptTuningConfig:
     """The configuration that a job's description holds."""
-    kind = {"lora": LoraConfig, "prompt_tuning": PromptTuningConfig}[values["technique"]]
-    return kind.model_validate(values)
+    if values["technique"] == "lora":
+        return LoraConfig.model_validate(values)
+    return PromptTuningConfig.model_validate(values)
 
 
 def _load(folder: Path) -> tuple[Any, Any]:

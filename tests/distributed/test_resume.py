@@ -51,7 +51,7 @@ def trap(folder: Path, victim: str, step: int) -> dict[str, Any]:
 def await_gone(pids: Path) -> None:
     """All processes of the trapped job end; fails after 30 s."""
     deadline = time.monotonic() + 30
-    left = {pid for pid in pids.read_text().split()}
+    left = set(pids.read_text().split())
     while left:
         left = {pid for pid in left if _lives(pid)}
         assert time.monotonic() < deadline, f"orphans {left}"
@@ -108,5 +108,5 @@ def test_a_job_that_dies_three_deaths_ends_as_the_undisturbed_one(
 
 @pytest.mark.timeout(120)
 def test_a_loss_that_is_not_finite_is_permanent(store: ArtifactStore, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="loss of step 2 is not a finite number.*Lower the learning rate"):
+    with pytest.raises(ModelError, match=r"loss of step 2 is not a finite number.*Lower the learning rate"):
         run_job(workspace(store, tmp_path / "nan", "nan"), ENTRY, {"unlabelled_step": 1})

@@ -9,7 +9,7 @@ from typing import Any
 from include.artifacts.step import Workspace, step
 
 MODULES = (
-    "argparse ast calendar collections/__init__ configparser contextlib copy csv datetime dataclasses difflib doctest enum "
+    "argparse ast calendar collections/__init__ configparser contextlib copy csv datetime dataclasses difflib doctest "
     "fractions functools gzip heapq inspect ipaddress logging/__init__ mailbox pathlib pickle random shutil smtplib "
     "socket statistics string subprocess tarfile tempfile textwrap threading tokenize traceback typing unittest/case "
     "urllib/parse urllib/request uuid zipfile optparse imaplib ftplib turtle decimal _pydecimal tkinter/__init__ "
