@@ -48,9 +48,7 @@ def evaluate(
     started = time.monotonic()
     loaded = load_model(work.fetch(model), work.fetch(adapter) if adapter else None, settings().rank_threads)
     work.log.info("loaded the model in %.1f s", time.monotonic() - started)
-    scores = score_references(
-        loaded, [(q.question, q.answer) for q in questions], config.batch_size, config.max_tokens
-    )
+    scores = score_references(loaded, [(q.question, q.answer) for q in questions], config.batch_size, config.max_tokens)
     work.log.info("scored %d reference answers", len(scores))
     asked = questions[: config.answers]
     generated = generate_answers(

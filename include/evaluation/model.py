@@ -64,7 +64,7 @@ def _fold(model: Any, adapter: Path) -> tuple[Any, list[int]]:
         return adapted.merge_and_unload(), []
     if config.peft_type not in ("PROMPT_TUNING", "P_TUNING"):
         raise ValueError(f"{config.peft_type} is no sequence of input embeddings")
-    prompt = adapted.get_prompt_embedding_to_save("default").detach()
+    prompt = adapted.get_prompt(batch_size=1)[0].detach()
     plain = adapted.get_base_model()
     rows, count = int(plain.get_input_embeddings().weight.shape[0]), int(prompt.shape[0])
     plain.resize_token_embeddings(rows + count, mean_resizing=False)

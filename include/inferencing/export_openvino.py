@@ -11,38 +11,45 @@ import json
 import sys
 from pathlib import Path
 
+import nncf  # type: ignore[import-not-found,unused-ignore]
 import numpy as np
 import openvino as ov
 import openvino_genai as genai
 from openvino import opset13
-from optimum.exporters.openvino import main_export
-from optimum.intel import OVConfig
+from optimum.exporters.openvino import main_export  # type: ignore[import-not-found,unused-ignore]
+from optimum.intel import OVConfig  # type: ignore[import-not-found,unused-ignore]
 
 BARRED = -1e9
 
 
 def export(model: str, output: str, weight_format: str, vocabulary: int, checks: Path) -> None:
     """Write the OpenVINO model and tokenizers into `output`; SystemExit with the reason where they are wrong."""
-    quantization = {"bits": 8, "sym": False} if weight_format == "int8" else None
-    config = OVConfig(quantization_config=quantization, dtype=None if quantization else weight_format)
     main_export(
         model,
         output,
         task="text-generation-with-past",
-        ov_config=config,
+        ov_config=OVConfig(dtype="fp32"),
         convert_tokenizer=True,
         library_name="transformers",
         local_files_only=True,
     )
-    bar_tokens(Path(output), vocabulary)
+    path = Path(output) / "openvino_model.xml"
+    graph = ov.Core().read_model(path)
+    if weight_format == "int8":
+        graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)
+    bar_tokens(graph, vocabulary)
+    # not in place: the weights are mapped from the file that is replaced
+    finished = path.with_name("finished.xml")
+    ov.save_model(graph, finished, compress_to_fp16=weight_format == "fp16")
+    del graph
+    for suffix in (".xml", ".bin"):
+        finished.with_suffix(suffix).replace(path.with_suffix(suffix))
     check_prompts(output, json.loads(checks.read_text(encoding="utf-8")))
 
 
-def bar_tokens(folder: Path, vocabulary: int) -> None:
+def bar_tokens(graph: ov.Model, vocabulary: int) -> None:
     """Add -1e9 to the logits of all rows from `vocabulary` on; the other logits stay as they are."""
-    path = folder / "openvino_model.xml"
-    model = ov.Core().read_model(path)
-    result = model.output("logits").get_node()
+    result = graph.output("logits").get_node()
     logits = result.input_value(0)
     rows = logits.get_partial_shape()[2].get_length()
     if rows == vocabulary:
@@ -50,15 +57,10 @@ def bar_tokens(folder: Path, vocabulary: int) -> None:
     bias = np.zeros((1, 1, rows), dtype=np.float32)
     bias[..., vocabulary:] = BARRED
     barred = opset13.add(logits, opset13.constant(bias))
-    names = model.output("logits").get_names()
-    result.input(0).replace_source_output(barred.output(0))
+    names = logits.get_names()
     logits.set_names(set())
+    result.input(0).replace_source_output(barred.output(0))
     barred.output(0).set_names(names)
-    # the weights are mapped from the file that is about to be replaced
-    ov.save_model(model, folder / "barred.xml", compress_to_fp16=False)
-    del model, result, logits, barred
-    for suffix in (".xml", ".bin"):
-        (folder / f"barred{suffix}").replace(path.with_suffix(suffix))
 
 
 def check_prompts(folder: str, expected: list[tuple[str, list[int]]]) -> None:

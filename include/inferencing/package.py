@@ -64,7 +64,11 @@ def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter:
         "soft_prompt_tokens": len(loaded.soft_prompt),
         "limits": limits,
     }
-    rows = [("model", info["model"]["name"]), ("licence", info["model"]["license"]), ("adapter", str(adapter or "none"))]
+    rows = [
+        ("model", info["model"]["name"]),
+        ("licence", info["model"]["license"]),
+        ("adapter", str(adapter or "none")),
+    ]
     rows += [(name, str(value)) for name, value in (*limits.items(), *list(work.metrics.items())[:3])]
     Report("Package").table(["property", "value"], rows).text(info["chat_template"], "Chat template").write(work.output)
 
@@ -83,9 +87,7 @@ def serving_limits(loaded: LoadedModel, config: PackageConfig) -> dict[str, Any]
     }
 
 
-def export(
-    work: Workspace, model: Path, output: Path, checks: Path, vocabulary: int, config: PackageConfig
-) -> None:
+def export(work: Workspace, model: Path, output: Path, checks: Path, vocabulary: int, config: PackageConfig) -> None:
     """Run the exporter in the serving environment; ModelError with the end of its log."""
     python = settings().serving_interpreter
     if not python.exists():
@@ -116,7 +118,7 @@ def export(
 
 def check_config(text: str) -> None:
     """ModelError unless `text` is a Triton model configuration."""
-    from google.protobuf import text_format
+    from google.protobuf import text_format  # type: ignore[import-untyped,unused-ignore]
     from tritonclient.grpc import model_config_pb2
 
     try:

@@ -11,7 +11,7 @@ from include.artifacts.bucket import StoreAddress
 from include.core.errors import PrerequisiteError
 
 PYTHON = "3.11"
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108: where the python backend keeps its shared memory
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 def prepare(folder: Path) -> None:

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -28,29 +29,31 @@ class RequestError(Exception):
 class Answer:
     """One request on its way: its sender, the pipeline's handle and the text not yet sent."""
 
-    def __init__(self, sender, tokenizer, deadline):
-        self.sender, self.deadline, self.handle = sender, deadline, None
-        self.pending, self.tokens = [], 0
+    def __init__(self, sender: Any, tokenizer: Any, deadline: float) -> None:
+        self.sender, self.deadline = sender, deadline
+        self.handle: Any = None
+        self.pending: list[str] = []
+        self.tokens = 0
         self.streamer = genai.TextStreamer(tokenizer, self._collect)
 
-    def _collect(self, text):
+    def _collect(self, text: str) -> Any:
         self.pending.append(text)
         return genai.StreamingStatus.RUNNING
 
-    def write(self, tokens):
+    def write(self, tokens: list[int]) -> None:
         for token in tokens:
             self.streamer.write(token)
         self.tokens += len(tokens)
         self._send(0)
 
-    def finish(self):
+    def finish(self) -> None:
         self.streamer.end()
         self._send(FINAL)
 
-    def fail(self, reason):
+    def fail(self, reason: str) -> None:
         self.sender.send(pb.InferenceResponse(error=pb.TritonError(reason)), flags=FINAL)
 
-    def _send(self, flags):
+    def _send(self, flags: int) -> None:
         text, self.pending = "".join(self.pending), []
         if not text and not flags:
             return
@@ -65,7 +68,7 @@ class Answer:
 class TritonPythonModel:
     """One thread owns the pipeline: it admits what waits, drives step() and sends what was written."""
 
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
         folder = Path(args["model_repository"]) / args["model_version"]
         self.limits = json.loads((folder / "limits.json").read_text(encoding="utf-8"))
         scheduler = genai.SchedulerConfig()
@@ -75,23 +78,25 @@ class TritonPythonModel:
         properties = {"INFERENCE_NUM_THREADS": self.limits["threads"]}
         self.pipe = genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
         self.tokenizer = self.pipe.get_tokenizer()
-        self.waiting, self.active, self.number = queue.Queue(), [], 0
+        self.waiting: queue.Queue[Any] = queue.Queue()
+        self.active: list[Answer] = []
+        self.number = 0
         self.stopping = threading.Event()
         self.worker = threading.Thread(target=self._work, name="generate", daemon=True)
         self.worker.start()
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> None:
         for request in requests:
             self.waiting.put(request)
         if not self.worker.is_alive():
             self._drain("the generation thread has died; the model must be loaded again")
 
-    def finalize(self):
+    def finalize(self) -> None:
         self.stopping.set()
         self.waiting.put(None)
         self.worker.join(timeout=10)
 
-    def _work(self):
+    def _work(self) -> None:
         try:
             while not self.stopping.is_set():
                 self._admit(block=not self.active)
@@ -105,13 +110,13 @@ class TritonPythonModel:
             raise
         self._drain("the model is being unloaded")
 
-    def _drain(self, reason):
+    def _drain(self, reason: str) -> None:
         while not self.waiting.empty():
             request = self.waiting.get()
             if request is not None:
                 Answer(request.get_response_sender(), self.tokenizer, 0).fail(reason)
 
-    def _admit(self, block):
+    def _admit(self, block: bool) -> None:
         while len(self.active) < self.limits["max_sequences"]:
             try:
                 request = self.waiting.get(block=block)
@@ -132,7 +137,7 @@ class TritonPythonModel:
             answer.handle = self.pipe.add_request(self.number, ov.Tensor(tokens), config)
             self.active.append(answer)
 
-    def _read(self, request):
+    def _read(self, request: Any) -> tuple[Any, Any]:
         text = pb.get_input_tensor_by_name(request, "text_input").as_numpy().reshape(-1)
         wanted = pb.get_input_tensor_by_name(request, "max_tokens")
         limit = self.limits["max_new_tokens"]
@@ -140,10 +145,10 @@ class TritonPythonModel:
         if len(text) != 1:
             raise RequestError(f"text_input = {len(text)} strings: send exactly one")
         try:
-            question = text[0].decode("utf-8").strip()
+            question = text[0].decode("utf-8")
         except UnicodeDecodeError as error:
             raise RequestError(f"text_input: not UTF-8 ({error.reason})") from None
-        if not question:
+        if not question.strip():
             raise RequestError("text_input = '': the question is empty")
         if not 1 <= count <= limit:
             raise RequestError(f"max_tokens = {count}: must be from 1 to {limit}")
@@ -156,14 +161,14 @@ class TritonPythonModel:
         config.max_new_tokens, config.do_sample = count, False
         return prompt, config
 
-    def _prompt(self, question):
+    def _prompt(self, question: str) -> Any:
         messages = [{"role": "user", "content": question}]
         text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
         ids = self.tokenizer.encode(text, add_special_tokens=False).input_ids.data
         soft = np.array([self.limits["soft_prompt"]], dtype=np.int64)
         return np.concatenate([soft, ids], axis=1)
 
-    def _advance(self, answer):
+    def _advance(self, answer: Answer) -> bool:
         """Send what `answer` gained; False when it is over."""
         if answer.sender.is_cancelled():
             answer.handle.cancel()
