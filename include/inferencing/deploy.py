@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Outcome
 from include.artifacts.store import ArtifactStore
-from include.core.errors import GenaiError, ModelError, ServerUnavailableError
+from include.core.errors import ModelError, ServerUnavailableError
 from include.core.settings import settings
 from include.inferencing import champion
 from include.inferencing.champion import Champion, Serving
@@ -32,20 +32,19 @@ def deploy(store: ArtifactStore, package: ArtifactRef, use_case: str, config: De
     with TritonClient(settings().triton_address) as triton:
         triton.check()
         current, _ = champion.read(store.bucket, use_case)
-        if current and current.model_name == serving.model_name and triton.ready(serving.model_name):
-            try:
-                test = smoke_test(triton, serving.model_name, config)
-            except GenaiError as error:
-                LOG.warning("the champion does not answer, it is loaded again: %s", error)
-            else:
-                retire(triton, current)
-                return _outcome(serving, test, started, "reused: the package is champion and answers", reused=True)
+        is_champion = current is not None and current.model_name == serving.model_name
         publish(store, package, serving.model_name)
-        test = _load_and_try(triton, serving.model_name, config, is_champion=bool(current == serving))
-        moved = promote(store, use_case, serving)
-        retire(triton, moved)
-    reason = f"ran: {serving.model_name} is champion of {use_case}"
-    return _outcome(serving, test, started, reason, reused=False)
+        test = _try_loaded(triton, serving.model_name, config)
+        reused = is_champion and test is not None
+        test = test or _load_and_try(triton, serving.model_name, config, is_champion=is_champion)
+        retire(triton, promote(store, use_case, serving))
+    reason = (
+        "reused: the package is champion and answers"
+        if reused
+        else f"ran: {serving.model_name} is champion of {use_case}"
+    )
+    metrics = {"model": serving.model_name} | test.model_dump()
+    return Outcome(package, reused, reason, metrics, round(time.monotonic() - started, 2))
 
 
 def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
@@ -85,6 +84,16 @@ def retire(triton: TritonClient, moved: Champion) -> None:
         LOG.info("unloaded %s", moved.previous.model_name)
 
 
+def _try_loaded(triton: TritonClient, name: str, config: DeployConfig) -> SmokeTest | None:
+    if not triton.ready(name):
+        return None
+    try:
+        return smoke_test(triton, name, config)
+    except (ModelError, ServerUnavailableError) as error:
+        LOG.warning("%s is loaded and does not answer, it is loaded again: %s", name, error)
+        return None
+
+
 def _load_and_try(triton: TritonClient, name: str, config: DeployConfig, *, is_champion: bool) -> SmokeTest:
     try:
         _load(triton, name, config)
@@ -112,8 +121,3 @@ def _load(triton: TritonClient, name: str, config: DeployConfig) -> None:
         if time.monotonic() > deadline:
             raise ModelError("package", name, "Triton loaded it and does not call it ready", "See Triton's log")
         time.sleep(0.1)
-
-
-def _outcome(serving: Serving, test: SmokeTest, started: float, reason: str, *, reused: bool) -> Outcome:
-    metrics = {"model": serving.model_name} | test.model_dump()
-    return Outcome(serving.package, reused, reason, metrics, round(time.monotonic() - started, 2))

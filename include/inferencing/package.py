@@ -82,7 +82,9 @@ def serving_limits(loaded: LoadedModel, config: PackageConfig) -> dict[str, Any]
         "deadline_seconds": config.deadline_seconds,
         "max_sequences": config.max_sequences,
         "cache_tokens": config.cache_tokens,
-        "threads": config.threads,
+        # exact arithmetic where exact weights are asked for: the default rounds the key-value cache to 8 bits
+        "engine": {"INFERENCE_NUM_THREADS": config.threads}
+        | ({"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"} if config.weight_format == "fp32" else {}),
         "soft_prompt": loaded.soft_prompt,
     }
 

@@ -31,13 +31,22 @@ class Watcher:
         self.answered: dict[str, float] = {}
 
     def look(self) -> None:
-        """One round: load what is missing, reload what does not answer; TransientError where a server is away."""
+        """One round: load what is missing, reload what does not answer.
+
+        One champion in trouble does not keep the others from being looked at; the last trouble is raised.
+        """
+        trouble: GenaiError | None = None
         with TritonClient(self.address) as triton:
             triton.check()
             for use_case in champion.use_cases(self.store.bucket):
-                current, _ = champion.read(self.store.bucket, use_case)
-                if current is not None:
-                    self._keep(triton, use_case, current.model_name)
+                try:
+                    current, _ = champion.read(self.store.bucket, use_case)
+                    if current is not None:
+                        self._keep(triton, use_case, current.model_name)
+                except GenaiError as error:
+                    trouble = error
+        if trouble:
+            raise trouble
 
     def _keep(self, triton: TritonClient, use_case: str, model: str) -> None:
         if not triton.ready(model):

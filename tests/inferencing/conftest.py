@@ -1,6 +1,7 @@
 """A real tritonserver on free ports, and a tiny Llama to serve."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT, settings
-from include.inferencing import triton_server
+from include.inferencing import champion, triton_server
+from include.inferencing.config import PackageConfig
+from include.inferencing.package import package
 from include.inferencing.triton_client import TritonClient
 from tests.conftest import ObjectStoreServer, free_ports
+from tests.tiny_model import tiny_adapter, tiny_model
 
 WHEEL = PROJECT_ROOT / ".genai" / "tools" / "tritonserver"
+TECHNIQUES = ("lora", "prompt_tuning")
 
 
 class TritonServer:
@@ -76,3 +83,24 @@ def triton(tmp_path_factory: pytest.TempPathFactory, object_store_server: Object
     triton_server.remove_leftovers(server.port + 1)
     del os.environ["GENAI_TRITON_URL"]
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def packages(store: ArtifactStore) -> list[ArtifactRef]:
+    """A package a technique: the tiny model with LoRA, and with prompt tuning."""
+    model = tiny_model(store, seed=0)
+    adapters = [tiny_adapter(store, model=model, technique=technique) for technique in TECHNIQUES]
+    config = PackageConfig(weight_format="fp32", max_prompt_tokens=128, max_new_tokens=64, cache_tokens=2048)
+    return [package(store, model=model, adapter=adapter, config=config) for adapter in adapters]
+
+
+@pytest.fixture
+def use_case(store: ArtifactStore, triton: TritonServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A use case of the test's own; what it serves is unloaded afterwards."""
+    name = re.sub(r"\W+", "-", request.node.name)[:60].strip("-")
+    yield name
+    current, _ = champion.read(store.bucket, name)
+    store.bucket.delete([champion.document(store.bucket, name).key])
+    if current is not None:
+        with TritonClient(triton.address) as client:
+            client.unload(current.model_name)

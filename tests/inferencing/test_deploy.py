@@ -14,15 +14,13 @@ from include.core.settings import settings
 from include.evaluation.prompt import prompt_ids
 from include.inferencing import champion
 from include.inferencing.ask import ask
-from include.inferencing.config import DeployConfig, PackageConfig
+from include.inferencing.config import DeployConfig
 from include.inferencing.deploy import deploy, promote, publish
-from include.inferencing.package import package
 from include.inferencing.triton_client import TritonClient
-from tests.inferencing.conftest import TritonServer
+from tests.inferencing.conftest import TECHNIQUES, TritonServer
 from tests.tiny_model import TEXTS, tiny_adapter, tiny_model
 
 QUICK = DeployConfig(max_tokens=8)
-CONFIG = PackageConfig(weight_format="fp32", max_prompt_tokens=128, max_new_tokens=64, cache_tokens=2048)
 
 
 def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: str, question: str, tokens: int) -> str:
@@ -47,73 +45,64 @@ def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: st
     return str(tokenizer.decode(written, skip_special_tokens=True))
 
 
-@pytest.mark.parametrize("technique", ["lora", "prompt_tuning", "p_tuning"])
+@pytest.mark.parametrize("index", [0, 1], ids=TECHNIQUES)
 def test_the_champion_answers_what_peft_answers(
-    store: ArtifactStore, triton: TritonServer, tmp_path: Path, technique: str
+    store: ArtifactStore, packages: list[ArtifactRef], use_case: str, tmp_path: Path, index: int
 ) -> None:
-    model = tiny_model(store, seed=0)
-    adapter = tiny_adapter(store, model=model, technique=technique)
-    ref = package(store, model=model, adapter=adapter, config=CONFIG)
-    outcome = deploy(store, ref, f"use_{technique}", DeployConfig(max_tokens=8))
-    answer = "".join(ask(TEXTS[0], f"use_{technique}", store, settings().triton_address, max_tokens=24))
+    outcome = deploy(store, packages[index], use_case, QUICK)
+    answer = "".join(ask(TEXTS[0], use_case, store, settings().triton_address, max_tokens=24))
 
-    assert answer == expected_answer(store, tmp_path, 0, technique, TEXTS[0], 24)
+    assert answer == expected_answer(store, tmp_path, 0, TECHNIQUES[index], TEXTS[0], 24)
     assert not outcome.reused and outcome.metrics["first_token_ms"] > 0
-    assert deploy(store, ref, f"use_{technique}", DeployConfig(max_tokens=8)).reused
-
-
-@pytest.fixture(scope="module")
-def packages(store: ArtifactStore) -> list[ArtifactRef]:
-    """Two packages of different models."""
-    return [package(store, model=tiny_model(store, seed=seed), config=CONFIG) for seed in (0, 3)]
+    assert deploy(store, packages[index], use_case, QUICK).reused
 
 
 def test_a_new_champion_replaces_the_old_one(
-    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef]
+    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
 ) -> None:
-    first = deploy(store, packages[0], "replaced", QUICK)
-    second = deploy(store, packages[1], "replaced", QUICK)
-    current, _ = champion.read(store.bucket, "replaced")
+    first = deploy(store, packages[0], use_case, QUICK)
+    second = deploy(store, packages[1], use_case, QUICK)
+    current, _ = champion.read(store.bucket, use_case)
 
     assert current and current.previous
     assert (current.package, current.previous.package) == (packages[1], packages[0])
     with TritonClient(triton.address) as client:
         assert client.ready(str(second.metrics["model"]))
         assert not client.ready(str(first.metrics["model"]))
-    back = deploy(store, packages[0], "replaced", QUICK)
+    back = deploy(store, packages[0], use_case, QUICK)
     assert not back.reused and back.metrics["answer"] == first.metrics["answer"]
 
 
 def test_concurrent_deployments_of_one_package_agree(
-    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef]
+    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
 ) -> None:
     start = threading.Barrier(4)
 
     def run(_: int) -> str:
         start.wait()
-        return str(deploy(store, packages[0], "concurrent", QUICK).metrics["answer"])
+        return str(deploy(store, packages[0], use_case, QUICK).metrics["answer"])
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(run, range(4)))
-    current, _ = champion.read(store.bucket, "concurrent")
+    current, _ = champion.read(store.bucket, use_case)
 
     assert len(set(answers)) == 1
     assert current and current.package == packages[0] and current.previous is None
 
 
 def test_a_deployment_killed_after_its_copies_or_its_swap_finishes(
-    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef]
+    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
 ) -> None:
-    deploy(store, packages[0], "killed", QUICK)
-    publish(store, packages[1], champion.model_name("killed", packages[1]))
-    store.bucket.delete([f"{settings().model_repository}/{champion.model_name('killed', packages[1])}/config.pbtxt"])
-    serving = champion.Serving(model_name=champion.model_name("killed", packages[1]), package=packages[1])
-    promote(store, "killed", serving)
+    deploy(store, packages[0], use_case, QUICK)
+    publish(store, packages[1], champion.model_name(use_case, packages[1]))
+    store.bucket.delete([f"{settings().model_repository}/{champion.model_name(use_case, packages[1])}/config.pbtxt"])
+    serving = champion.Serving(model_name=champion.model_name(use_case, packages[1]), package=packages[1])
+    promote(store, use_case, serving)
 
-    deploy(store, packages[1], "killed", QUICK)
+    deploy(store, packages[1], use_case, QUICK)
     with TritonClient(triton.address) as client:
         assert client.ready(serving.model_name)
-        assert not client.ready(champion.model_name("killed", packages[0]))
+        assert not client.ready(champion.model_name(use_case, packages[0]))
 
 
 def broken(store: ArtifactStore, source: ArtifactRef, folder: Path, path: str, content: bytes) -> ArtifactRef:
@@ -131,7 +120,7 @@ def broken(store: ArtifactStore, source: ArtifactRef, folder: Path, path: str, c
 @pytest.mark.parametrize(
     ("path", "content", "reason"),
     [
-        ("config.pbtxt", b"backend: [", "config"),
+        ("config.pbtxt", b"backend: [", "failed to poll"),
         ("1/model.py", b"raise RuntimeError('no such weights')", "no such weights"),
         ("1/openvino_model.xml", b"<net", "openvino_model.xml|parse|XML"),
     ],
@@ -140,21 +129,22 @@ def test_a_package_that_does_not_load_leaves_the_champion(
     store: ArtifactStore,
     triton: TritonServer,
     packages: list[ArtifactRef],
+    use_case: str,
     tmp_path: Path,
     path: str,
     content: bytes,
     reason: str,
 ) -> None:
-    deploy(store, packages[0], "guarded", QUICK)
+    deploy(store, packages[0], use_case, QUICK)
     bad = broken(store, packages[1], tmp_path, path, content)
     with pytest.raises(ModelError, match=reason):
-        deploy(store, bad, "guarded", QUICK)
-    current, _ = champion.read(store.bucket, "guarded")
+        deploy(store, bad, use_case, QUICK)
+    current, _ = champion.read(store.bucket, use_case)
 
     assert current and current.package == packages[0]
-    assert "".join(ask(TEXTS[0], "guarded", store, triton.address, max_tokens=8))
+    assert "".join(ask(TEXTS[0], use_case, store, triton.address, max_tokens=8))
     with TritonClient(triton.address) as client:
-        assert not client.ready(champion.model_name("guarded", bad))
+        assert not client.ready(champion.model_name(use_case, bad))
 
 
 @pytest.mark.parametrize(
@@ -168,19 +158,25 @@ def test_a_package_that_does_not_load_leaves_the_champion(
     ],
 )
 def test_a_bad_request_is_refused_with_its_reason(
-    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], question: str, tokens: int, reason: str
+    store: ArtifactStore,
+    triton: TritonServer,
+    packages: list[ArtifactRef],
+    use_case: str,
+    question: str,
+    tokens: int,
+    reason: str,
 ) -> None:
-    deploy(store, packages[0], "strict", QUICK)
-    model = champion.model_name("strict", packages[0])
+    deploy(store, packages[0], use_case, QUICK)
+    model = champion.model_name(use_case, packages[0])
     with TritonClient(triton.address) as client, pytest.raises(ModelError, match=reason):
         list(client.stream(model, question, tokens, 20))
 
 
 def test_many_at_once_and_a_cancelled_one(
-    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef]
+    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
 ) -> None:
-    deploy(store, packages[0], "busy", QUICK)
-    model = champion.model_name("busy", packages[0])
+    deploy(store, packages[0], use_case, QUICK)
+    model = champion.model_name(use_case, packages[0])
     questions = [f"What is {i}?" for i in range(12)]
 
     def answer(question: str) -> str:

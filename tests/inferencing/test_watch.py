@@ -15,14 +15,11 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT
 from include.inferencing.ask import ask
-from include.inferencing.config import DeployConfig, PackageConfig
+from include.inferencing.config import DeployConfig
 from include.inferencing.deploy import deploy
-from include.inferencing.package import package
 from tests.conftest import ObjectStoreServer
 from tests.inferencing.conftest import TritonServer
-from tests.tiny_model import TEXTS, tiny_model
-
-CONFIG = PackageConfig(weight_format="fp32", max_prompt_tokens=128, max_new_tokens=64, cache_tokens=2048)
+from tests.tiny_model import TEXTS
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
@@ -34,15 +31,19 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def test_a_killed_stub_and_a_killed_server_heal(
-    store: ArtifactStore, object_store_server: ObjectStoreServer, triton: TritonServer, tmp_path: Path
+    store: ArtifactStore,
+    object_store_server: ObjectStoreServer,
+    triton: TritonServer,
+    packages: list[ArtifactRef],
+    use_case: str,
+    tmp_path: Path,
 ) -> None:
-    ref: ArtifactRef = package(store, model=tiny_model(store, seed=0), config=CONFIG)
-    deploy(store, ref, "watched", DeployConfig(max_tokens=8))
-    before = "".join(ask(TEXTS[0], "watched", store, triton.address, max_tokens=8))
+    deploy(store, packages[0], use_case, DeployConfig(max_tokens=8))
+    before = "".join(ask(TEXTS[0], use_case, store, triton.address, max_tokens=8))
 
     def answers() -> bool:
         try:
-            return "".join(ask(TEXTS[0], "watched", store, triton.address, max_tokens=8, seconds=5)) == before
+            return "".join(ask(TEXTS[0], use_case, store, triton.address, max_tokens=8, seconds=5)) == before
         except GenaiError:
             return False
 
@@ -59,7 +60,7 @@ def test_a_killed_stub_and_a_killed_server_heal(
 
         triton.kill()
         with pytest.raises(GenaiError):
-            next(ask(TEXTS[0], "watched", store, triton.address))
+            next(ask(TEXTS[0], use_case, store, triton.address))
         triton.start()
         wait_until(answers, 60)
     finally:

@@ -75,8 +75,7 @@ class TritonPythonModel:
         scheduler.num_kv_blocks = self.limits["cache_tokens"] // KV_BLOCK
         scheduler.max_num_seqs = self.limits["max_sequences"]
         scheduler.enable_prefix_caching = True
-        properties = {"INFERENCE_NUM_THREADS": self.limits["threads"]}
-        self.pipe = genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
+        self.pipe = genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", self.limits["engine"])
         self.tokenizer = self.pipe.get_tokenizer()
         self.waiting: queue.Queue[Any] = queue.Queue()
         self.active: list[Answer] = []
