@@ -1,7 +1,6 @@
 """Everything this project adds to Airflow's web UI."""
 
 from airflow.plugins_manager import AirflowPlugin
-
 from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.report_view import app
 

@@ -1,6 +1,6 @@
 """A migrated Airflow database, the store's connection, and a small use case with steps of a few milliseconds."""
 
-from collections.abc import Iterator
+import sys
 
 import pytest
 
@@ -23,8 +23,7 @@ def store_connection(object_store_server: ObjectStoreServer, monkeypatch: pytest
 
 
 @pytest.fixture
-def sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """include.use_cases and the steps stand-ins: what is tested here is the graph and its operators."""
     for name, module in sample_workflow.modules().items():
-        monkeypatch.setitem(sample_workflow.sys.modules, name, module)
-    yield
+        monkeypatch.setitem(sys.modules, name, module)

@@ -1,7 +1,6 @@
 """A small use case and steps of a few milliseconds, to run the whole graph on a real store."""
 
 import json
-import sys
 from types import ModuleType
 from typing import Any, Literal
 
@@ -154,7 +153,7 @@ def _work(work: Workspace, **arguments: Any) -> None:
                 lines.append(f"{name} {ref}")
             elif isinstance(ref, int):
                 lines.append(f"{name} {ref}")
-    (work.output / "lines.txt").write_text("\n".join(lines + [str(config)]))
+    (work.output / "lines.txt").write_text("\n".join([*lines, str(config)]))
     Report(work.step).text("<script>alert(1)</script>").write(work.output)
     work.metrics["lines"] = len(lines)
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
@@ -200,6 +199,3 @@ def connection_json(address: StoreAddress) -> str:
             "extra": {"bucket": address.bucket, "region": address.region, "secure": address.secure},
         }
     )
-
-
-__all__ = ["connection_json", "modules", "sys"]
