@@ -11,7 +11,7 @@ from tests.plugins import airflow_home
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "store_connection", "sample")
 
-TASKS = 28
+TASKS = 29
 
 
 def run(conf: dict[str, Any] | None = None) -> Any:
