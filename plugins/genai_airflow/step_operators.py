@@ -13,6 +13,7 @@ from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run
 from genai_airflow.store_connection import open_store
 from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
 from include.core.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -63,11 +64,11 @@ class RunStepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the place of this task instance."""
         ti = context["ti"]
-        context["label"] = self._label()
         with failing_at_once():
-            use_case = load_for_run(context)
+            use_case, store = load_for_run(context), open_store()
+            context["label"] = self._label(store)
             outcome = import_step(self.step).run(
-                open_store(),
+                store,
                 self._arguments() | ({"config": use_case.at(self.config)} if self.config else {}),
                 slot=f"{ti.dag_id}/{ti.task_id}/{ti.map_index}",
                 config_path=self.config,
@@ -80,12 +81,14 @@ class RunStepOperator(BaseOperator):
         mapped = {self.over: self.item} if self.over else {}
         return {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
 
-    def _label(self) -> str:
+    def _label(self, store: ArtifactStore) -> str:
         """What tells this mapped instance from its siblings in the web UI."""
         if not self.over:
             return self.config.rpartition(".")[2]
         item = restore_refs(self.item)
-        return str(item) if isinstance(item, ArtifactRef) else f"{self.over} {item}"
+        if isinstance(item, ArtifactRef):
+            return str(store.manifest(item).metrics.get("technique") or item.step.rpartition(".")[2])
+        return f"{self.over} {item}"
 
 
 class DeployModelOperator(BaseOperator):

@@ -10,9 +10,6 @@ import pytest
 
 from include.core.settings import PROJECT_ROOT
 from tests.plugins import airflow_home, sample_workflow
-from tests.plugins.conftest import sample
-
-__all__ = ["sample"]
 
 PARSE = """
 import json, sys, time

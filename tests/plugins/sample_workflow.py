@@ -67,6 +67,7 @@ class Approval(_Model):
 
 class Strategy(_Model):
     goal: str = "Answer"
+    error: Literal["", "transient"] = ""
     approval: Approval = Approval()
 
 
@@ -162,6 +163,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
         if choice in arguments:
             work.metrics["selected"] = arguments[choice][0].model_dump()
             break
+    if work.step == "customization.tune":
+        work.metrics["technique"] = "lora" if isinstance(config, Lora) else "prompt_tuning"
     if hasattr(config, "passed"):
         work.metrics |= {"passed": config.passed, "verdict": "no adapter is better than the base"}
 

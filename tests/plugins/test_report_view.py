@@ -4,14 +4,11 @@ from typing import Any
 
 import pytest
 
-from include.artifacts.store import ArtifactStore
-from tests.plugins.test_step_operators import run
-
-pytestmark = pytest.mark.usefixtures("airflow_database", "store_connection", "sample")
+pytestmark = pytest.mark.usefixtures("airflow_database", "sample")
 
 
 @pytest.fixture(scope="module")
-def client() -> Any:
+def client(airflow_database: None) -> Any:
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 
@@ -19,7 +16,7 @@ def client() -> Any:
 
 
 @pytest.fixture(scope="module")
-def token() -> str:
+def token(client: Any) -> str:
     """A viewer's token."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
@@ -27,12 +24,11 @@ def token() -> str:
     return str(get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="viewer", role="viewer")))
 
 
-def test_a_report_is_served_to_a_user_only(client: Any, token: str, store: ArtifactStore) -> None:
+def test_a_report_is_served_to_a_user_only(client: Any, token: str, first_run: Any) -> None:
     from genai_airflow.report_link import report_path
 
-    dag_run = run()
-    path = report_path("sample", dag_run.run_id, "strategy.charter")
-    mapped = report_path("sample", dag_run.run_id, "data_preparation.clean", 1)
+    path = report_path("sample", first_run.run_id, "strategy.charter")
+    mapped = report_path("sample", first_run.run_id, "data_preparation.clean", 1)
     user = {"Authorization": f"Bearer {token}"}
 
     assert client.get(path).status_code == 401

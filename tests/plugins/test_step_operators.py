@@ -7,20 +7,9 @@ import pytest
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
-from tests.plugins import airflow_home
-
-pytestmark = pytest.mark.usefixtures("airflow_database", "store_connection", "sample")
+from tests.plugins.conftest import Run
 
 TASKS = 29
-
-
-def run(conf: dict[str, Any] | None = None) -> Any:
-    """One run of the sample's DAG in this process."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(dag_folder=f"{airflow_home.PROJECT_ROOT}/dags/genai_workflow.py")
-    assert bag.import_errors == {}
-    return bag.dags["sample"].test(run_conf=conf or {})
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:
@@ -39,94 +28,113 @@ def xcom(dag_run: Any, task_id: str, key: str = "return_value", map_index: int =
         return XComModel.deserialize_value(row) if row else None
 
 
-def test_the_whole_graph_runs_and_a_second_run_reuses_every_step(store: ArtifactStore) -> None:
-    first, second = run({"evaluation.value": 7}), run({"evaluation.value": 7})
+def lines(store: ArtifactStore, dag_run: Any, task_id: str, map_index: int = -1) -> str:
+    ref = ArtifactRef.model_validate(xcom(dag_run, task_id, map_index=map_index))
+    return store.read(ref, "lines.txt").decode()
 
-    found = states(first)
+
+def test_the_whole_graph_runs(first_run: Any) -> None:
+    found = states(first_run)
+
     assert len(found) == TASKS and set(found.values()) == {"success"}, found
-    assert xcom(first, "data_preparation.aggregate", "shards") == [0, 1, 2]
-    assert xcom(first, "inferencing.package") == xcom(second, "inferencing.package")
-    reused = {key: xcom(second, key[0], "outcome", key[1]) for key in states(second)}
-    assert all(outcome["reused"] for outcome in reused.values() if outcome), reused
-    base = xcom(first, "customization.evaluate_base", "outcome")
+    assert xcom(first_run, "data_preparation.aggregate", "shards") == [0, 1, 2]
+    base = xcom(first_run, "customization.evaluate_base", "outcome")
     assert base["reused"], "the selected model was evaluated in training already"
 
 
-def test_mapped_tasks_get_every_upstream_output(store: ArtifactStore) -> None:
-    dag_run = run()
+def test_mapped_tasks_get_every_upstream_output(first_run: Any, store: ArtifactStore) -> None:
+    check = lines(store, first_run, "data_preparation.check")
+    gate = lines(store, first_run, "customization.gate")
 
-    lines = store.read(ArtifactRef.model_validate(xcom(dag_run, "data_preparation.check")), "lines.txt").decode()
-    gate = store.read(ArtifactRef.model_validate(xcom(dag_run, "customization.gate")), "lines.txt").decode()
-    shard = store.read(ArtifactRef.model_validate(xcom(dag_run, "data_preparation.clean", map_index=2)), "lines.txt")
-    assert (lines.count("anonymized "), lines.count("cleaned "), lines.count("charter ")) == (3, 3, 1)
+    assert (check.count("anonymized "), check.count("cleaned "), check.count("charter ")) == (3, 3, 1)
     assert (gate.count("adapters "), gate.count("evaluations ")) == (2, 2)
-    assert b"shard 2" in shard
-    labels = {
+    assert "shard 2" in lines(store, first_run, "data_preparation.clean", 2)
+
+
+def test_mapped_tasks_are_told_apart_by_name(first_run: Any) -> None:
+    labels = [
         ti.rendered_map_index
-        for ti in dag_run.get_task_instances()
-        if ti.task_id in ("customization.tune", "data_preparation.clean")
-    }
-    assert labels == {"lora", "prompt_tuning", "shard 0", "shard 1", "shard 2"}
+        for ti in sorted(first_run.get_task_instances(), key=lambda ti: (ti.task_id, ti.map_index))
+        if ti.map_index >= 0 and ti.task_id != "data_preparation.anonymize"
+    ]
+
+    assert labels == [
+        *["lora", "prompt_tuning"] * 2,
+        *["shard 0", "shard 1", "shard 2"],
+        *["pretrain", "import_pretrained"],
+    ]
 
 
-def test_a_changed_knob_reruns_what_depends_on_it_and_says_so() -> None:
-    run()
-    changed = run({"customization.lora.rank": 16, "overrides": {"customization.techniques": ["lora"]}})
+def test_a_second_run_reuses_every_step(first_run: Any, run: Run) -> None:
+    second = run()
 
-    assert [key[1] for key in states(changed) if key[0] == "customization.tune"] == [0]
+    outcomes = {key: xcom(second, key[0], "outcome", key[1]) for key in states(second)}
+    assert all(outcome["reused"] for outcome in outcomes.values() if outcome), outcomes
+    assert xcom(second, "inferencing.package") == xcom(first_run, "inferencing.package")
+
+
+def test_a_changed_knob_reruns_what_depends_on_it_and_a_gate_keeps_its_report(
+    first_run: Any, run: Run, store: ArtifactStore
+) -> None:
+    overrides = {"customization.techniques": ["lora"], "customization.gate.passed": False}
+    changed = run({"customization.lora.rank": 16, "overrides": overrides})
+
+    found = states(changed)
+    assert [index for task, index in found if task == "customization.tune"] == [0]
     assert xcom(changed, "training.pretrain", "outcome")["reused"]
     tuned = xcom(changed, "customization.tune", "outcome", 0)
     assert (tuned["reused"], tuned["reason"]) == (False, "ran: customization.lora.rank 8 -> 16")
-
-
-def test_force_rerun_makes_every_artifact_anew() -> None:
-    run()
-    forced = run({"force_rerun": True})
-
-    assert xcom(forced, "strategy.charter", "outcome")["reason"] == "ran: forced"
-
-
-def test_a_permanent_error_fails_at_once_and_a_transient_one_is_retried() -> None:
-    permanent = run({"overrides": {"data_preparation.aggregate.error": "permanent"}})
-    transient = run({"overrides": {"data_preparation.aggregate.error": "transient"}})
-
-    assert states(permanent)["data_preparation.aggregate", -1] == "failed"
-    assert states(permanent)["data_preparation.deduplicate", -1] == "upstream_failed"
-    ti = permanent.get_task_instance("data_preparation.aggregate")
-    assert (ti.try_number, ti.max_tries) == (1, 2)
-    # every try of a transient error is used before the task fails
-    again = transient.get_task_instance("data_preparation.aggregate")
-    assert (str(again.state), again.try_number) == ("failed", 3)
-
-
-def test_a_gate_that_is_not_passed_stops_the_run_and_keeps_its_report(store: ArtifactStore) -> None:
-    stopped = run({"overrides": {"customization.gate.passed": False}})
-
-    found = states(stopped)
     assert found["customization.gate", -1] == "failed"
     assert found["inferencing.package", -1] == "upstream_failed"
-    assert stopped.get_task_instance("customization.gate").try_number == 1
-    ref = ArtifactRef.model_validate(xcom(stopped, "customization.gate"))
+    assert changed.get_task_instance("customization.gate").try_number == 1
+    assert xcom(changed, "customization.gate", "outcome")["metrics"]["verdict"]
+    ref = ArtifactRef.model_validate(xcom(changed, "customization.gate"))
     assert b"customization.gate" in store.read(ref, "report.html")
 
 
-@pytest.mark.parametrize("conf", [{"rank": 4}, {"overrides": [1]}, {"overrides": {"customization.lora.rank": -1}}])
-def test_a_wrong_option_fails_the_first_task(conf: dict[str, Any]) -> None:
-    from airflow.sdk.exceptions import ParamValidationError
+def test_a_permanent_error_fails_at_once_whatever_is_forced_before_it(first_run: Any, run: Run) -> None:
+    dag_run = run({"force_rerun": True, "overrides": {"data_preparation.aggregate.error": "permanent"}})
 
-    try:
-        dag_run = run(conf)
-    except (ParamValidationError, ValueError):
-        return  # refused by the form's JSON schema before anything runs
-    assert states(dag_run)["strategy.charter", -1] == "failed"
+    assert xcom(dag_run, "strategy.charter", "outcome")["reason"] == "ran: forced"
+    assert states(dag_run)["data_preparation.deduplicate", -1] == "upstream_failed"
+    ti = dag_run.get_task_instance("data_preparation.aggregate")
+    assert (str(ti.state), ti.try_number, ti.max_tries) == ("failed", 1, 2)
 
 
-def test_no_secret_is_in_any_xcom(store: ArtifactStore) -> None:
+def test_a_transient_error_uses_every_try(run: Run) -> None:
+    ti = run({"overrides": {"strategy.error": "transient"}}).get_task_instance("strategy.charter")
+
+    assert (str(ti.state), ti.try_number) == ("failed", 3)
+
+
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        ({"rank": 4}, "conf.rank"),
+        ({"customization.lora.rnk": 4}, "rnk"),
+        ({"overrides": {"customization.prompt_tuning.value": -1}}, "customization.prompt_tuning.value"),
+    ],
+)
+def test_a_wrong_option_fails_the_first_task(
+    run: Run, conf: dict[str, Any], message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ti = run(conf).get_task_instance("strategy.charter")
+
+    assert (str(ti.state), ti.try_number) == ("failed", 1)
+    out, err = capfd.readouterr()
+    assert message in out + err
+
+
+def test_the_forms_schema_refuses_a_value_before_anything_runs(run: Run) -> None:
+    with pytest.raises(Exception, match="minimum of 1"):
+        run({"customization.lora.rank": 0})
+
+
+def test_no_secret_is_in_any_xcom(first_run: Any, store: ArtifactStore) -> None:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    run()
     with create_session() as session:
         values = json.dumps([str(row.value) for row in session.scalars(select(XComModel))])
     assert store.bucket.address.access_key not in values
