@@ -95,7 +95,7 @@ class AirflowInstance:
         """Pause between two looks; raise where it takes too long or a component has died."""
         if time.monotonic() > deadline or any(process.poll() is not None for process in self.processes):
             raise TimeoutError(f"{problem}:\n{self.log.read_text()[-2000:]}")
-        time.sleep(0.25)
+        time.sleep(1)
 
     def _stop(self) -> None:
         self.client.close()
