@@ -1,0 +1,9 @@
+"""Placeholder for the package's configuration."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class TrainingConfig(BaseModel):
+    """The package's knobs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
