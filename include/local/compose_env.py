@@ -1,0 +1,63 @@
+"""Writes the .env that docker-compose.yaml requires: `python -m include.local.compose_env`."""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from include.core.errors import ConfigurationError, GenaiError
+from include.core.settings import PROJECT_ROOT
+
+ENV_FILE = PROJECT_ROOT / ".env"
+USER = "admin"
+BUCKET = "genai"
+
+
+def compose_environment() -> dict[str, str]:
+    """Every variable of docker-compose.yaml that has no default, with freshly generated secrets."""
+    access_key, secret_key = secrets.token_hex(10).upper(), secrets.token_urlsafe(30)
+    connection = {
+        "conn_type": "generic",
+        "host": "http://minio:9000",
+        "login": access_key,
+        "password": secret_key,
+        "extra": {"bucket": BUCKET, "region": "us-east-1", "secure": False},
+    }
+    return {
+        "POSTGRES_PASSWORD": secrets.token_hex(24),
+        "AIRFLOW_FERNET_KEY": secrets.token_urlsafe(32) + "=",
+        "AIRFLOW_JWT_SECRET": secrets.token_hex(48),
+        "AIRFLOW_PASSWORDS_JSON": json.dumps({USER: secrets.token_urlsafe(18)}),
+        "S3_ACCESS_KEY": access_key,
+        "S3_SECRET_KEY": secret_key,
+        "AIRFLOW_CONN_GENAI_STORE": json.dumps(connection),
+    }
+
+
+def write_environment(path: Path, values: dict[str, str]) -> None:
+    """A new file that only its owner can read; ConfigurationError where there already is one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigurationError(
+            ".env", str(path), "the file exists, and new secrets would lock out the stored data", "Keep it or move it"
+        ) from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        # single quotes keep compose from reading $ and " in a value
+        file.writelines(f"{name}='{value}'\n" for name, value in values.items())
+
+
+def main() -> int:
+    """Write .env and say where the web UI's password is."""
+    try:
+        write_environment(ENV_FILE, compose_environment())
+    except GenaiError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Wrote {ENV_FILE.name}; the web UI's login is {USER}, its password is in AIRFLOW_PASSWORDS_JSON")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
