@@ -11,27 +11,19 @@ from include.core.settings import PROJECT_ROOT
 
 ENV_FILE = PROJECT_ROOT / ".env"
 USER = "admin"
-BUCKET = "genai"
 
 
 def compose_environment() -> dict[str, str]:
-    """Every variable of docker-compose.yaml that has no default, with freshly generated secrets."""
-    access_key, secret_key = secrets.token_hex(10).upper(), secrets.token_urlsafe(30)
-    connection = {
-        "conn_type": "generic",
-        "host": "http://minio:9000",
-        "login": access_key,
-        "password": secret_key,
-        "extra": {"bucket": BUCKET, "region": "us-east-1", "secure": False},
-    }
+    """Every variable that docker-compose.yaml requires, with freshly generated secrets."""
     return {
         "POSTGRES_PASSWORD": secrets.token_hex(24),
         "AIRFLOW_FERNET_KEY": secrets.token_urlsafe(32) + "=",
+        "AIRFLOW_SECRET_KEY": secrets.token_hex(32),
         "AIRFLOW_JWT_SECRET": secrets.token_hex(48),
         "AIRFLOW_PASSWORDS_JSON": json.dumps({USER: secrets.token_urlsafe(18)}),
-        "S3_ACCESS_KEY": access_key,
-        "S3_SECRET_KEY": secret_key,
-        "AIRFLOW_CONN_GENAI_STORE": json.dumps(connection),
+        "S3_ACCESS_KEY": secrets.token_hex(10).upper(),
+        "S3_SECRET_KEY": secrets.token_urlsafe(30),
+        "COMPOSE_PROFILES": "cpu",
     }
 
 
