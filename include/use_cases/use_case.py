@@ -75,6 +75,21 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Pa
         raise ConfigurationError(f"{path.name}: name", content["name"], "the file's name is the name", "Remove it")
     changed = with_overrides(content, overrides or {})
     try:
-        return UseCase.model_validate({"name": name, **changed})
+        use_case = UseCase.model_validate({"name": name, **changed})
     except ValidationError as error:
         raise configuration_error(error, UseCase, path.name, set(overrides or {})) from None
+    _require_anonymization(use_case, path.name)
+    return use_case
+
+
+def _require_anonymization(use_case: UseCase, file: str) -> None:
+    anonymized = use_case.data_preparation.anonymize.sources
+    personal = [source.name for source in use_case.strategy.data_sources if source.sensitivity == "personal"]
+    bare = [name for name in personal if name not in anonymized]
+    if bare:
+        raise ConfigurationError(
+            f"{file}: data_preparation.anonymize.sources",
+            list(anonymized),
+            f"strategy.data_sources declares {', '.join(bare)} as personal, and it would not be anonymized",
+            "Add it here, or correct its sensitivity",
+        )

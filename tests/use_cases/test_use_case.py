@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from include.core.errors import ConfigurationError
 from include.strategy.config import Limits
@@ -29,7 +29,7 @@ def test_every_use_case_of_the_project_is_valid() -> None:
 
 def test_the_sample_declares_what_its_sources_need() -> None:
     sample = load_use_case("python_assistant")
-    assert {"Apache-2.0", "MIT", "PSF-2.0", "generated"} <= set(sample.strategy.limits.licences)
+    assert {"Apache-2.0", "MIT", "BSD-3-Clause", "PSF-2.0"} <= set(sample.strategy.limits.licences)
     assert sample.strategy.approval.required is False
     assert any(indicator.required for indicator in sample.strategy.indicators)
 
@@ -146,15 +146,31 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         load_use_case("mine", None, tmp_path)
 
 
-def test_every_field_of_the_configuration_is_described() -> None:
-    def undescribed(model: Any, path: str) -> list[str]:
-        found = []
-        for name, field in model.model_fields.items():
-            where = f"{path}.{name}".lstrip(".")
-            if not field.description:
-                found.append(where)
-            if hasattr(field.annotation, "model_fields"):
-                found += undescribed(field.annotation, where)
-        return found
+def test_a_personal_source_has_to_be_anonymized() -> None:
+    with pytest.raises(ConfigurationError, match=r"data_preparation\.anonymize\.sources = .*tickets as personal"):
+        load_use_case("python_assistant", {"data_preparation.anonymize.sources": ["docstrings"]})
 
+
+def undescribed(model: type[BaseModel], path: str) -> list[str]:
+    """Knobs without a description; a section's own docstring describes it."""
+    found = []
+    for name, field in model.model_fields.items():
+        where = f"{path}.{name}".lstrip(".")
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += undescribed(field.annotation, where)
+        elif not field.description:
+            found.append(where)
+    return found
+
+
+def test_every_knob_is_described() -> None:
     assert undescribed(UseCase, "") == []
+
+
+def test_mistakes_in_the_sections_of_other_packages_are_named_alike() -> None:
+    with pytest.raises(ConfigurationError, match=r"parameter customization\.lora\.rnk = 8: unknown key.*mean rank\?"):
+        load_use_case("python_assistant", {"customization.lora.rnk": 8})
+    with pytest.raises(ConfigurationError, match=r"parameter customization\.lora\.rank = 0: .*greater than or equal"):
+        load_use_case("python_assistant", {"customization.lora.rank": 0})
+    with pytest.raises(ConfigurationError, match=r"customization\.techniques\.1 = 'dora': .*'lora' or 'prompt_tuning'"):
+        load_use_case("python_assistant", {"customization.techniques": ["lora", "dora"]})
