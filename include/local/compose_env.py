@@ -1,4 +1,7 @@
-"""Writes the .env that docker-compose.yaml requires: `python -m include.local.compose_env`."""
+"""Writes the .env that docker-compose.yaml requires: `python3 -m include.local.compose_env`.
+
+Standard library only: a machine that only runs containers has nothing of this project installed.
+"""
 
 import json
 import os
@@ -7,9 +10,8 @@ import sys
 from pathlib import Path
 
 from include.core.errors import ConfigurationError, GenaiError
-from include.core.settings import PROJECT_ROOT
 
-ENV_FILE = PROJECT_ROOT / ".env"
+ENV_FILE = Path(__file__).resolve().parents[2] / ".env"
 USER = "admin"
 
 

@@ -52,7 +52,7 @@ def test_nothing_starts_without_the_secrets(tmp_path: Path) -> None:
     assert done.returncode != 0
     for name in compose_environment():
         assert name == "COMPOSE_PROFILES" or f"required variable {name} is missing" in done.stderr
-    assert "python -m include.local.compose_env" in done.stderr
+    assert "python3 -m include.local.compose_env" in done.stderr
 
 
 def test_only_the_web_ui_and_triton_are_published_on_loopback(services: dict[str, Any]) -> None:
@@ -126,6 +126,12 @@ def test_the_environment_is_private_and_never_overwritten(tmp_path: Path) -> Non
         write_environment(path, second)
     assert {name for name in first if first[name] == second[name]} == {"COMPOSE_PROFILES"}
     assert list(json.loads(first["AIRFLOW_PASSWORDS_JSON"])) == ["admin"]
+
+
+def test_the_environment_is_written_without_anything_installed() -> None:
+    code = "from include.local.compose_env import compose_environment; print(*compose_environment())"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == list(compose_environment()), done.stderr
 
 
 def test_the_bucket_job_makes_the_bucket_once(object_store_server: ObjectStoreServer) -> None:
