@@ -68,7 +68,7 @@ def check_store(settings: Settings, credentials: Credentials, session: Session |
             "GENAI_S3_ENDPOINT", address.endpoint, "an anonymous call is not refused", "Give the server keys"
         )
     bucket = Bucket(address)
-    bucket.check()
+    bucket.check() if settings.s3_endpoint else bucket.ensure()
     # Triton takes a prefix without objects for a missing folder and exits
     bucket.put_bytes(f"{settings.model_repository}/README.txt", b"Triton's model repository. One folder a model.\n")
     layout(settings).repository_ready.touch()
