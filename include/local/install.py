@@ -46,6 +46,8 @@ def main() -> int:
         with (STATE / "install.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             missing = [part for part in parts if not current(part)]
+            if "venv" in missing:
+                missing += [part for part in parts if part in ("project", "dev") and part not in missing]
             if missing:
                 check_machine()
                 started = time.monotonic()
@@ -124,15 +126,19 @@ def install(missing: list[str]) -> None:
 
 
 def begin(part: str) -> None:
-    """Mark a part as under way; what an interrupted installation left of an environment is removed."""
+    """Mark a part as under way. Only an environment that an installation of ours began and did not finish is
+    removed; one that somebody else made is installed into, one behind a link belongs to another checkout."""
     under_way = stamp(part).with_suffix(".begun")
     under_way.parent.mkdir(parents=True, exist_ok=True)
-    if part in ("venv", "serving"):
-        if under_way.exists() or not stamp(part).exists():
-            shutil.rmtree(STATE / part, ignore_errors=True)
-        if part == "venv":
-            for later in ("project", "dev"):
-                stamp(later).unlink(missing_ok=True)
+    target = STATE / ("venv" if part in ("project", "dev") else part)
+    if target.is_symlink():
+        raise InstallError(
+            f"{target} = a link to {target.readlink()}: it belongs to another checkout and is left alone. "
+            "Run make there, or remove the link"
+        )
+    if part in ("venv", "serving") and under_way.exists() and target.exists():
+        say(f"{part}: an installation was interrupted; making it anew")
+        shutil.rmtree(target)
     under_way.touch()
     stamp(part).unlink(missing_ok=True)
 
@@ -214,11 +220,18 @@ def install_tools() -> None:
 
 
 def unpack(wheels: Path, pattern: str, target: Path) -> Path:
-    """Unpack the one wheel that matches; a folder that is there is complete or replaced."""
-    shutil.rmtree(target, ignore_errors=True)
-    found = sorted(wheels.glob(pattern))
-    with zipfile.ZipFile(found[-1]) as archive:
-        archive.extractall(target)
+    """Unpack the one wheel that matches; the folder that is there is replaced once the new one is whole."""
+    partial, old = target.with_name(target.name + ".partial"), target.with_name(target.name + ".old")
+    for folder in (partial, old):
+        if folder.exists():
+            shutil.rmtree(folder)
+    with zipfile.ZipFile(max(wheels.glob(pattern))) as archive:
+        archive.extractall(partial)
+    if target.exists():
+        target.rename(old)
+    partial.rename(target)
+    if old.exists():
+        shutil.rmtree(old)
     return target
 
 
