@@ -104,10 +104,15 @@ def run(parsed: argparse.Namespace) -> int:
 
 def ask(parsed: argparse.Namespace) -> int:
     """Print the model's answer as it comes."""
+    from include.artifacts.store import ArtifactStore
     from include.core.settings import settings
     from include.inferencing.ask import ask as answer
+    from include.local.layout import layout
+    from include.local.programs import store_address
 
-    for piece in answer(parsed.question, parsed.use_case, settings().triton_address):
+    address = store_address(settings(), layout(settings()).credentials())
+    store = ArtifactStore(address, retries=2)
+    for piece in answer(parsed.question, parsed.use_case, store, settings().triton_address):
         print(piece, end="", flush=True)
     print()
     return OK
