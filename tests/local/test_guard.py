@@ -1,6 +1,5 @@
 """The guard on real processes: whole sessions end, and nothing outlives its keeper."""
 
-import json
 import os
 import signal
 import subprocess
@@ -84,19 +83,12 @@ def test_a_killed_server_takes_its_whole_session_along(guarded: Callable[..., Gu
     assert members(session) == []
 
 
-def test_sigterm_stops_and_a_deaf_server_is_killed(guarded: Callable[..., Guarded]) -> None:
+def test_a_server_that_is_deaf_to_sigterm_is_killed(guarded: Callable[..., Guarded], tmp_path: Path) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVER
-    entry = guarded()
-    spec = json.loads(entry.spec.read_text())
-    entry.process.terminate()
-    assert entry.process.wait(20) == 0
-
-    spec["command"][2] = deaf
-    entry.mark.unlink(missing_ok=True)
-    entry.spec.write_text(json.dumps(spec))
-    entry.process = entry.start()
+    entry = guarded(command=[sys.executable, "-c", deaf, str(tmp_path / "mark")], stop_seconds=0.5)
     session = entry.session()
     entry.process.terminate()
+
     assert entry.process.wait(20) == 0
     assert members(session) == []
 
