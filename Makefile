@@ -33,8 +33,8 @@ bench: install ## run benchmarks/AREA; ends with one line of JSON
 
 install:
 	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
-	@$(PYTHON) include/local/install.py
+	@$(PYTHON) -m include.local.install
 
 install-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
-	@$(PYTHON) include/local/install.py dev
+	@$(PYTHON) -m include.local.install dev

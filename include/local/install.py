@@ -1,6 +1,6 @@
 """Installs what `make run` needs below the state folder. Standard library only: it runs before any environment exists.
 
-    python3.11 include/local/install.py [dev]
+    python3.11 -m include.local.install [dev]
 
 Each part is stamped with a digest of what decides it and skipped while the stamp holds. A part that was
 interrupted is made anew. `dev` adds what `make test` and `make check` need.
@@ -12,7 +12,6 @@ import os
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -21,16 +20,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from include.local.preflight import InstallError, check_machine
+
 ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(os.environ.get("GENAI_STATE_FOLDER") or ROOT / ".genai").absolute()
 LOCK, SERVING_LOCK = ROOT / "requirements.txt", ROOT / "include/inferencing/requirements.txt"
 DEV_LOCK, BINARIES = ROOT / "tests/requirements.txt", ROOT / "include/local/binaries.txt"
 UV = "uv==0.13.9"
-GIGABYTE = 1 << 30
-
-
-class InstallError(Exception):
-    """One line that names what is wrong and the remedy."""
 
 
 def say(line: str) -> None:
@@ -46,8 +42,10 @@ def main() -> int:
         with (STATE / "install.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             missing = [part for part in parts if not current(part)]
+            if "venv" in missing:
+                missing += [part for part in parts if part in ("project", "dev") and part not in missing]
             if missing:
-                check_machine()
+                check_machine(STATE)
                 started = time.monotonic()
                 install(missing)
                 say(f"done after {time.monotonic() - started:.0f} s")
@@ -124,15 +122,19 @@ def install(missing: list[str]) -> None:
 
 
 def begin(part: str) -> None:
-    """Mark a part as under way; what an interrupted installation left of an environment is removed."""
+    """Mark a part as under way. Only an environment that an installation of ours began and did not finish is
+    removed; one that somebody else made is installed into, one behind a link belongs to another checkout."""
     under_way = stamp(part).with_suffix(".begun")
     under_way.parent.mkdir(parents=True, exist_ok=True)
-    if part in ("venv", "serving"):
-        if under_way.exists() or not stamp(part).exists():
-            shutil.rmtree(STATE / part, ignore_errors=True)
-        if part == "venv":
-            for later in ("project", "dev"):
-                stamp(later).unlink(missing_ok=True)
+    target = STATE / ("venv" if part in ("project", "dev") else part)
+    if target.is_symlink():
+        raise InstallError(
+            f"{target} = a link to {target.readlink()}: it belongs to another checkout and is left alone. "
+            "Run make there, or remove the link"
+        )
+    if part in ("venv", "serving") and under_way.exists() and target.exists():
+        say(f"{part}: an installation was interrupted; making it anew")
+        shutil.rmtree(target)
     under_way.touch()
     stamp(part).unlink(missing_ok=True)
 
@@ -214,11 +216,18 @@ def install_tools() -> None:
 
 
 def unpack(wheels: Path, pattern: str, target: Path) -> Path:
-    """Unpack the one wheel that matches; a folder that is there is complete or replaced."""
-    shutil.rmtree(target, ignore_errors=True)
-    found = sorted(wheels.glob(pattern))
-    with zipfile.ZipFile(found[-1]) as archive:
-        archive.extractall(target)
+    """Unpack the one wheel that matches; the folder that is there is replaced once the new one is whole."""
+    partial, old = target.with_name(target.name + ".partial"), target.with_name(target.name + ".old")
+    for folder in (partial, old):
+        if folder.exists():
+            shutil.rmtree(folder)
+    with zipfile.ZipFile(max(wheels.glob(pattern))) as archive:
+        archive.extractall(partial)
+    if target.exists():
+        target.rename(old)
+    partial.rename(target)
+    if old.exists():
+        shutil.rmtree(old)
     return target
 
 
@@ -240,73 +249,6 @@ def environment() -> dict[str, str]:
     """The caller's variables without an active environment of another project."""
     dropped = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "CONDA_PREFIX")
     return {key: value for key, value in os.environ.items() if key not in dropped} | {"UV_LINK_MODE": "hardlink"}
-
-
-def check_machine() -> None:
-    """InstallError names the first thing that this machine lacks."""
-    if sys.version_info[:2] != (3, 11):
-        raise InstallError(f"python = {platform.python_version()}: Python 3.11 is needed. apt install python3.11-venv")
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        machine = f"{sys.platform} {platform.machine()}"
-        raise InstallError(
-            f"machine = {machine}: the local stack's servers exist for Linux on x86_64 only. "
-            "Use docker-compose.yaml, or name servers elsewhere (GENAI_S3_ENDPOINT, GENAI_TRITON_URL)"
-        )
-    try:
-        import ensurepip
-        import venv  # noqa: F401
-
-        ensurepip.version()
-    except ImportError:
-        raise InstallError(
-            "python3.11-venv = missing: virtual environments need it. apt install python3.11-venv"
-        ) from None
-    for tool, package in (("g++", "g++"), ("make", "make")):
-        if shutil.which(tool) is None:
-            raise InstallError(f"{tool} = missing: DeepSpeed builds its communication with it. apt install {package}")
-    include = Path(__import__("sysconfig").get_paths()["include"]) / "Python.h"
-    if not include.exists():
-        raise InstallError(f"{include} = missing: DeepSpeed builds against it. apt install python3.11-dev")
-    check_room()
-    check_ports()
-
-
-def check_room() -> None:
-    """Free disk and memory; the needs are settings, in GB."""
-    disk = shutil.disk_usage(STATE).free / GIGABYTE
-    needed = float(os.environ.get("GENAI_DISK_NEEDED_GB", "8"))
-    if disk < needed:
-        raise InstallError(
-            f"free disk = {disk:.1f} GB: {needed:g} GB are needed below {STATE}. "
-            "Free some, or set GENAI_STATE_FOLDER to a folder with room"
-        )
-    line = re.search(r"^MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
-    memory = int(line.group(1)) * 1024 / GIGABYTE if line else needed
-    needed = float(os.environ.get("GENAI_MEMORY_NEEDED_GB", "8"))
-    if memory < needed:
-        raise InstallError(
-            f"available memory = {memory:.1f} GB: the workflow needs {needed:g} GB. "
-            "End other programs, or set GENAI_MEMORY_NEEDED_GB lower"
-        )
-
-
-def check_ports() -> None:
-    """The local stack's ports are free, unless it runs already."""
-    if (STATE / "state" / "supervisor.sock").exists():
-        return
-    host = os.environ.get("GENAI_HOST") or "127.0.0.1"
-    declared = re.findall(r"^    (\w+_port): int = Field\((\d+)", (ROOT / "include/core/settings.py").read_text(), re.M)
-    for name, default in declared:
-        variable = f"GENAI_{name.upper()}"
-        port = int(os.environ.get(variable) or default)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise InstallError(
-                    f"{variable} = {port}: {error.strerror}. Stop what listens there, or set {variable} to a free port"
-                ) from None
 
 
 if __name__ == "__main__":

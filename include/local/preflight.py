@@ -1,0 +1,83 @@
+"""What a machine must have before anything is installed on it. Standard library only."""
+
+import os
+import platform
+import re
+import shutil
+import socket
+import sys
+import sysconfig
+from pathlib import Path
+
+SETTINGS = Path(__file__).resolve().parents[1] / "core" / "settings.py"
+GIGABYTE = 1 << 30
+
+
+class InstallError(Exception):
+    """One line that names what is wrong and the remedy."""
+
+
+def check_machine(state: Path) -> None:
+    """InstallError names the first thing that this machine lacks."""
+    if sys.version_info[:2] != (3, 11):
+        raise InstallError(f"python = {platform.python_version()}: Python 3.11 is needed. apt install python3.11-venv")
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        machine = f"{sys.platform} {platform.machine()}"
+        raise InstallError(
+            f"machine = {machine}: the local stack's servers exist for Linux on x86_64 only. "
+            "Use docker-compose.yaml, or name servers elsewhere (GENAI_S3_ENDPOINT, GENAI_TRITON_URL)"
+        )
+    try:
+        import ensurepip
+        import venv  # noqa: F401
+
+        ensurepip.version()
+    except ImportError:
+        raise InstallError(
+            "python3.11-venv = missing: virtual environments need it. apt install python3.11-venv"
+        ) from None
+    for tool, package in (("g++", "g++"), ("make", "make")):
+        if shutil.which(tool) is None:
+            raise InstallError(f"{tool} = missing: DeepSpeed builds its communication with it. apt install {package}")
+    include = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    if not include.exists():
+        raise InstallError(f"{include} = missing: DeepSpeed builds against it. apt install python3.11-dev")
+    check_room(state)
+    if not (state / "state" / "supervisor.sock").exists():
+        check_ports()
+
+
+def check_room(state: Path) -> None:
+    """Free disk and memory; the needs are settings, in GB."""
+    disk = shutil.disk_usage(state).free / GIGABYTE
+    needed = float(os.environ.get("GENAI_DISK_NEEDED_GB", "8"))
+    if disk < needed:
+        raise InstallError(
+            f"free disk = {disk:.1f} GB: {needed:g} GB are needed below {state}. "
+            "Free some, or set GENAI_STATE_FOLDER to a folder with room"
+        )
+    line = re.search(r"^MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    memory = int(line.group(1)) * 1024 / GIGABYTE if line else needed
+    needed = float(os.environ.get("GENAI_MEMORY_NEEDED_GB", "8"))
+    if memory < needed:
+        raise InstallError(
+            f"available memory = {memory:.1f} GB: the workflow needs {needed:g} GB. "
+            "End other programs, or set GENAI_MEMORY_NEEDED_GB lower"
+        )
+
+
+def check_ports() -> None:
+    """The local stack's ports are free."""
+    host = os.environ.get("GENAI_HOST") or "127.0.0.1"
+    declared = re.findall(r"^    (\w+_port): int = Field\((\d+)", SETTINGS.read_text(), re.M)
+    for name, default in declared:
+        variable = f"GENAI_{name.upper()}"
+        port = int(os.environ.get(variable) or default)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise InstallError(
+                    f"{variable} = {port}: {error.strerror}. Stop what listens there, or set {variable} to a free port"
+                ) from None

@@ -1,0 +1,73 @@
+"""The command line: its grammar, its exit codes, and how results read."""
+
+import pytest
+
+from include.cli.follow import ordered_groups, rows
+from include.cli.main import BAD_INPUT, main, parser
+from include.cli.run import parse_overrides
+from include.cli.status import duration
+from include.cli.summary import key_figures, number
+from include.cli.workflow_run import TaskState
+from include.core.errors import ConfigurationError
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    assert all(word in text for word in ("up", "stop", "status", "run", "ask", "exit codes", "--set"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["run"], ["ask"]])
+def test_a_wrong_command_line_exits_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parser().parse_args(arguments)
+    assert end.value.code == BAD_INPUT
+
+
+def test_overrides_are_yaml() -> None:
+    found = parse_overrides(["customization.lora.rank=16", "a.b=[x, 1.5]", "c=true", "d=text=with=equals"])
+    assert found == {"customization.lora.rank": 16, "a.b": ["x", 1.5], "c": True, "d": "text=with=equals"}
+
+
+@pytest.mark.parametrize("pair", ["rank", "=16", "a=[1"])
+def test_a_wrong_override_is_one_line(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"--set"):
+        parse_overrides([pair])
+    assert main(["run", "python_assistant", "--set", pair]) == BAD_INPUT
+    assert capsys.readouterr().err.startswith("genai: --set = ")
+
+
+def test_mapped_tasks_are_one_row() -> None:
+    tasks = [
+        TaskState("data_preparation.clean", 0, "success", 1.5, 1),
+        TaskState("data_preparation.clean", 1, "running", 2.0, 2),
+        TaskState("data_preparation.split", -1, "waiting", 0, 0),
+    ]
+    assert rows(tasks) == [
+        TaskState("data_preparation.clean (1/2)", -1, "running", 3.5, 2),
+        TaskState("data_preparation.split", -1, "waiting", 0, 0),
+    ]
+
+
+def test_groups_come_in_the_workflow_s_order() -> None:
+    tasks = [TaskState(f"{group}.x", -1, "waiting", 0, 0) for group in ("notify", "training", "strategy")]
+    assert ordered_groups(tasks) == ["strategy", "training", "notify"]
+
+
+def test_the_first_three_scalars_are_the_key_figures() -> None:
+    metrics = {"indicators": [{}], "documents": 12345, "nll": 2.34567, "passed": True, "more": 4}
+    assert key_figures(metrics) == "documents 12,345, nll 2.346, passed yes"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.42, "0.4 s"), (59.4, "59 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_long_values_are_cut() -> None:
+    assert number("x" * 100) == "x" * 57 + "..."
+    assert number(123456.789) == "123,456.8"

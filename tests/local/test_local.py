@@ -1,0 +1,74 @@
+"""Secrets, environments and command lines of the local stack, without starting it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from include.artifacts.bucket import StoreAddress
+from include.core.errors import ConfigurationError
+from include.core.settings import Settings
+from include.local import airflow
+from include.local.credentials import read_credentials
+from include.local.layout import layout
+from include.local.programs import base_environment, programs, settings_environment, store_address
+
+
+def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "credentials.json"
+    first = read_credentials(path)
+
+    assert read_credentials(path) == first
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(first.airflow_jwt_secret) >= 64
+
+
+def test_a_damaged_secrets_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.json"
+    path.write_text("{}")
+    with pytest.raises(ConfigurationError, match="store_admin"):
+        read_credentials(path)
+
+
+def test_the_callers_variables_do_not_leak_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW_HOME", "AWS_ACCESS_KEY_ID", "GENAI_S3_SECRET_KEY", "PYTHONPATH"):
+        monkeypatch.setenv(name, "from-the-caller")
+    assert "from-the-caller" not in base_environment(Settings(state_folder=tmp_path)).values()
+
+
+def test_a_child_gets_the_settings_but_no_keys(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"state_folder": tmp_path, "s3_secret_key": "hidden", "training_ranks": 4})
+    variables = settings_environment(settings)
+
+    assert variables["GENAI_TRAINING_RANKS"] == "4"
+    assert "hidden" not in variables.values()
+    assert "GENAI_SERVING_PYTHON" not in variables
+
+
+def test_the_connection_carries_address_and_keys() -> None:
+    address = StoreAddress.model_validate(
+        {"endpoint": "127.0.0.1:1", "bucket": "genai", "access_key": "a", "secret_key": "b"}
+    )
+    found = json.loads(airflow.store_connection(address))
+    assert (found["host"], found["login"], found["password"]) == ("127.0.0.1:1", "a", "b")
+    assert found["extra"] == {"bucket": "genai", "region": "us-east-1", "secure": False}
+
+
+def test_servers_elsewhere_replace_the_local_ones(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"state_folder": tmp_path, "s3_endpoint": "store:9000", "s3_access_key": "k", "triton_url": "triton:8001"}
+    )
+    credentials = layout(settings).credentials()
+    names = [program.name for program in programs(settings, credentials)]
+
+    assert names == list(airflow.COMPONENTS)
+    assert store_address(settings, credentials).access_key == "k"
+
+
+def test_only_the_reader_s_keys_reach_triton(tmp_path: Path) -> None:
+    settings = Settings(state_folder=tmp_path)
+    credentials = layout(settings).credentials()
+    triton = next(program for program in programs(settings, credentials) if program.name == "triton")
+
+    assert triton.spec.environment["AWS_ACCESS_KEY_ID"] == credentials.store_reader.access_key
+    assert credentials.store_admin.secret_key not in triton.spec.dumps()
