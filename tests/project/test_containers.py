@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from include.artifacts.bucket import StoreAddress
+from include.artifacts.bucket import Bucket, StoreAddress
 from include.core.errors import ConfigurationError, StoreAccessError
 from include.core.settings import PROJECT_ROOT, read_settings
-from include.local.compose_bucket import ensure_bucket
 from include.local.compose_env import compose_environment, write_environment
 from tests.conftest import ObjectStoreServer
 
@@ -136,10 +135,10 @@ def test_the_environment_is_written_without_anything_installed() -> None:
 
 def test_the_bucket_job_makes_the_bucket_once(object_store_server: ObjectStoreServer) -> None:
     address = object_store_server.address(bucket="compose-tier")
-    ensure_bucket(address)
-    ensure_bucket(address)
+    Bucket(address).ensure()
+    Bucket(address).ensure()
     with pytest.raises(StoreAccessError):
-        ensure_bucket(StoreAddress.model_validate(address.model_dump() | {"secret_key": "wrong-secret-key"}))
+        Bucket(StoreAddress.model_validate(address.model_dump() | {"secret_key": "wrong-secret-key"})).ensure()
 
 
 def test_hadolint_finds_nothing() -> None:
