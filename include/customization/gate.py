@@ -1,0 +1,155 @@
+"""Let a customized model pass only where it is better than the model it came from, beyond chance."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.report import Report
+from include.artifacts.step import Workspace, step
+from include.core.errors import ConfigurationError
+from include.customization.config import GateConfig
+from include.evaluation.statistics import paired_bootstrap
+
+INDICATOR = "answer_nll"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An adapter, its evaluation's metrics, and the difference of its loss to the base (below 0: better)."""
+
+    ref: ArtifactRef
+    technique: str
+    metrics: dict[str, Any]
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def better(self) -> bool:
+        return self.high < 0
+
+
+@step("report")
+def gate(
+    work: Workspace,
+    model: ArtifactRef,
+    baseline: ArtifactRef,
+    adapters: list[ArtifactRef],
+    evaluations: list[ArtifactRef],
+    charter: ArtifactRef,
+    config: GateConfig,
+) -> None:
+    """Choose the adapter with the lowest loss on the held-out questions and hold it against the charter.
+
+    metrics: passed, verdict, selected (the adapter's reference, None where none is better) and indicators.
+    Fails closed: nothing passes without a 95% interval of the paired difference entirely on the better side
+    and every required indicator on target. ConfigurationError where the evaluations do not belong together.
+    """
+    declared = json.loads(work.store.read(charter, "charter.json")).get("indicators", [])
+    before = work.store.manifest(baseline)
+    if before.inputs.get("model") != model:
+        raise ConfigurationError("baseline", str(baseline), "it evaluates another model", f"Evaluate {model}")
+    trials = _trials(work, model, baseline, adapters, evaluations, config)
+    best = min(trials, key=lambda trial: trial.difference)
+    indicators = [_indicator(item, before.metrics, best.metrics) for item in declared]
+    missed = [row["name"] for row in indicators if not row["met"] and row["required"]]
+    passed = best.better and not missed
+    work.metrics["passed"] = passed
+    work.metrics["technique"] = best.technique
+    work.metrics["difference"] = round(best.difference, 4)
+    work.metrics["verdict"] = _verdict(best, missed)
+    work.metrics["selected"] = best.ref.model_dump() if passed else None
+    work.metrics["indicators"] = indicators
+    _describe(work, best, trials, indicators)
+
+
+def _trials(
+    work: Workspace,
+    model: ArtifactRef,
+    baseline: ArtifactRef,
+    adapters: list[ArtifactRef],
+    evaluations: list[ArtifactRef],
+    config: GateConfig,
+) -> list[Trial]:
+    manifests = {work.store.manifest(ref).inputs.get("adapter"): ref for ref in evaluations}
+    missing = [str(ref) for ref in adapters if ref not in manifests]
+    if missing or not adapters:
+        raise ConfigurationError("evaluations", missing, "adapters without an evaluation", "Evaluate every adapter")
+    before = _losses(work, baseline)
+    found = []
+    for adapter in adapters:
+        evaluation = work.store.manifest(manifests[adapter])
+        if evaluation.inputs.get("model") != model:
+            raise ConfigurationError("evaluations", str(adapter), "evaluated on another model", f"Evaluate on {model}")
+        after = _losses(work, manifests[adapter])
+        if before.keys() != after.keys() or len(before) < config.least_questions:
+            raise ConfigurationError(
+                "evaluations",
+                f"{len(before)} and {len(after)} questions",
+                f"both must answer the same questions, at least {config.least_questions}",
+                "Hold out more questions, and evaluate with one configuration",
+            )
+        ids = sorted(before)
+        mean, low, high = paired_bootstrap(
+            [before[i] for i in ids], [after[i] for i in ids], config.seed, config.resamples
+        )
+        technique = json.loads(work.store.read(adapter, "adapter_info.json"))["technique"]
+        found.append(Trial(adapter, technique, evaluation.metrics, mean, low, high))
+    return found
+
+
+def _losses(work: Workspace, evaluation: ArtifactRef) -> dict[str, float]:
+    lines = work.store.read(evaluation, "answers.jsonl").decode().splitlines()
+    return {row["id"]: float(row["nll"]) for row in map(json.loads, lines)}
+
+
+def _indicator(declared: dict[str, Any], base: dict[str, Any], customized: dict[str, Any]) -> dict[str, Any]:
+    """One row of metrics["indicators"]; low and high: 95% interval of the customized model's value."""
+    name, target = declared["name"], declared["target"]
+    value = customized[name]
+    low, high = customized.get("intervals", {}).get(name, (None, None))
+    return {
+        "name": name,
+        "target": target,
+        "direction": declared["direction"],
+        "required": bool(declared.get("required", False)),
+        "base": base[name],
+        "customized": value,
+        "low": low,
+        "high": high,
+        "met": value <= target if declared["direction"] == "at_most" else value >= target,
+    }
+
+
+def _verdict(best: Trial, missed: list[str]) -> str:
+    gained = f"{best.difference:+.3f} nats a token, 95% interval [{best.low:+.3f}, {best.high:+.3f}]"
+    if not best.better:
+        return f"no customized model is better than the base beyond chance (best: {best.technique}, {gained})"
+    if missed:
+        return f"{best.technique} is better than the base ({gained}) but misses the required {', '.join(missed)}"
+    return f"{best.technique} is better than the base: {gained}"
+
+
+def _describe(work: Workspace, best: Trial, trials: list[Trial], indicators: list[dict[str, Any]]) -> None:
+    compared = [
+        (
+            "selected" if trial is best and work.metrics["passed"] else "better" if trial.better else "not better",
+            trial.technique,
+            *(round(number, 4) for number in (trial.difference, trial.low, trial.high)),
+            *(trial.metrics.get(name, "") for name in (INDICATOR, "answer_chrf", "seconds_per_answer")),
+        )
+        for trial in sorted(trials, key=lambda trial: trial.difference)
+    ]
+    names = ["name", "direction", "target", "required", "base", "customized", "low", "high", "met"]
+    (
+        Report("Gate: " + ("passed" if work.metrics["passed"] else "stopped"))
+        .text(str(work.metrics["verdict"]))
+        .table(names, [[row[name] for name in names] for row in indicators], "Base against customized")
+        .table(
+            ["verdict", "technique", "difference", "95% low", "95% high", "nll", "chrF2++", "seconds"],
+            compared,
+            "Difference of the loss on the same held-out questions, in nats a token (below 0 is better)",
+        )
+        .write(work.output)
+    )
