@@ -79,12 +79,11 @@ def sections(settings: Settings, credentials: Credentials, dags: Path) -> dict[s
         },
         # tasks ride out an api-server that is away for 5 minutes
         "workers": {"max_failed_heartbeats": 60, "execution_api_retries": 12, "execution_api_retry_wait_max": 15},
-        "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 10},
+        "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 30},
         "logging": {
             "base_log_folder": at.logs / "airflow",
             "dag_processor_child_process_log_directory": at.logs / "dag_processor",
         },
-        "usage_data_collection": {"enabled": False},
     }
 
 
