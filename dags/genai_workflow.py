@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, dag
+from genai_airflow.description import describe
 from genai_airflow.run_options import run_params
 from genai_airflow.task_groups import customization, data_preparation, inferencing, strategy, training
 from genai_airflow.use_case_catalog import read_use_cases
@@ -26,7 +27,7 @@ def genai_workflow(use_case: UseCase) -> DAG:
         params=run_params(use_case),
         tags=["genai", *STEPS],
         default_args={"retries": 2, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": 2},
-        doc_md=__doc__,
+        doc_md=describe(use_case),
     )
     def workflow() -> None:
         charter = strategy(use_case)

@@ -10,6 +10,7 @@ from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.models.xcom import XComModel
 from fastapi import Depends, FastAPI, Query
 from fastapi.responses import HTMLResponse
+from pydantic import BeforeValidator
 from sqlalchemy.orm import Session
 
 from genai_airflow.references import restore_refs
@@ -27,6 +28,9 @@ HEADERS = {
     "Cache-Control": "private, no-cache",
 }
 
+# Airflow's web UI leaves the placeholder of a task that is not mapped as it is
+MapIndex = Annotated[int, BeforeValidator(lambda value: -1 if value == "{MAP_INDEX}" else value), Query(ge=-1)]
+
 app = FastAPI(title="Reports of the generative-AI workflow", docs_url=None, redoc_url=None, openapi_url=None)
 
 
@@ -34,9 +38,7 @@ app = FastAPI(title="Reports of the generative-AI workflow", docs_url=None, redo
     "/reports/{dag_id}/{run_id}/{task_id}",
     dependencies=[Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM))],
 )
-def report(
-    dag_id: str, run_id: str, task_id: str, session: SessionDep, map_index: Annotated[int, Query(ge=-1)] = -1
-) -> HTMLResponse:
+def report(dag_id: str, run_id: str, task_id: str, session: SessionDep, map_index: MapIndex = -1) -> HTMLResponse:
     """report.html of the artifact that a task instance returned; 404 where there is none."""
     ref = _returned_ref(session, dag_id, run_id, task_id, map_index)
     if ref is None:

@@ -65,8 +65,18 @@ class Approval(_Model):
     approvers: tuple[str, ...] = ()
 
 
+class Indicator(_Model):
+    name: str = "answer_chrf"
+    direction: Literal["at_most", "at_least"] = "at_least"
+    target: float = 10
+    required: bool = True
+    description: str = "Agreement"
+
+
 class Strategy(_Model):
     goal: str = "Answer"
+    owner: str = "Engineering"
+    indicators: tuple[Indicator, ...] = (Indicator(),)
     error: Literal["", "transient"] = ""
     approval: Approval = Approval()
 
