@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import re
 from collections import Counter
 from typing import Any
 
@@ -80,9 +81,17 @@ def _topics() -> list[Document]:
     from pydoc_data.topics import topics
 
     return [
-        Document(f"topic:{name}", "pydoc_topics", name, text, docstrings.PYTHON_LICENSE)
+        Document(f"topic:{name}", "pydoc_topics", topic_title(name, text), text, docstrings.PYTHON_LICENSE)
         for name, text in sorted(topics.items())
     ]
+
+
+def topic_title(name: str, text: str) -> str:
+    """A topic's heading as a phrase, with code in backticks; its name where it has no heading."""
+    heading = re.match(r"\s*(\S[^\n]{0,100})\n[*=~^-]{3,}\s*\n", text)
+    if not heading:
+        return name
+    return re.sub(r'"([^"]+)"', r"`\1`", re.sub(r"^(The|An?) ", lambda word: word[0].lower(), heading[1]))
 
 
 def _sample(documents: list[Document], limit: int, seed: int) -> list[Document]:

@@ -67,8 +67,8 @@ def _measure(work: Workspace, score: Score, entities: Counter[str], documents: i
     kinds = sorted(score.planted | score.found)
     Report("Anonymization").text(
         f"{scanned} of {documents} documents come from sources whose sensitivity asks for anonymization. Recall is "
-        "measured on values planted in generated tickets: it says what the rules find there, not what they would "
-        "find in the letters of real people."
+        "measured on values planted in generated tickets whose phrases the rules' author knew: it shows that the "
+        "step works, not how much it would find in the letters of real people."
     ).table(
         ["kind", "planted", "fully hidden", "found", "of these planted"],
         [(kind, score.planted[kind], score.covered[kind], score.found[kind], score.right[kind]) for kind in kinds],

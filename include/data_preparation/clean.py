@@ -21,7 +21,7 @@ from include.data_preparation.documents import (
 )
 from include.data_preparation.quality import verdict
 
-_ROLE = re.compile(r":[\w:+-]+:`~?([^`<]*?)(?:\s*<[^`>]*>)?`")
+_ROLE = re.compile(r":[\w:+-]+:`[~.!]*(?:_\w+\.)?([^`<]*?)(?:\s*<[^`>]*>)?`")
 _LINK = re.compile(r"`([^`<]+?)\s*<[^`>]*>`__?")
 _DIRECTIVE = re.compile(
     r"(?m)^([ \t]*)\.\. (?:versionadded|versionchanged|deprecated|seealso|index|module|currentmodule|highlight|_)"
@@ -29,18 +29,24 @@ _DIRECTIVE = re.compile(
 )
 _ADMONITION = re.compile(r"(?m)^([ \t]*)\.\. (?:[\w-]+:)?([\w-]+)::[ \t]*")
 _UNDERLINED = re.compile(r"(?m)^[^\n]{1,120}\n([=*~^\"'-])\1{3,}[ \t]*(?:\n|$)")
+# mkdocs: pages to read elsewhere, markers of notes, and links
+_ABSTRACT = re.compile(r"(?m)^([ \t]*)!!! abstract[^\n]*(?:\n\1[ \t]+[^\n]*)*\n?")
+_NOTE = re.compile(r"(?m)^[ \t]*!!! \w+[^\n]*\n?")
+_MARKDOWN_LINK = re.compile(r"(?<![\w\])])\[(`[^`\n]+`|[A-Za-z][\w .-]*)\](?:\[[\w.]*\]|\((?:https?:|\.\./)[^()\s]*\))")
 _RULE = re.compile(r"(?m)^[ \t]*([=*~^_#-])\1{4,}[ \t]*$\n?")
 
 
 def tidy(text: str) -> str:
-    """Text without encoding damage, reST markup, headings' rules and stray whitespace. Idempotent on plain text."""
+    """Text without encoding damage, markup of reST and mkdocs, headings' rules and stray whitespace."""
     import ftfy
 
     text = ftfy.fix_text(text, normalization="NFC").replace("\t", "    ").replace("\x00", "")
+    text = _NOTE.sub("", _ABSTRACT.sub("", text))
     text = _DIRECTIVE.sub("", text)
     text = _ADMONITION.sub(r"\1", text)
     text = _UNDERLINED.sub("", text)
     text = _RULE.sub("", text)
+    text = _MARKDOWN_LINK.sub(r"\1", text)
     text = _LINK.sub(r"\1", _ROLE.sub(r"`\1`", text)).replace("``", "`")
     text = re.sub(r"::[ \t]*$", ":", text, flags=re.MULTILINE)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)

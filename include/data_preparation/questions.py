@@ -20,9 +20,9 @@ _CLASS = (
     "In Python, what is `{name}`?",
 )
 _TOPIC = (
-    "Explain `{name}` in Python.",
-    "What should I know about `{name}` in Python?",
-    "What does the Python language reference say about `{name}`?",
+    "Explain {name} in Python.",
+    "What should I know about {name} in Python?",
+    "What does the Python language reference say about {name}?",
 )
 _TICKET = (
     "Which kind of support request is this? {name}",

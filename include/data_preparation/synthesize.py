@@ -19,9 +19,9 @@ COLUMNS = {
     "priority": {"sdtype": "categorical"},
     "product": {"sdtype": "categorical"},
     "channel": {"sdtype": "categorical"},
-    "created": {"sdtype": "datetime", "datetime_format": "%Y-%m-%d %H:%M:%S"},
+    "created": {"sdtype": "datetime"},
     "hours": {"sdtype": "numerical"},
-    "resolved": {"sdtype": "datetime", "datetime_format": "%Y-%m-%d %H:%M:%S"},
+    "resolved": {"sdtype": "datetime"},
     "satisfaction": {"sdtype": "categorical"},
 }
 
@@ -66,7 +66,9 @@ def synthesize(work: Workspace, source: ArtifactRef, config: SynthesizeConfig) -
 def _read(path: Path) -> Any:
     import pandas
 
-    return pandas.read_parquet(path)[list(COLUMNS)]
+    table = pandas.read_parquet(path)[list(COLUMNS)]
+    # SDV computes with nanoseconds: another unit makes its sampled rows break the constraint
+    return table.astype({"created": "datetime64[ns]", "resolved": "datetime64[ns]"})
 
 
 def _metadata() -> Any:
