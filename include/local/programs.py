@@ -108,7 +108,7 @@ def _triton(settings: Settings, credentials: Credentials, address: StoreAddress)
         waits=_needs_store(settings),
         files=[str(layout(settings).repository_ready)],
         ports=tritonserver.ports(settings),
-        clean=[f"/dev/shm/{tritonserver.shared_memory_prefix(settings)}*", f"{tritonserver.temporary(settings)}/*"],  # noqa: S108
+        clean=tritonserver.leftovers(settings),
     )
     return Program(spec, settings.triton_address, (tritonserver.health_url(settings), 200))
 

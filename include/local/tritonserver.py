@@ -43,6 +43,11 @@ def temporary(settings: Settings) -> Path:
     return layout(settings).state / "triton" / "tmp"
 
 
+def leftovers(settings: Settings) -> list[str]:
+    """Patterns of what a killed server leaves behind: shared memory and local copies of models."""
+    return [f"/dev/shm/{shared_memory_prefix(settings)}*", f"{temporary(settings)}/*"]  # noqa: S108
+
+
 def ports(settings: Settings) -> list[int]:
     """Ports the server listens on."""
     return [settings.triton_http_port, settings.triton_grpc_port, settings.triton_metrics_port]
@@ -84,5 +89,6 @@ def environment(settings: Settings, access_key: str, secret_key: str) -> dict[st
         "LD_LIBRARY_PATH": ":".join(libraries),
         "PATH": f"{serving}:{os.environ.get('PATH', os.defpath)}",
         "TMPDIR": str(temporary(settings)),
+        "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(settings.rank_threads),
     }

@@ -12,15 +12,17 @@ import pytest
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
-from include.core.settings import PROJECT_ROOT, settings
-from include.inferencing import champion, triton_server
+from include.core.settings import PROJECT_ROOT, Settings, settings
+from include.inferencing import champion
 from include.inferencing.config import PackageConfig
 from include.inferencing.package import package
 from include.inferencing.triton_client import TritonClient
+from include.local import tritonserver
+from include.local.guard import remove
+from include.local.layout import layout
 from tests.conftest import ObjectStoreServer, free_ports
 from tests.tiny_model import tiny_adapter, tiny_model
 
-WHEEL = PROJECT_ROOT / ".genai" / "tools" / "tritonserver"
 TECHNIQUES = ("lora", "prompt_tuning")
 
 
@@ -28,18 +30,26 @@ class TritonServer:
     """A tritonserver of a test's own; reads S3 with the read-only keys."""
 
     def __init__(self, folder: Path, store: ObjectStoreServer) -> None:
-        self.folder, self.store, self.port = folder, store, free_ports(8) + 4
-        self.address = f"127.0.0.1:{self.port + 1}"
+        self.folder, self.store, port = folder, store, free_ports(8) + 4
+        (folder / "tools").symlink_to(PROJECT_ROOT / ".genai" / "tools")
+        self.settings = Settings(
+            state_folder=folder,
+            serving_python=settings().serving_interpreter,
+            triton_http_port=port,
+            triton_grpc_port=port + 1,
+            triton_metrics_port=port + 2,
+        )
+        self.address = self.settings.triton_address
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        triton_server.prepare(WHEEL)
-        triton_server.remove_leftovers(self.port + 1)
+        tritonserver.prepare(layout(self.settings).triton)
+        tritonserver.temporary(self.settings).mkdir(parents=True, exist_ok=True)
+        remove(tritonserver.leftovers(self.settings))
         address = self.store.address(self.store.reader)
-        line = triton_server.command(
-            WHEEL, address, settings().model_repository, "127.0.0.1", self.port, self.port + 1, self.port + 2
-        )
-        environment = triton_server.environment(WHEEL, settings().serving_interpreter, address)
+        line = tritonserver.command(self.settings, address)
+        keys = address.access_key, address.secret_key.get_secret_value()
+        environment = os.environ | tritonserver.environment(self.settings, *keys)
         with (self.folder / "triton.log").open("ab") as log:
             self.process = subprocess.Popen(line, stdout=log, stderr=log, env=environment, cwd=self.folder)
         deadline = time.monotonic() + 60
@@ -80,7 +90,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory, object_store_server: Object
     settings.cache_clear()
     yield server
     server.kill()
-    triton_server.remove_leftovers(server.port + 1)
+    remove(tritonserver.leftovers(server.settings))
     del os.environ["GENAI_TRITON_URL"]
     settings.cache_clear()
 
