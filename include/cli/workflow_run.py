@@ -111,15 +111,24 @@ def find_or_start(api: AirflowApi, dag: str, overrides: dict[str, Any], *, force
             f"run {active} is active and goes on with its own configuration",
             f"Follow it with `genai run {dag}`, then set it for the next run",
         )
-    if found["is_paused"]:
-        api.patch(f"/dags/{dag}", {"is_paused": False})
     if active:
+        unpause(api, found)
         return WorkflowRun(api, dag, active, "joined the active run")
-    if not overrides and not force and (scheduled := _owed_run(api, dag)):
-        return WorkflowRun(api, dag, scheduled, "its schedule started a run")
+    if not overrides and not force:
+        unpause(api, found)
+        if scheduled := _owed_run(api, dag):
+            return WorkflowRun(api, dag, scheduled, "its schedule started a run")
     body = {"logical_date": None, "conf": {"overrides": overrides, "force_rerun": force}}
     started = api.post(f"/dags/{dag}/dagRuns", body)
+    # only now: a run that the schedule owes waits behind this one
+    unpause(api, found)
     return WorkflowRun(api, dag, started["dag_run_id"], "started a run")
+
+
+def unpause(api: AirflowApi, dag: dict[str, Any]) -> None:
+    """Let the scheduler run the DAG."""
+    if dag["is_paused"]:
+        api.patch(f"/dags/{dag['dag_id']}", {"is_paused": False})
 
 
 def active_run(api: AirflowApi, dag: str) -> str | None:

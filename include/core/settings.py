@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from include.core.errors import ConfigurationError
 
@@ -20,6 +20,9 @@ class Settings(BaseModel):
     state_folder: Path = Field(
         PROJECT_ROOT / ".genai",
         description="Everything that is not source: environments, logs, object store, databases.",
+    )
+    use_cases_folder: Path = Field(
+        PROJECT_ROOT / "include" / "use_cases", description="One YAML file a use case; each becomes a DAG."
     )
     host: str = Field("127.0.0.1", description="Address the local stack binds and its clients call.")
 
@@ -49,6 +52,12 @@ class Settings(BaseModel):
     )
     training_ranks: int = Field(2, ge=1, le=1024, description="Processes of a DeepSpeed job on this machine.")
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
+
+    @field_validator("state_folder", "use_cases_folder", "serving_python")
+    @classmethod
+    def _from_here(cls, path: Path | None) -> Path | None:
+        """Children run in other folders."""
+        return path and path.absolute()
 
     @property
     def s3_address(self) -> str:

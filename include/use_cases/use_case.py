@@ -7,6 +7,7 @@ from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.core.errors import ConfigurationError
+from include.core.settings import settings
 from include.customization.config import CustomizationConfig
 from include.data_preparation.config import DataPreparationConfig
 from include.evaluation.config import EvaluationConfig
@@ -15,8 +16,6 @@ from include.strategy.config import StrategyConfig
 from include.training.config import TrainingConfig
 from include.use_cases.document import nearest, read_document, with_overrides
 from include.use_cases.explain import configuration_error
-
-FOLDER = Path(__file__).parent
 
 
 class UseCase(BaseModel):
@@ -59,13 +58,15 @@ class UseCase(BaseModel):
         return value
 
 
-def use_case_names(folder: Path = FOLDER) -> list[str]:
-    """Names of all use cases, sorted."""
+def use_case_names(folder: Path | None = None) -> list[str]:
+    """Names of all use cases of a folder (GENAI_USE_CASES_FOLDER), sorted."""
+    folder = folder or settings().use_cases_folder
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Path = FOLDER) -> UseCase:
+def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Path | None = None) -> UseCase:
     """The use case `name`, with values at dotted paths overridden; ConfigurationError names the wrong field."""
+    folder = folder or settings().use_cases_folder
     known = use_case_names(folder)
     if name not in known:
         raise ConfigurationError("use case", name, "there is no such use case", nearest(name, known))

@@ -7,11 +7,11 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from include.core.errors import ConfigurationError
+from include.core.settings import PROJECT_ROOT
 from include.strategy.config import Limits
 from include.use_cases import UseCase, load_use_case, use_case_names
-from include.use_cases.use_case import FOLDER
 
-SAMPLE = (FOLDER / "python_assistant.yaml").read_text()
+SAMPLE = (PROJECT_ROOT / "include" / "use_cases" / "python_assistant.yaml").read_text()
 
 
 def wrong(folder: Path, text: str, overrides: dict[str, Any] | None = None) -> ConfigurationError:

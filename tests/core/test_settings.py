@@ -1,0 +1,38 @@
+"""Settings are read once, and a wrong one is named."""
+
+from pathlib import Path
+
+import pytest
+
+from include.core.errors import ConfigurationError
+from include.core.settings import PROJECT_ROOT, read_settings
+
+
+def test_the_defaults_are_the_local_stack() -> None:
+    found = read_settings({"PATH": "/bin", "GENAI_S3_ENDPOINT": ""})
+    assert found.state_folder == PROJECT_ROOT / ".genai"
+    assert found.s3_address == "127.0.0.1:8333"
+    assert found.triton_address == "127.0.0.1:8001"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("GENAI_S3_PORT", "99999", "less than or equal to 65535"),
+        ("GENAI_TRAINING_RANKS", "two", "valid integer"),
+        ("GENAI_S3_PROT", "8333", "Extra inputs"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name} = '{value}': .*{problem}"):
+        read_settings({name: value})
+
+
+def test_a_wrong_key_is_never_shown() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings({"GENAI_S3_SECRET_KEYS": "hidden-value"})
+    assert "hidden-value" not in str(caught.value)
+
+
+def test_folders_are_absolute_for_children_that_run_elsewhere() -> None:
+    assert read_settings({"GENAI_STATE_FOLDER": "somewhere"}).state_folder == Path.cwd() / "somewhere"
