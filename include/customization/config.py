@@ -13,16 +13,16 @@ class TuningConfig(_Config):
     """What all techniques share: supervised training on questions and answers, with loss on the answers only."""
 
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Highest learning rate.")
-    steps: int = Field(40, ge=2, le=1_000_000, description="Optimizer steps.")
-    batch: int = Field(8, ge=1, le=65_536, description="Questions a step, over all ranks.")
+    steps: int = Field(48, ge=2, le=1_000_000, description="Optimizer steps.")
+    batch: int = Field(4, ge=1, le=65_536, description="Questions a step, over all ranks.")
     accumulation: int = Field(1, ge=1, le=4096, description="Parts a rank computes one after another to save memory.")
-    length: int = Field(160, ge=32, le=131_072, description="Tokens of question and answer; longer answers are cut.")
+    length: int = Field(128, ge=32, le=131_072, description="Tokens of question and answer; longer answers are cut.")
     warmup: int = Field(4, ge=0, description="Steps until the learning rate is highest.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay.")
     clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient.")
     seed: int = Field(29, ge=0, le=2**31, description="Seed of the adapter's weights and of the order of questions.")
-    log_every: int = Field(5, ge=1, description="Steps between two lines in the log.")
-    save_every: int = Field(20, ge=1, description="Steps between two checkpoints.")
+    log_every: int = Field(4, ge=1, description="Steps between two lines in the log.")
+    save_every: int = Field(16, ge=1, description="Steps between two checkpoints.")
 
 
 class LoraConfig(TuningConfig):
@@ -38,7 +38,7 @@ class PromptTuningConfig(TuningConfig):
     """Learned input embeddings before every prompt; the model itself stays as it is."""
 
     technique: Literal["prompt_tuning"] = Field("prompt_tuning", description="Name of the technique.")
-    learning_rate: float = Field(2e-2, gt=0, le=10, description="Highest learning rate.")
+    learning_rate: float = Field(5e-3, gt=0, le=10, description="Highest learning rate.")
     virtual_tokens: int = Field(16, ge=1, le=4096, description="Learned embeddings before the prompt.")
     start: str = Field(
         "Answer the question about Python in one or two plain sentences, as its documentation does.",
