@@ -85,7 +85,7 @@ class ObjectStoreServer:
         return StoreAddress.model_validate(base | changes)
 
     def store(self, identity: object_store.Identity | None = None, **changes: str) -> ArtifactStore:
-        return ArtifactStore(self.address(identity, **changes))
+        return ArtifactStore(self.address(identity, **changes), retries=2)
 
 
 @pytest.fixture(scope="session")

@@ -63,14 +63,21 @@ class StoreAddress(BaseModel):
 
 
 class Bucket:
-    """Objects by key. Rides out about 30 s of an unreachable server, then raises StoreUnavailableError."""
+    """Objects by key.
 
-    def __init__(self, address: StoreAddress) -> None:
+    Rides out an unreachable server (8 retries: about 30 s), then raises StoreUnavailableError.
+    """
+
+    def __init__(self, address: StoreAddress, retries: int = 8) -> None:
         self.address = address
-        retries = urllib3.Retry(
-            total=8, backoff_factor=0.25, backoff_max=8, status_forcelist=[500, 502, 503, 504], allowed_methods=None
+        policy = urllib3.Retry(
+            total=retries,
+            backoff_factor=0.25,
+            backoff_max=8,
+            status_forcelist=[500, 502, 503, 504],
+            allowed_methods=None,
         )
-        pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), maxsize=16, retries=retries)
+        pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), maxsize=16, retries=policy)
         self.client = Minio(
             address.endpoint,
             access_key=address.access_key,

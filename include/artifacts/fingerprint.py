@@ -101,13 +101,16 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 def _versions(packages: set[str]) -> dict[str, str]:
-    distributions = _distributions()
-    names = {name for package in packages - sys.stdlib_module_names for name in distributions.get(package, [])}
-    return {name: importlib.metadata.version(name) for name in sorted(names)} | {
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}"
-    }
+    found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    for package in sorted(packages - sys.stdlib_module_names):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found |= {name: importlib.metadata.version(name) for name in _distributions().get(package, [])}
+    return found
 
 
 @cache
 def _distributions() -> dict[str, list[str]]:
+    # reads the file list of every installed distribution: only for packages named unlike their distribution
     return {package: list(names) for package, names in importlib.metadata.packages_distributions().items()}

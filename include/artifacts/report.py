@@ -19,6 +19,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
  table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
  th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #8884; vertical-align: top; }
  td.number { text-align: right; font-variant-numeric: tabular-nums; }
+ td.scale { width: 24rem; }
  .bar { display: inline-block; height: .8em; background: #3b7dd8; }
  svg { max-width: 100%; height: auto; }
  pre { white-space: pre-wrap; background: #8881; padding: .6rem; }
@@ -37,7 +38,8 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 {% elif block.kind == "bars" %}
 <table>
 {% for name, value, width in block.rows %}
-<tr><th scope="row">{{ name }}</th><td class="number">{{ value }}</td><td style="width:24rem"><span class="bar" style="width:{{ width }}%"></span></td></tr>
+<tr><th scope="row">{{ name }}</th><td class="number">{{ value }}</td>
+<td class="scale"><span class="bar" style="width:{{ width }}%"></span></td></tr>
 {% endfor %}
 </table>
 {% elif block.kind == "curve" %}

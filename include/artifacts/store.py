@@ -22,8 +22,8 @@ TRANSFERS = 4
 class ArtifactStore:
     """Commits and reads artifacts in one bucket."""
 
-    def __init__(self, address: StoreAddress) -> None:
-        self.bucket = Bucket(address)
+    def __init__(self, address: StoreAddress, retries: int = 8) -> None:
+        self.bucket = Bucket(address, retries)
 
     def find(self, step: str, fingerprint: str) -> Manifest | None:
         """The manifest of a committed artifact, or None."""

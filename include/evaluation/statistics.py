@@ -15,7 +15,7 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0, resamples: int = RESA
     """
     if not values:
         raise ConfigurationError("values", 0, "there is nothing to average", "Give at least one value")
-    draw = random.Random(seed)  # noqa: S311: statistics, not secrets
+    draw = random.Random(seed)  # noqa: S311
     means = sorted(sum(draw.choices(values, k=len(values))) / len(values) for _ in range(resamples))
     return sum(values) / len(values), means[int(0.025 * resamples)], means[int(0.975 * resamples) - 1]
 

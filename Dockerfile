@@ -1,0 +1,47 @@
+# syntax=docker/dockerfile:1
+# Two images: `workflow` (Airflow, training, export) and `triton` (serving). No secret is built into either.
+
+FROM python:3.11.14-slim-bookworm AS workflow
+# g++ builds DeepSpeed's communication module when a job first starts
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends g++ git make tini \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/genai
+COPY requirements.txt ./
+COPY include/inferencing/requirements.txt ./include/inferencing/
+# TORCH_INDEX: a package index that offers the build of torch you want; empty: pip's own, which brings CUDA on Linux
+ARG TORCH_INDEX=""
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps -r requirements.txt \
+    && python -m venv /opt/serving \
+    && /opt/serving/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
+    && /opt/serving/bin/pip install --no-cache-dir --no-deps -r include/inferencing/requirements.txt
+COPY pyproject.toml ./
+COPY include include
+COPY dags dags
+COPY plugins plugins
+RUN useradd --create-home --uid 1000 genai \
+    && install -d -o genai -g genai /var/lib/genai /opt/airflow /opt/airflow/logs /opt/airflow/secrets
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/genai \
+    PYTHONUNBUFFERED=1 \
+    AIRFLOW_HOME=/opt/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/genai/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/genai/plugins \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    GENAI_STATE_FOLDER=/var/lib/genai \
+    GENAI_SERVING_PYTHON=/opt/serving/bin/python
+USER 1000
+ENTRYPOINT ["tini", "--"]
+CMD ["airflow", "version"]
+
+# Python 3.12 is inside this base; what a model process imports has wheels for it in the same lock
+FROM nvcr.io/nvidia/tritonserver:24.12-py3 AS triton
+COPY include/inferencing/requirements.txt /tmp/lock.txt
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN awk '/^[^ ]/ {keep = /^(numpy|openvino|openvino-genai|openvino-tokenizers)==/} keep' /tmp/lock.txt > /tmp/serving.txt \
+    && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir --no-deps --require-hashes -r /tmp/serving.txt \
+    && rm /tmp/lock.txt /tmp/serving.txt
+USER 1000

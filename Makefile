@@ -1,0 +1,40 @@
+# The developer's commands. Everything they install or write lies below .genai/.
+USE_CASE ?= python_assistant
+PYTHON ?= python3.11
+BIN := $(if $(GENAI_STATE_FOLDER),$(GENAI_STATE_FOLDER),.genai)/venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop status test check bench install install-dev
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: install ## install, start the local stack, run the workflow of USE_CASE=python_assistant
+	@$(BIN)/genai run $(USE_CASE)
+
+stop: ## stop all that the local stack started
+	@if [ -x $(BIN)/genai ]; then $(BIN)/genai stop; else echo "stack: not installed, nothing to stop"; fi
+
+status: ## show the local stack's programs
+	@if [ -x $(BIN)/genai ]; then $(BIN)/genai status; else echo "stack: not installed"; exit 3; fi
+
+test: install-dev ## install, then run all tests (PYTEST="-k name" chooses)
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: install-dev ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy include
+	$(BIN)/lint-imports
+
+bench: install ## run benchmarks/AREA; ends with one line of JSON
+	@test -n "$(AREA)" || { echo "AREA = '': name a folder of benchmarks/, e.g. make bench AREA=orchestration" >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.$(AREA)
+
+install:
+	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
+	@$(PYTHON) include/local/install.py
+
+install-dev:
+	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
+	@$(PYTHON) include/local/install.py dev

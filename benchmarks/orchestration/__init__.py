@@ -1,0 +1,1 @@
+"""Seconds that Airflow itself adds to each task."""

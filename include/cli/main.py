@@ -1,0 +1,126 @@
+"""`genai`: the command line of the project. Exit codes: 0 ok, 1 workflow failed, 2 bad input, 3 not running."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from include.core.errors import GenaiError
+
+OK, FAILED, BAD_INPUT, NOT_RUNNING = 0, 1, 2, 3
+
+EPILOG = """examples:
+  genai run python_assistant                            the whole workflow; what is unchanged is reused
+  genai run python_assistant --set customization.lora.rank=16
+  genai ask "What does textwrap.dedent do?"
+  genai status
+
+exit codes: 0 ok, 1 the workflow failed, 2 bad input or a missing prerequisite, 3 not running"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run the command; the exit code."""
+    parsed = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    try:
+        return command(parsed)
+    except GenaiError as error:
+        print(f"genai: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="genai",
+        description="The generative-AI workflow on this machine: its servers, its runs, its model.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, command, words in (
+        ("up", up, "start the local stack, or what of it does not run"),
+        ("stop", stop, "end all that the local stack started"),
+        ("status", status, "show the local stack's programs"),
+    ):
+        commands.add_parser(name, help=words, description=words).set_defaults(command=command)
+    words = "run a use case's workflow and follow it"
+    sub = commands.add_parser("run", help=words, description=words)
+    sub.add_argument("use_case", metavar="USE_CASE", help="a use case of include/use_cases, e.g. python_assistant")
+    sub.add_argument(
+        "--set",
+        dest="overrides",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a knob for this run, e.g. customization.lora.rank=16; may be repeated",
+    )
+    sub.add_argument("--force", action="store_true", help="run every step anew, even where nothing changed")
+    sub.set_defaults(command=run)
+    words = "ask the deployed model; the answer streams"
+    sub = commands.add_parser("ask", help=words, description=words)
+    sub.add_argument("question", metavar="QUESTION")
+    sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
+    sub.set_defaults(command=ask)
+    return top
+
+
+def up(_: argparse.Namespace) -> int:
+    """Start the stack."""
+    from include.core.settings import settings
+    from include.local.stack import Stack
+
+    Stack(settings(), _say).up()
+    return OK
+
+
+def stop(_: argparse.Namespace) -> int:
+    """Stop the stack."""
+    from include.core.settings import settings
+    from include.local.stack import Stack
+
+    Stack(settings(), _say).stop()
+    print("stack: stopped")
+    return OK
+
+
+def status(_: argparse.Namespace) -> int:
+    """Print the stack's programs; 3 where one does not run."""
+    from include.cli.status import print_status
+    from include.core.settings import settings
+    from include.local.stack import Stack
+
+    return OK if print_status(Stack(settings(), _say).status()) else NOT_RUNNING
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run a workflow and follow it to its end."""
+    from include.cli.run import run_use_case
+
+    return run_use_case(parsed.use_case, parsed.overrides, force=parsed.force)
+
+
+def ask(parsed: argparse.Namespace) -> int:
+    """Print the model's answer as it comes."""
+    from include.artifacts.store import ArtifactStore
+    from include.core.settings import settings
+    from include.inferencing.ask import ask as answer
+    from include.local.layout import layout
+    from include.local.programs import store_address
+
+    address = store_address(settings(), layout(settings()).credentials())
+    store = ArtifactStore(address, retries=2)
+    for piece in answer(parsed.question, parsed.use_case, store, settings().triton_address):
+        print(piece, end="", flush=True)
+    print()
+    return OK
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

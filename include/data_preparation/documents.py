@@ -1,0 +1,109 @@
+"""Documents and dropped documents as parquet: fixed columns, fixed order, equal bytes for equal rows."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+PLANTED = "planted.json"
+DROPPED = "dropped.parquet"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text and where it comes from; `event_time` is ISO 8601 or empty."""
+
+    id: str
+    source: str
+    title: str
+    text: str
+    license: str
+    generated: bool = False
+    event_time: str = ""
+    label: str = ""
+    label_confidence: float = 0.0
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A document that a stage left out, and why."""
+
+    id: str
+    source: str
+    stage: str
+    reason: str
+
+
+def shard_name(shard: int) -> str:
+    """File name of a shard."""
+    return f"documents-{shard:05d}.parquet"
+
+
+def write_rows(path: Path, row_type: type, rows: Iterable[Any]) -> None:
+    """Dataclass rows as parquet, in the order given; typed even where there are no rows."""
+    import pyarrow
+
+    types = {str: pyarrow.string(), bool: pyarrow.bool_(), float: pyarrow.float64()}
+    schema = pyarrow.schema([(field.name, types[field.type]) for field in fields(row_type)])  # type: ignore[index]
+    write_table(path, pyarrow.Table.from_pylist([asdict(row) for row in rows], schema=schema))
+
+
+def write_table(path: Path, table: Any) -> None:
+    """An Arrow table as parquet."""
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(table, path, compression="zstd")
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """Rows of a parquet file."""
+    import pyarrow.parquet
+
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+    return rows
+
+
+def read_documents(path: Path) -> list[Document]:
+    """Documents of one shard."""
+    return [Document(**row) for row in read_table(path)]
+
+
+def read_all(folder: Path) -> list[Document]:
+    """Documents of all shards of a folder."""
+    return [document for path in sorted(folder.glob("documents-*.parquet")) for document in read_documents(path)]
+
+
+def read_dropped(path: Path) -> list[Dropped]:
+    """Dropped documents of a file."""
+    return [Dropped(**row) for row in read_table(path)]
+
+
+def write_shards(folder: Path, documents: Sequence[Document], shards: int) -> None:
+    """Spread documents over `shards` files by the digest of their id, each file sorted by id."""
+    for shard in range(shards):
+        mine = [document for document in documents if _digest(document.id) % shards == shard]
+        write_rows(folder / shard_name(shard), Document, sorted(mine, key=lambda document: document.id))
+
+
+def write_planted(folder: Path, planted: dict[str, Any], kept: Iterable[Document]) -> None:
+    """The ground truth of those documents that are left."""
+    ids = {document.id for document in kept}
+    mine = {key: planted[key] for key in sorted(planted) if key in ids}
+    (folder / PLANTED).write_text(json.dumps(mine, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+
+
+def read_planted(folder: Path) -> dict[str, Any]:
+    """Ground truth by document: {"category": str, "personal": [{"entity", "value", "start", "end"}]}."""
+    planted: dict[str, Any] = json.loads((folder / PLANTED).read_text(encoding="utf-8"))
+    return planted
+
+
+def rank(seed: int, text: str) -> str:
+    """A pseudo-random sort key of a text: the same everywhere, another with another seed."""
+    return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

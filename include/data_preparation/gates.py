@@ -1,0 +1,145 @@
+"""What the final dataset has to fulfil: each gate says what was measured, what is allowed, and whether it holds."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from include.data_preparation.config import CheckConfig
+from include.data_preparation.questions import normalized
+
+Rows = Sequence[Mapping[str, Any]]
+_NAMES = ("PERSON", "STREET_ADDRESS")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition on the dataset."""
+
+    name: str
+    measured: str
+    allowed: str
+    passed: bool
+
+
+class _Limits(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    licences: list[str] | None = None
+
+
+class CharterLimits(BaseModel):
+    """The part of the charter that bounds the data."""
+
+    model_config = ConfigDict(extra="ignore")
+    limits: _Limits = _Limits()
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A planted value that still stands in the final dataset."""
+
+    document: str
+    entity: str
+
+
+def size_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig) -> list[Gate]:
+    """Enough of everything."""
+    return [
+        Gate(f"{name} size", str(len(rows)), f"at least {least}", len(rows) >= least)
+        for name, rows, least in (
+            ("train", train, config.min_train),
+            ("heldout", heldout, config.min_heldout),
+            ("corpus", corpus, config.min_corpus),
+        )
+    ]
+
+
+def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig) -> list[Gate]:
+    """Nothing empty, nothing held out that training sees, generated rows in their place."""
+    rows = [*train, *heldout]
+    empty = sum(not row["question"].strip() or not row["answer"].strip() for row in rows)
+    questions = {normalized(row["question"]) for row in train} & {normalized(row["question"]) for row in heldout}
+    answers = {normalized(row["answer"]) for row in train} & {normalized(row["answer"]) for row in heldout}
+    held = [normalized(row["answer"]) for row in heldout]
+    seen = sum(any(answer in text for answer in held) for text in (normalized(row["text"]) for row in corpus))
+    share = sum(row["generated"] for row in train) / max(1, len(train))
+    real = sum(row["generated"] for row in heldout)
+    return [
+        _none("empty questions or answers", empty),
+        _none("questions in train and heldout", len(questions)),
+        _none("answers in train and heldout", len(answers)),
+        _none("corpus texts with a held-out answer", seen),
+        _none("generated questions in heldout", real),
+        _most("generated share of train", share, config.max_generated_share),
+    ]
+
+
+def licence_gates(train: Rows, heldout: Rows, corpus: Rows, charter: CharterLimits) -> list[Gate]:
+    """Every licence is one that the charter allows; no gate where it names none."""
+    allowed = charter.limits.licences
+    if allowed is None:
+        return []
+    used = {str(row["license"]) for rows in (train, heldout, corpus) for row in rows}
+    foreign = sorted(name for name in used if not _is_allowed(name, set(allowed)))
+    return [Gate("licences outside the charter", ", ".join(foreign) or "none", ", ".join(allowed), not foreign)]
+
+
+def privacy_gates(leaks: Sequence[Leak], planted: int, config: CheckConfig) -> list[Gate]:
+    """How much of the planted personal data is still there."""
+    names = sum(leak.entity in _NAMES for leak in leaks)
+    return [
+        Gate(
+            "planted numbers and mail addresses left",
+            str(len(leaks) - names),
+            f"at most {config.max_leaked_numbers}",
+            len(leaks) - names <= config.max_leaked_numbers,
+        ),
+        _most("share of planted names and addresses left", names / max(1, planted), config.max_leaked_share),
+    ]
+
+
+def synthetic_gates(metrics: Mapping[str, Any], config: CheckConfig) -> list[Gate]:
+    """The synthetic table looks like its source and keeps its rule."""
+    quality, share = float(metrics["quality"]), float(metrics["constraint_share"])
+    least = config.min_synthetic_quality
+    return [
+        Gate("quality of the synthetic table", f"{quality:.3f}", f"at least {least}", quality >= least),
+        Gate("synthetic rows with resolved = created + hours", f"{share:.2%}", "100.00%", share == 1.0),
+    ]
+
+
+def loss_gate(raw: int, ready: int, config: CheckConfig) -> Gate:
+    """Not too much was lost on the way."""
+    return _most("share of documents dropped", 1 - ready / max(1, raw), config.max_dropped_share)
+
+
+def find_leaks(planted: Mapping[str, Any], tables: Sequence[Rows]) -> list[Leak]:
+    """Planted values that stand in a text of their own document, in whichever table."""
+    texts: dict[str, str] = {}
+    for row in (row for rows in tables for row in rows):
+        parts = [str(row[name]) for name in ("question", "answer", "text") if name in row]
+        texts[row["id"]] = " ".join((texts.get(row["id"], ""), *parts))
+    leaks = []
+    for key in sorted(planted.keys() & texts.keys()):
+        text = " ".join(texts[key].split())
+        for entity, value in sorted({(item["entity"], item["value"]) for item in planted[key]["personal"]}):
+            if re.search(rf"(?<!\w){re.escape(' '.join(value.split()))}(?!\w)", text):
+                leaks.append(Leak(key, entity))
+    return leaks
+
+
+def _is_allowed(expression: str, allowed: set[str]) -> bool:
+    """An SPDX expression of AND and OR over names, without brackets."""
+    return expression in allowed or any(
+        all(name.strip() in allowed for name in choice.split(" AND ")) for choice in expression.split(" OR ")
+    )
+
+
+def _none(name: str, count: int) -> Gate:
+    return Gate(name, str(count), "0", count == 0)
+
+
+def _most(name: str, share: float, most: float) -> Gate:
+    return Gate(name, f"{share:.2%}", f"at most {most:.0%}", share <= most)

@@ -1,0 +1,107 @@
+"""Turn a document into a question and a short answer."""
+
+import re
+from dataclasses import dataclass
+
+from include.data_preparation.config import SplitConfig
+from include.data_preparation.documents import Document, rank
+from include.data_preparation.labels import OTHER
+
+_FUNCTION = (
+    "What does `{name}` do in Python?",
+    "What is `{name}` used for in Python?",
+    "Explain `{name}` in Python.",
+    "In Python, what does `{name}` do?",
+)
+_CLASS = (
+    "What is `{name}` in Python?",
+    "What is the class `{name}` for in Python?",
+    "Explain `{name}` in Python.",
+    "In Python, what is `{name}`?",
+)
+_TOPIC = (
+    "Explain `{name}` in Python.",
+    "What should I know about `{name}` in Python?",
+    "What does the Python language reference say about `{name}`?",
+)
+_TICKET = (
+    "Which kind of support request is this? {name}",
+    "Sort this support ticket into a category: {name}",
+)
+_SIGNATURE = re.compile(r"^[\w.*]+\s*\(.*\)\s*(->.*)?$|::=|^\s*>>>|->", re.DOTALL)
+_FIELDS = re.compile(
+    r"(?m)^\s*(?::\w+|\.\. |@\w+|[-*] |\d+\. |(?:Args|Parameters|Returns?|Raises|Example|Usage)\b.*:$)"
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)\s+(?=[A-Z`\"'(])")
+TICKET_WORDS = 40
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of train or heldout; `id` is the document's."""
+
+    id: str
+    question: str
+    answer: str
+    source: str
+    label: str
+    license: str
+    generated: bool
+
+
+def question_of(document: Document, config: SplitConfig) -> Question | None:
+    """The question that a document answers, or None where it has no short answer."""
+    answer = _ticket_answer(document) if document.source == "tickets" else first_sentences(document.text, config)
+    if not answer:
+        return None
+    templates = _templates(document)
+    template = templates[int(rank(config.seed, document.id)[:8], 16) % len(templates)]
+    name = " ".join(document.text.split()[:TICKET_WORDS]) if document.source == "tickets" else document.title
+    return Question(
+        id=document.id,
+        question=template.format(name=name),
+        answer=answer,
+        source=document.source,
+        label=document.label,
+        license=document.license,
+        generated=document.generated,
+    )
+
+
+def first_sentences(text: str, config: SplitConfig) -> str:
+    """One to three sentences of the first paragraph that is prose; empty where there is none of a fit length."""
+    for paragraph in re.split(r"\n\s*\n", text)[:3]:
+        if _SIGNATURE.search(paragraph) or paragraph.startswith((" ", "\t")):
+            continue
+        fields = _FIELDS.search(paragraph)
+        prose = " ".join((paragraph[: fields.start()] if fields else paragraph).split())
+        chosen = ""
+        for sentence in _SENTENCE_END.split(prose)[:3]:
+            longer = f"{chosen} {sentence}".strip()
+            if len(longer.split()) > config.max_answer_words or sentence.endswith(":"):
+                break
+            chosen = longer
+        if len(chosen.split()) >= config.min_answer_words:
+            return chosen if chosen.endswith((".", "!", "?")) else f"{chosen.rstrip(',;')}."
+    return ""
+
+
+def normalized(text: str) -> str:
+    """Words of a text, lower case, with a space at both ends: for comparison and containment."""
+    words = re.findall(r"[^_\W]+", text.casefold())
+    return f" {' '.join(words)} "
+
+
+def _templates(document: Document) -> tuple[str, ...]:
+    if document.source == "tickets":
+        return _TICKET
+    if document.source == "pydoc_topics":
+        return _TOPIC
+    return _CLASS if document.title.rpartition(".")[2][:1].isupper() else _FUNCTION
+
+
+def _ticket_answer(document: Document) -> str:
+    if document.label in ("", OTHER):
+        return ""
+    product = document.title.rpartition(": ")[2]
+    return f"This is a request of the category {document.label} about the {product}."

@@ -1,0 +1,32 @@
+"""Ask the champion of a use case."""
+
+from collections.abc import Iterator
+
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError, ModelError, ServerUnavailableError
+from include.inferencing import champion
+from include.inferencing.triton_client import TritonClient
+
+
+def ask(
+    question: str, use_case: str, store: ArtifactStore, address: str, max_tokens: int = 128, seconds: float = 60.0
+) -> Iterator[str]:
+    """The champion's answer, piece by piece as it is written, within `seconds`.
+
+    `address` is host:port of Triton's gRPC endpoint. ConfigurationError where the question is empty,
+    ModelError where the use case has no champion or the model refuses, ServerUnavailableError where Triton
+    is down.
+    """
+    if not question.strip():
+        raise ConfigurationError("question", question, "the question is empty", "Ask something")
+    current, _ = champion.read(store.bucket, use_case)
+    if current is None:
+        raise ModelError("use_case", use_case, "it has no champion yet", "Run its workflow to the end first")
+    with TritonClient(address) as triton:
+        triton.check()
+        if not triton.ready(current.model_name):
+            raise ServerUnavailableError(
+                "champion", current.model_name, "Triton has not loaded it", "Wait: the watcher loads it in seconds"
+            )
+        for piece in triton.stream(current.model_name, question, max_tokens, seconds):
+            yield piece.text

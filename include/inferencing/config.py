@@ -1,0 +1,40 @@
+"""How a model is packaged for Triton, and what a deployment must show."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PackageConfig(BaseModel):
+    """The exported model and the limits it serves under."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight_format: Literal["int8", "fp16", "fp32"] = Field("int8", description="Numbers the weights are stored as.")
+    max_prompt_tokens: int = Field(1024, ge=8, le=131_072, description="Longer prompts are refused.")
+    max_new_tokens: int = Field(256, ge=1, le=32_768, description="Longest answer, and the default of max_tokens.")
+    deadline_seconds: float = Field(60.0, gt=0, le=3600, description="A request that takes longer is ended.")
+    max_sequences: int = Field(64, ge=1, le=4096, description="Answers generated at once; more wait.")
+    cache_tokens: int = Field(16_384, ge=512, description="Tokens that the key-value cache holds.")
+    threads: int = Field(1, ge=1, le=256, description="CPU threads of one model instance.")
+    export_seconds: float = Field(600.0, gt=0, description="The export to OpenVINO is given up after this.")
+
+
+class DeployConfig(BaseModel):
+    """The smoke test that a package passes before it becomes the champion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str = Field("What does the Python function len do?", min_length=1, description="Smoke test's question.")
+    max_tokens: int = Field(32, ge=1, le=1024, description="Longest answer of the smoke test, in tokens.")
+    answer_seconds: float = Field(30.0, gt=0, le=600, description="Deadline of the smoke test's answer.")
+    ready_seconds: float = Field(120.0, gt=0, le=3600, description="Time Triton may take to load the model.")
+
+
+class InferencingConfig(BaseModel):
+    """All knobs of the inferencing step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    package: PackageConfig = Field(default_factory=PackageConfig, description="Export and limits.")
+    deploy: DeployConfig = Field(default_factory=DeployConfig, description="Smoke test.")

@@ -1,0 +1,123 @@
+"""Make a package the champion of a use case: copied, loaded, tried, and only then moved into place.
+
+Killed anywhere and run again it finishes: each part looks at what is already done.
+"""
+
+import logging
+import time
+from datetime import UTC, datetime
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import Outcome
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ModelError, ServerUnavailableError
+from include.core.settings import settings
+from include.inferencing import champion
+from include.inferencing.champion import Champion, Serving
+from include.inferencing.config import DeployConfig
+from include.inferencing.smoke import SmokeTest, smoke_test
+from include.inferencing.triton_client import TritonClient
+
+LOG = logging.getLogger("genai.inferencing.deploy")
+
+
+def deploy(store: ArtifactStore, package: ArtifactRef, use_case: str, config: DeployConfig) -> Outcome:
+    """Serve `package` as the champion of `use_case`; `reused` where it already is and answers.
+
+    ModelError where it fails to load or to answer: the champion stays as it was. ServerUnavailableError where
+    Triton does not answer.
+    """
+    started = time.monotonic()
+    serving = Serving(model_name=champion.model_name(use_case, package), package=package)
+    with TritonClient(settings().triton_address) as triton:
+        triton.check()
+        current, _ = champion.read(store.bucket, use_case)
+        is_champion = current is not None and current.model_name == serving.model_name
+        publish(store, package, serving.model_name)
+        test = _try_loaded(triton, serving.model_name, config)
+        reused = is_champion and test is not None
+        test = test or _load_and_try(triton, serving.model_name, config, is_champion=is_champion)
+        retire(triton, promote(store, use_case, serving))
+    reason = (
+        "reused: the package is champion and answers"
+        if reused
+        else f"ran: {serving.model_name} is champion of {use_case}"
+    )
+    metrics = {"model": serving.model_name} | test.model_dump()
+    return Outcome(package, reused, reason, metrics, round(time.monotonic() - started, 2))
+
+
+def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
+    """Copy the package into Triton's repository, on the store's side, config.pbtxt last."""
+    manifest = store.manifest(package)
+    target = f"{settings().model_repository}/{name}"
+    present = set(store.bucket.keys(f"{target}/"))
+    served = [entry.path for entry in manifest.files if "/" in entry.path or entry.path == "config.pbtxt"]
+    for path in sorted(served, key=lambda path: path == "config.pbtxt"):
+        if f"{target}/{path}" not in present:
+            store.bucket.copy(f"{package.prefix}/{manifest.attempt}/{path}", f"{target}/{path}")
+
+
+def promote(store: ArtifactStore, use_case: str, serving: Serving) -> Champion:
+    """Move the champion alias to `serving`; who else moved it meanwhile becomes the previous one."""
+    alias = champion.document(store.bucket, use_case)
+    while True:
+        current, version = champion.read(store.bucket, use_case)
+        if current and current.model_name == serving.model_name:
+            return current
+        previous = Serving(model_name=current.model_name, package=current.package) if current else None
+        moved = Champion(
+            model_name=serving.model_name,
+            package=serving.package,
+            previous=previous,
+            moved_at=datetime.now(UTC).isoformat(),
+        )
+        if alias.swap(moved.model_dump(mode="json"), version):
+            LOG.info("champion of %s: %s -> %s", use_case, previous and previous.model_name, serving.model_name)
+            return moved
+
+
+def retire(triton: TritonClient, moved: Champion) -> None:
+    """Unload the previous champion."""
+    if moved.previous and triton.ready(moved.previous.model_name):
+        triton.unload(moved.previous.model_name)
+        LOG.info("unloaded %s", moved.previous.model_name)
+
+
+def _try_loaded(triton: TritonClient, name: str, config: DeployConfig) -> SmokeTest | None:
+    if not triton.ready(name):
+        return None
+    try:
+        return smoke_test(triton, name, config)
+    except (ModelError, ServerUnavailableError) as error:
+        LOG.warning("%s is loaded and does not answer, it is loaded again: %s", name, error)
+        return None
+
+
+def _load_and_try(triton: TritonClient, name: str, config: DeployConfig, *, is_champion: bool) -> SmokeTest:
+    try:
+        _load(triton, name, config)
+        return smoke_test(triton, name, config)
+    except (ModelError, ServerUnavailableError) as error:
+        triton.check()
+        if not is_champion:
+            triton.unload(name)
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(
+            "package", name, f"it did not answer in time on a live server: {error.problem}", "See Triton's log"
+        ) from error
+
+
+def _load(triton: TritonClient, name: str, config: DeployConfig) -> None:
+    try:
+        triton.load(name, config.ready_seconds)
+    except ModelError:
+        # two deployments of one package: the other's load may be under way
+        if not triton.ready(name):
+            raise
+    deadline = time.monotonic() + config.ready_seconds
+    while not triton.ready(name):
+        if time.monotonic() > deadline:
+            raise ModelError("package", name, "Triton loaded it and does not call it ready", "See Triton's log")
+        time.sleep(0.1)

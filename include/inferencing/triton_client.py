@@ -1,0 +1,137 @@
+"""Triton over gRPC: load, unload, ask; every call has a deadline."""
+
+import queue
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from include.core.errors import GenaiError, ModelError, ServerUnavailableError
+
+CALL_SECONDS = 5.0
+UNREACHABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of an answer: its text, and the tokens written since the last piece."""
+
+    text: str
+    tokens: int
+
+
+class TritonClient:
+    """One Triton server; `address` is host:port of its gRPC endpoint."""
+
+    def __init__(self, address: str) -> None:
+        import tritonclient.grpc as grpc
+
+        self.address = address
+        self.client = grpc.InferenceServerClient(address)
+
+    def __enter__(self) -> "TritonClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+    def check(self) -> None:
+        """ServerUnavailableError unless the server answers."""
+        with self._errors("server"):
+            self.client.is_server_live(client_timeout=CALL_SECONDS)
+
+    def ready(self, model: str) -> bool:
+        """Whether the server calls `model` ready (a dead python stub does not change that: ask it)."""
+        with self._errors(model):
+            return bool(self.client.is_model_ready(model, client_timeout=CALL_SECONDS))
+
+    def load(self, model: str, seconds: float) -> None:
+        """Load or reload; ModelError with Triton's reason, ServerUnavailableError where it does not answer."""
+        with self._errors(model):
+            self.client.load_model(model, client_timeout=seconds)
+
+    def unload(self, model: str) -> None:
+        """Unload; a model that is not loaded does not matter."""
+        with self._errors(model):
+            self.client.unload_model(model, client_timeout=30)
+
+    def stream(self, model: str, question: str, max_tokens: int, seconds: float) -> Iterator[Piece]:
+        """The answer, piece by piece as it is written; ended by an error after `seconds`.
+
+        ModelError where the model refuses the question or fails, ServerUnavailableError where Triton is
+        down or the deadline passes. Leaving the iterator early cancels the request.
+        """
+        import tritonclient.grpc as grpc
+
+        # a stream of its own: a client carries one at a time
+        client = grpc.InferenceServerClient(self.address)
+        results: queue.Queue[tuple[Any, Exception | None]] = queue.Queue()
+        deadline = time.monotonic() + seconds
+        finished = False
+        try:
+            client.start_stream(lambda result, error: results.put((result, error)), stream_timeout=seconds)
+            with self._errors(model):
+                client.async_stream_infer(
+                    model,
+                    _inputs(question, max_tokens),
+                    enable_empty_final_response=True,
+                    timeout=int(seconds * 1e6),
+                )
+                while not finished:
+                    result, error = results.get(timeout=max(0.01, deadline - time.monotonic()))
+                    if error is not None:
+                        raise error
+                    finished = result.get_response().parameters["triton_final_response"].bool_param
+                    if result.as_numpy("text_output") is not None:
+                        text = result.as_numpy("text_output")[0].decode("utf-8")
+                        yield Piece(text, int(result.as_numpy("completion_tokens")[0]))
+        finally:
+            client.stop_stream(cancel_requests=not finished)
+            client.close()
+
+    @contextmanager
+    def _errors(self, model: str) -> Iterator[None]:
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            yield
+        except queue.Empty:
+            raise ServerUnavailableError(
+                model, self.address, "the answer did not come before its deadline", "Try again; look at Triton's log"
+            ) from None
+        except InferenceServerException as error:
+            raise self._translate(model, error) from error
+
+    def _translate(self, model: str, error: Any) -> GenaiError:
+        reason = " ".join(str(error.message() or error).split())
+        status = str(error.status() or "")
+        # a model that fails to load also says UNAVAILABLE: only a server that is not alive is unreachable
+        if any(name in status for name in UNREACHABLE) and not self._alive():
+            return ServerUnavailableError(
+                "GENAI_TRITON_URL", self.address, "Triton does not answer", "Start it, or correct the address"
+            )
+        if "DEADLINE_EXCEEDED" in status or "CANCELLED" in status or "deadline" in reason.lower():
+            return ServerUnavailableError(
+                model, self.address, f"Triton did not answer in time ({reason[:200]})", "Try again; look at its log"
+            )
+        return ModelError(model, self.address, f"Triton answers: {reason[:1000]}", "See the package and Triton's log")
+
+    def _alive(self) -> bool:
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            return bool(self.client.is_server_live(client_timeout=CALL_SECONDS))
+        except InferenceServerException:
+            return False
+
+
+def _inputs(question: str, max_tokens: int) -> list[Any]:
+    import numpy as np
+    import tritonclient.grpc as grpc
+
+    text = grpc.InferInput("text_input", [1], "BYTES")
+    text.set_data_from_numpy(np.array([question.encode("utf-8")], dtype=np.object_))
+    count = grpc.InferInput("max_tokens", [1], "INT32")
+    count.set_data_from_numpy(np.array([max_tokens], dtype=np.int32))
+    return [text, count]

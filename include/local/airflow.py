@@ -1,0 +1,117 @@
+"""Airflow of the local stack: its environment and its four components."""
+
+import json
+import os
+from pathlib import Path
+
+from include.artifacts.bucket import StoreAddress
+from include.core.settings import PROJECT_ROOT, Settings
+from include.local.credentials import ADMIN, Credentials
+from include.local.layout import layout, python_folder
+
+CONNECTION = "genai_store"
+ACCELERATOR_POOL = "accelerator"
+COMPONENTS = {
+    "api-server": ["api-server"],
+    # --skip-serve-logs: those servers listen on all addresses, and logs are read from this disk anyway
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
+
+
+def base_url(settings: Settings) -> str:
+    """Address of the web UI and the API."""
+    return f"http://{settings.host}:{settings.airflow_port}"
+
+
+def health_url(settings: Settings) -> str:
+    """Health of all four components, as JSON."""
+    return f"{base_url(settings)}/api/v2/monitor/health"
+
+
+def store_connection(address: StoreAddress) -> str:
+    """The object store as an Airflow connection, in Airflow's JSON form."""
+    return json.dumps(
+        {
+            "conn_type": "generic",
+            "host": address.endpoint,
+            "login": address.access_key,
+            "password": address.secret_key.get_secret_value(),
+            "extra": {"bucket": address.bucket, "region": address.region, "secure": address.secure},
+        }
+    )
+
+
+def sections(settings: Settings, credentials: Credentials, dags: Path) -> dict[str, dict[str, object]]:
+    """Airflow's options that differ from its defaults."""
+    at = layout(settings)
+    return {
+        "core": {
+            "dags_folder": dags,
+            "plugins_folder": PROJECT_ROOT / "plugins",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            "parallelism": max(4, (os.cpu_count() or 1) + 2),
+            "fernet_key": credentials.airflow_fernet_key,
+            "execution_api_server_url": f"{base_url(settings)}/execution/",
+            "simple_auth_manager_users": f"{ADMIN}:admin",
+            "simple_auth_manager_passwords_file": at.airflow_home / "passwords.json",
+        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{at.airflow_home / 'airflow.db'}"},
+        "api": {
+            "host": settings.host,
+            "port": settings.airflow_port,
+            "base_url": base_url(settings),
+            "workers": 1,
+            "secret_key": credentials.airflow_secret_key,
+        },
+        "api_auth": {"jwt_secret": credentials.airflow_jwt_secret},
+        "scheduler": {
+            # Airflow's default of 1 s is most of what a short task costs
+            "scheduler_idle_sleep_time": 0.1,
+            "enable_health_check": True,
+            "scheduler_health_check_server_host": settings.host,
+            "scheduler_health_check_server_port": settings.airflow_health_port,
+            "scheduler_health_check_threshold": 15,
+            "orphaned_tasks_check_interval": 15,
+            "task_instance_heartbeat_timeout": 180,
+        },
+        # tasks ride out an api-server that is away for 5 minutes
+        "workers": {"max_failed_heartbeats": 60, "execution_api_retries": 12, "execution_api_retry_wait_max": 15},
+        "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 10},
+        "logging": {
+            "base_log_folder": at.logs / "airflow",
+            "dag_processor_child_process_log_directory": at.logs / "dag_processor",
+        },
+        "usage_data_collection": {"enabled": False},
+    }
+
+
+def environment(
+    settings: Settings, credentials: Credentials, address: StoreAddress, dags: Path | None = None
+) -> dict[str, str]:
+    """All variables of the Airflow processes; `dags` replaces the project's DAG folder."""
+    options = {
+        f"AIRFLOW__{section.upper()}__{name.upper()}": str(value)
+        for section, values in sections(settings, credentials, dags or PROJECT_ROOT / "dags").items()
+        for name, value in values.items()
+    }
+    return {
+        "AIRFLOW_HOME": str(layout(settings).airflow_home),
+        f"AIRFLOW_CONN_{CONNECTION.upper()}": store_connection(address),
+        "PATH": f"{python_folder()}:{os.environ.get('PATH', os.defpath)}",
+        "PYTHONPATH": str(PROJECT_ROOT),
+        "HF_HUB_OFFLINE": "1",
+        **options,
+    }
+
+
+def passwords(credentials: Credentials) -> str:
+    """Content of the simple auth manager's passwords file."""
+    return json.dumps({ADMIN: credentials.airflow_password})
+
+
+def command(component: str) -> list[str]:
+    """Command line of a component."""
+    return [str(python_folder() / "airflow"), *COMPONENTS[component]]

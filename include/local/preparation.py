@@ -1,0 +1,74 @@
+"""What must be there before the local stack starts, and what must hold once it has."""
+
+import subprocess
+
+from include.artifacts.bucket import Bucket
+from include.core.errors import PrerequisiteError, StoreAccessError
+from include.core.settings import Settings
+from include.local import airflow, object_store, tritonserver
+from include.local.credentials import Credentials, write_private
+from include.local.guard import answers
+from include.local.layout import layout
+from include.local.ports import holder, require_free, session_owns
+from include.local.programs import Program, base_environment, store_address
+from include.local.sessions import Session
+
+
+def check_machine(settings: Settings, programs: list[Program]) -> None:
+    """PrerequisiteError names the first taken port or missing tool."""
+    names = {
+        value: f"GENAI_{key.upper()}" for key, value in settings.model_dump().items() if str(key).endswith("_port")
+    }
+    for program in programs:
+        for port in program.spec.ports:
+            # the object store's inner ports follow from its S3 port
+            require_free(settings.host, names.get(port, "GENAI_S3_PORT"), port, settings.s3_port)
+    if not settings.s3_endpoint and not layout(settings).weed.exists():
+        weed = str(layout(settings).weed)
+        raise PrerequisiteError("object store", weed, "it is not installed", "Run `make run` to install it")
+    if not settings.triton_url:
+        tritonserver.prepare(layout(settings).triton)
+
+
+def prepare(settings: Settings, credentials: Credentials, programs: list[Program]) -> None:
+    """Folders, identities, passwords and Airflow's database; where they exist already they are brought up to date."""
+    at = layout(settings)
+    (at.state / "object-store" / "data").mkdir(parents=True, exist_ok=True)
+    tritonserver.temporary(settings).mkdir(parents=True, exist_ok=True)
+    at.airflow_home.mkdir(parents=True, exist_ok=True)
+    identities = at.state / "object-store" / "s3.json"
+    object_store.write_identities(identities, credentials.store_admin, credentials.store_reader)
+    write_private(at.airflow_home / "passwords.json", airflow.passwords(credentials))
+    api_server = next(program for program in programs if program.name == "api-server")
+    done = subprocess.run(
+        [airflow.command("api-server")[0], "db", "migrate"],
+        env=base_environment(settings) | api_server.spec.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise PrerequisiteError("airflow db migrate", done.returncode, last, f"Look into {at.airflow_home}")
+
+
+def check_store(settings: Settings, credentials: Credentials, session: Session | None) -> None:
+    """The object store is ours, keeps strangers out, and has the bucket with the model repository."""
+    address = store_address(settings, credentials)
+    if not settings.s3_endpoint and (session is None or not session_owns(session, settings.s3_port)):
+        raise PrerequisiteError(
+            "GENAI_S3_PORT",
+            settings.s3_port,
+            f"{holder(settings.s3_port)} listens on it, not this stack's object store",
+            "Stop that process or set GENAI_S3_PORT to a free port, then `make stop` and retry",
+        )
+    scheme = "https" if address.secure else "http"
+    if not answers(f"{scheme}://{address.endpoint}/{address.bucket}", 403, seconds=10):
+        raise StoreAccessError(
+            "GENAI_S3_ENDPOINT", address.endpoint, "an anonymous call is not refused", "Give the server keys"
+        )
+    bucket = Bucket(address)
+    bucket.check()
+    # Triton takes a prefix without objects for a missing folder and exits
+    bucket.put_bytes(f"{settings.model_repository}/README.txt", b"Triton's model repository. One folder a model.\n")
+    layout(settings).repository_ready.touch()

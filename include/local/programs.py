@@ -1,0 +1,134 @@
+"""The programs of the local stack and what each needs."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.artifacts.bucket import StoreAddress
+from include.core.settings import PROJECT_ROOT, Settings
+from include.local import airflow, object_store, tritonserver
+from include.local.credentials import Credentials
+from include.local.guard import GuardSpec
+from include.local.layout import layout, python_folder
+
+# variables of the caller that would change what the servers do
+FOREIGN = ("AIRFLOW", "GENAI_", "AWS_", "PYTHON", "SUPERVISOR_", "WEED_", "TRITON")
+MARK = "GENAI_STACK"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A guarded server; `component` is its name in Airflow's health report, `health` its own health check."""
+
+    spec: GuardSpec
+    address: str = ""
+    health: tuple[str, int] | None = None
+    component: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the program."""
+        return self.spec.name
+
+
+def base_environment(settings: Settings) -> dict[str, str]:
+    """The caller's variables without those that would leak in, and the mark of this stack."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
+    return kept | {"PYTHONPATH": str(PROJECT_ROOT), MARK: str(layout(settings).root)}
+
+
+def settings_environment(settings: Settings) -> dict[str, str]:
+    """GENAI_* variables that give a child these settings, the object store's keys left out."""
+    values = settings.model_dump(mode="json", exclude={"s3_access_key", "s3_secret_key"})
+    return {f"GENAI_{name.upper()}": str(value) for name, value in values.items() if value is not None}
+
+
+def store_address(settings: Settings, credentials: Credentials) -> StoreAddress:
+    """The object store in use: the configured one, else the local one with its generated keys."""
+    address = StoreAddress.of(settings)
+    if settings.s3_endpoint:
+        return address
+    admin = credentials.store_admin
+    return StoreAddress.model_validate(
+        address.model_dump() | {"access_key": admin.access_key, "secret_key": admin.secret_key}
+    )
+
+
+def programs(settings: Settings, credentials: Credentials, dags: Path | None = None) -> list[Program]:
+    """What runs, in the order of start. A configured S3 server or Triton elsewhere replaces the local one."""
+    address = store_address(settings, credentials)
+    found = [] if settings.s3_endpoint else [_object_store(settings)]
+    if not settings.triton_url:
+        found += [_triton(settings, credentials, address), _serving_watch(settings, address)]
+    variables = airflow.environment(settings, credentials, address, dags)
+    return found + [_airflow(settings, name, variables) for name in airflow.COMPONENTS]
+
+
+def _spec(settings: Settings, name: str, command: list[str], environment: dict[str, str], **needs: object) -> GuardSpec:
+    at = layout(settings)
+    folder = at.state / name
+    folder.mkdir(parents=True, exist_ok=True)
+    installed = hashlib.sha256((PROJECT_ROOT / "requirements.txt").read_bytes()).hexdigest()[:12]
+    shared = settings_environment(settings) | {"GENAI_INSTALLATION": installed}
+    values = {"folder": str(folder), "record": str(at.session(name)), "host": settings.host} | needs
+    return GuardSpec(name, command, shared | environment, **values)  # type: ignore[arg-type]
+
+
+def _object_store(settings: Settings) -> Program:
+    at = layout(settings)
+    health = (f"http://{settings.host}:{settings.s3_port}/{settings.s3_bucket}", 403)
+    command = object_store.command(
+        at.weed,
+        at.state / "object-store" / "data",
+        at.state / "object-store" / "s3.json",
+        settings.host,
+        settings.s3_port,
+        settings.s3_bucket,
+    )
+    ports = list(object_store.ports(settings.s3_port).values())
+    spec = _spec(settings, "object-store", command, {"GOMEMLIMIT": "600MiB"}, ports=ports)
+    return Program(spec, settings.s3_address, health)
+
+
+def _needs_store(settings: Settings) -> dict[str, int]:
+    return {} if settings.s3_endpoint else {f"http://{settings.s3_address}/{settings.s3_bucket}": 403}
+
+
+def _triton(settings: Settings, credentials: Credentials, address: StoreAddress) -> Program:
+    reader = credentials.store_reader
+    keys = (reader.access_key, reader.secret_key)
+    if settings.s3_endpoint:
+        keys = (address.access_key, address.secret_key.get_secret_value())
+    spec = _spec(
+        settings,
+        "triton",
+        tritonserver.command(settings, address),
+        tritonserver.environment(settings, *keys),
+        waits=_needs_store(settings),
+        files=[str(layout(settings).repository_ready)],
+        ports=tritonserver.ports(settings),
+        clean=[f"/dev/shm/{tritonserver.shared_memory_prefix(settings)}*", f"{tritonserver.temporary(settings)}/*"],  # noqa: S108
+    )
+    return Program(spec, settings.triton_address, (tritonserver.health_url(settings), 200))
+
+
+def _serving_watch(settings: Settings, address: StoreAddress) -> Program:
+    command = [str(python_folder() / "python"), "-m", "include.inferencing.watch"]
+    waits = _needs_store(settings) | {tritonserver.health_url(settings): 200}
+    return Program(_spec(settings, "serving-watch", command, address.environment(), waits=waits))
+
+
+def _airflow(settings: Settings, name: str, variables: dict[str, str]) -> Program:
+    waits = _needs_store(settings)
+    health, ports = None, []
+    if name == "api-server":
+        health, ports = (airflow.health_url(settings), 200), [settings.airflow_port]
+    else:
+        waits = waits | {airflow.health_url(settings): 200}
+    if name == "scheduler":
+        health = (f"http://{settings.host}:{settings.airflow_health_port}/health", 200)
+        ports = [settings.airflow_health_port]
+    spec = _spec(settings, name, airflow.command(name), variables, waits=waits, ports=ports)
+    shown = {"api-server": airflow.base_url(settings)}.get(name, "")
+    return Program(spec, shown, health, name.replace("-", "_") if name != "api-server" else "")

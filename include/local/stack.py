@@ -1,0 +1,207 @@
+"""The local stack as a whole: up, stop, status."""
+
+import fcntl
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.core.errors import ServerUnavailableError
+from include.core.settings import Settings
+from include.local import airflow
+from include.local.airflow_api import AirflowApi
+from include.local.credentials import ADMIN, Credentials, write_private
+from include.local.guard import answers
+from include.local.layout import layout
+from include.local.preparation import check_machine, check_store, prepare
+from include.local.programs import MARK, Program, programs
+from include.local.sessions import Session, kill_session, marked, memory, read_process, read_session, reap, send
+from include.local.supervision import Supervisor, launch
+
+START_SECONDS = 180.0
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class ProgramStatus:
+    """One line of `genai status`; `state` is healthy, starting or stopped, memory in bytes, uptime in seconds."""
+
+    name: str
+    state: str
+    pid: int | None
+    uptime: float
+    address: str
+    memory: int
+
+
+class Stack:
+    """One local stack; `dags` replaces the project's DAG folder, `say` gets a line as things happen."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = print, dags: Path | None = None) -> None:
+        self.settings, self.say, self.at = settings, say, layout(settings)
+        self.credentials: Credentials = self.at.credentials()
+        self.programs: list[Program] = programs(settings, self.credentials, dags)
+        self.supervisor = Supervisor(self.at)
+        self._told: set[str] = set()
+
+    def up(self) -> None:
+        """Start what does not run, wait until all is healthy; what is healthy is left alone."""
+        with self._alone():
+            started, self._told = time.monotonic(), set()
+            if self.supervisor.pid() is None:
+                self._sweep()
+                check_machine(self.settings, self.programs)
+                prepare(self.settings, self.credentials, self.programs)
+                self._write_specs()
+                launch(self.at, self.settings, self.programs)
+            else:
+                self._restart_changed()
+            if not self.settings.s3_endpoint:
+                self._wait_healthy(started, {"object-store"})
+            check_store(self.settings, self.credentials, self.session("object-store"))
+            if self._wait_healthy(started):
+                self.say(f"stack: up after {time.monotonic() - started:.0f} s, {airflow.base_url(self.settings)}")
+            with self.api() as api:
+                api.ensure_pool(airflow.ACCELERATOR_POOL, 1)
+
+    def stop(self) -> None:
+        """End all that this stack started, and nothing else."""
+        with self._alone():
+            pid = self.supervisor.pid()
+            if pid:
+                self.supervisor.call("shutdown")
+                deadline = time.monotonic() + STOP_SECONDS
+                while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+                    reap()
+                    time.sleep(0.05)
+            self._sweep()
+
+    def status(self) -> list[ProgramStatus]:
+        """What runs, program by program."""
+        running = self.supervisor.processes() if self.supervisor.pid() else {}
+        healthy = self._healthy() if running else set()
+        return [self._status(program, program.name in running, program.name in healthy) for program in self.programs]
+
+    def running(self) -> bool:
+        """Whether supervisord answers."""
+        return self.supervisor.pid() is not None
+
+    def api(self) -> AirflowApi:
+        """A client of this stack's Airflow."""
+        return AirflowApi(airflow.base_url(self.settings), ADMIN, self.credentials.airflow_password)
+
+    def session(self, program: str) -> Session | None:
+        """The session of a program's server; None where it never started."""
+        return read_session(self.at.session(program))
+
+    def _status(self, program: Program, guarded: bool, healthy: bool) -> ProgramStatus:
+        session = self.session(program.name)
+        alive = session is not None and read_process(session.sid) is not None
+        if not guarded or session is None or not alive:
+            return ProgramStatus(program.name, "starting" if guarded else "stopped", None, 0, program.address, 0)
+        uptime = time.time() - self.at.session(program.name).stat().st_mtime
+        state = "healthy" if healthy else "starting"
+        return ProgramStatus(program.name, state, session.sid, uptime, program.address, memory(session))
+
+    def _healthy(self) -> set[str]:
+        healthy = {program.name for program in self.programs if program.health and answers(*program.health)}
+        components = self._components() if "api-server" in healthy else {}
+        for program in self.programs:
+            if program.component and components.get(program.component) != "healthy":
+                healthy.discard(program.name)
+            elif (program.component and not program.health) or (not program.health and self.session(program.name)):
+                healthy.add(program.name)
+        return healthy
+
+    def _components(self) -> dict[str, str]:
+        try:
+            with urllib.request.urlopen(airflow.health_url(self.settings), timeout=5) as response:  # noqa: S310
+                report = json.load(response)
+        except (OSError, ValueError):
+            return {}
+        return {name: str(entry.get("status")) for name, entry in report.items()}
+
+    def _wait_healthy(self, started: float, names: set[str] | None = None) -> bool:
+        """Wait for `names`, else for all programs that can tell; False where all were healthy at once."""
+        waiting = names or {program.name for program in self.programs if program.health or program.component}
+        ready = waiting & self._healthy()
+        if ready == waiting:
+            return False
+        while not waiting <= self._told:
+            for name in sorted(ready - self._told):
+                self.say(f"{name}: healthy after {time.monotonic() - started:.0f} s")
+            self._told |= ready
+            if time.monotonic() - started > START_SECONDS:
+                name = sorted(waiting - self._told)[0]
+                raise ServerUnavailableError(
+                    name, f"{START_SECONDS:.0f} s", f"it is not healthy; {self._last_line(name)}", self._log_hint(name)
+                )
+            time.sleep(0.2)
+            ready = waiting & self._healthy()
+        return True
+
+    def _last_line(self, program: str) -> str:
+        path = self.at.log(program)
+        lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+        return f"its log ends: {lines[-1][:300]}" if lines else "it has no log"
+
+    def _log_hint(self, program: str) -> str:
+        return f"Read {self.at.log(program)}"
+
+    def _restart_changed(self) -> None:
+        for program in self.programs:
+            path = self.at.spec(program.name)
+            if path.exists() and path.read_text() == program.spec.dumps():
+                continue
+            self.say(f"{program.name}: restarting with new settings")
+            write_private(path, program.spec.dumps())
+            self.supervisor.restart(program.name)
+
+    def _write_specs(self) -> None:
+        for program in self.programs:
+            write_private(self.at.spec(program.name), program.spec.dumps())
+
+    def _sweep(self) -> None:
+        """End what a killed supervisord or guard left behind, detached jobs included."""
+        others = [process for process in marked(MARK, str(self.at.root)) if not self._ancestor(process.pid)]
+        for process in others:
+            send(process.pid, signal.SIGTERM)
+        for program in self.programs:
+            session = self.session(program.name)
+            if session:
+                kill_session(session)
+                self.at.session(program.name).unlink()
+        deadline = time.monotonic() + STOP_SECONDS
+        while others := [process for process in marked(MARK, str(self.at.root)) if not self._ancestor(process.pid)]:
+            if time.monotonic() > deadline - STOP_SECONDS + 3:
+                for process in others:
+                    send(process.pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                raise ServerUnavailableError(
+                    "stop", [process.pid for process in others], "these outlive SIGKILL", "Look at them with ps"
+                )
+            reap()
+            time.sleep(0.05)
+
+    @staticmethod
+    def _ancestor(pid: int) -> bool:
+        """Whether this program runs below `pid`, as `genai stop` in a task would."""
+        current = read_process(os.getpid())
+        while current and current.parent > 1:
+            if current.parent == pid:
+                return True
+            current = read_process(current.parent)
+        return False
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One `up` or `stop` at a time."""
+        self.at.state.mkdir(parents=True, exist_ok=True)
+        with (self.at.state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

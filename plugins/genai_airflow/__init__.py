@@ -1,0 +1,1 @@
+"""All that knows Airflow: operators, task groups, run options and the report view."""

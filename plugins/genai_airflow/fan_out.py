@@ -1,0 +1,21 @@
+"""What mapped tasks are mapped over. Airflow maps over return values only, hence tasks of their own."""
+
+from airflow.sdk import Context, task
+
+from genai_airflow.run_options import load_for_run
+
+
+@task
+def list_shards(shards: list[int]) -> list[int]:
+    """The shards of a dataset, for the tasks that take one each."""
+    return shards
+
+
+@task
+def list_techniques(**context: object) -> list[str]:
+    """The use case's customization techniques, as paths of their configurations."""
+    from genai_airflow.step_operators import failing_at_once
+
+    with failing_at_once():
+        use_case = load_for_run(Context(**context))  # type: ignore[typeddict-item]
+    return [f"customization.{name}" for name in use_case.customization.techniques]

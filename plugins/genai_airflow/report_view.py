@@ -1,0 +1,66 @@
+"""Serves a task's report from the artifact store to signed-in users who may read the DAG."""
+
+import logging
+from html import escape
+from typing import Annotated, Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.models.xcom import XComModel
+from fastapi import Depends, FastAPI, Query
+from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
+
+from genai_airflow.references import restore_refs
+from genai_airflow.store_connection import open_store
+from include.artifacts.manifest import REPORT_FILE
+from include.artifacts.ref import ArtifactRef
+from include.core.errors import ArtifactNotFoundError, GenaiError, TransientError
+
+HEADERS = {
+    # the page holds text from the sources: it may run nothing, load nothing and be framed by Airflow only
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+}
+
+app = FastAPI(title="Reports of the generative-AI workflow", docs_url=None, redoc_url=None, openapi_url=None)
+
+
+@app.get(
+    "/reports/{dag_id}/{run_id}/{task_id}",
+    dependencies=[Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM))],
+)
+def report(
+    dag_id: str, run_id: str, task_id: str, session: SessionDep, map_index: Annotated[int, Query(ge=-1)] = -1
+) -> HTMLResponse:
+    """report.html of the artifact that a task instance returned; 404 where there is none."""
+    ref = _returned_ref(session, dag_id, run_id, task_id, map_index)
+    if ref is None:
+        return _page(404, "This task has no report: it has not written an artifact in this run.")
+    try:
+        return HTMLResponse(open_store().read(ref, REPORT_FILE), headers=HEADERS)
+    except ArtifactNotFoundError:
+        return _page(404, f"The store holds no report of {ref}.")
+    except GenaiError as error:
+        logging.getLogger(__name__).warning("report of %s: %s", ref, error)
+        status = 503 if isinstance(error, TransientError) else 500
+        return _page(status, "The report cannot be read from the store; the API server's log says why.")
+
+
+def _returned_ref(session: Session, dag_id: str, run_id: str, task_id: str, map_index: int) -> ArtifactRef | None:
+    """The reference in a task instance's return value, if it is one."""
+    query = XComModel.get_many(
+        run_id=run_id, key="return_value", dag_ids=dag_id, task_ids=task_id, map_indexes=map_index
+    )
+    row = session.scalars(query).first()
+    value: Any = restore_refs(XComModel.deserialize_value(row)) if row else None
+    return value if isinstance(value, ArtifactRef) else None
+
+
+def _page(status: int, text: str) -> HTMLResponse:
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Report</title><p>{escape(text)}</p></html>'
+    return HTMLResponse(page, status_code=status, headers=HEADERS)

@@ -1,0 +1,20 @@
+"""Everything this project adds to Airflow's web UI."""
+
+from airflow.plugins_manager import AirflowPlugin
+from genai_airflow.report_link import VIEW_PREFIX
+from genai_airflow.report_view import app
+
+
+class GenaiPlugin(AirflowPlugin):
+    """Reports of the steps: a tab and a button of each task instance."""
+
+    name = "genai"
+    fastapi_apps = [{"app": app, "url_prefix": VIEW_PREFIX, "name": "genai"}]  # noqa: RUF012
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Report",
+            "href": VIEW_PREFIX + "/reports/{DAG_ID}/{RUN_ID}/{TASK_ID}?map_index={MAP_INDEX}",
+            "destination": "task_instance",
+            "url_route": "report",
+        }
+    ]

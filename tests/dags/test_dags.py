@@ -1,0 +1,88 @@
+"""The DAG files: they parse quickly, import nothing heavy, and one wrong use case does not hide the others."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from include.core.settings import PROJECT_ROOT
+from tests.plugins import airflow_home, sample_workflow
+
+PARSE = """
+import json, sys, time
+from tests.plugins import airflow_home, sample_workflow
+if {stand_ins}:
+    sys.modules.update(sample_workflow.modules())
+from airflow.dag_processing.dagbag import DagBag
+started = time.monotonic()
+bag = DagBag(dag_folder="dags")
+heavy = ["torch", "transformers", "deepspeed", "peft", "datasets", "presidio_analyzer", "spacy", "sdv", "pandas",
+         "pyarrow", "openvino"]
+print(json.dumps({{"dags": sorted(bag.dags), "errors": bag.import_errors, "seconds": time.monotonic() - started,
+                  "heavy": [name for name in heavy if name in sys.modules]}}))
+"""
+
+
+def test_parsing_imports_nothing_heavy() -> None:
+    line = [sys.executable, "-c", PARSE.format(stand_ins=True)]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
+    done = subprocess.run(line, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True, env=environment)
+    parsed = json.loads(done.stdout.splitlines()[-1])
+
+    assert parsed["heavy"] == []
+    assert parsed["dags"] == ["sample"]
+    assert parsed["seconds"] < 5
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_broken_use_case_is_an_import_error_and_the_others_stay() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=airflow_home.PROJECT_ROOT / "dags")
+
+    assert list(bag.dags) == ["sample"]
+    (error,) = bag.import_errors.values()
+    assert error.rstrip().endswith("use case broken: customization.lora.rnk = 8: unknown key. Did you mean rank?")
+
+
+@pytest.mark.usefixtures("sample")
+def test_the_graph_reads_like_the_workflow() -> None:
+    dag = the_dag()
+    groups = [group for group in dag.task_group.get_task_group_dict() if group]
+
+    assert groups == ["strategy", "data_preparation", "training", "customization", "inferencing"]
+    assert dag.get_task("training.pretrain").pool == dag.get_task("customization.tune").pool == "accelerator"
+    assert all(task.doc_md for task in dag.tasks if "shards" not in task.task_id and "techniques" not in task.task_id)
+    assert dag.task_dict["data_preparation.aggregate"].upstream_task_ids == {"strategy.charter"}
+    assert all(task.retries == 2 for task in dag.tasks)
+
+
+@pytest.mark.usefixtures("sample")
+def test_the_form_has_the_fields_schemas_and_values() -> None:
+    params = the_dag().params
+
+    rank = params.get_param("customization.lora.rank")
+    assert (rank.value, rank.schema["minimum"], rank.schema["maximum"]) == (8, 1, 256)
+    techniques = params.get_param("customization.techniques")
+    assert techniques.schema["examples"] == ["lora", "prompt_tuning"]
+
+
+@pytest.mark.usefixtures("sample")
+def test_approval_is_a_task_where_the_use_case_asks_for_it() -> None:
+    from genai_workflow import genai_workflow
+
+    asked = sample_workflow.load_use_case("sample", {"strategy.approval": {"required": True, "approvers": ["admin"]}})
+    dag = genai_workflow(asked)
+
+    assert dag.task_dict["data_preparation.aggregate"].upstream_task_ids == {"strategy.approve"}
+    assert dag.task_dict["training.import_pretrained"].upstream_task_ids == {"strategy.approve"}
+    assert "strategy.approve" not in the_dag().task_dict
+
+
+def the_dag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(dag_folder=PROJECT_ROOT / "dags" / "genai_workflow.py").dags["sample"]

@@ -1,0 +1,72 @@
+"""The whole chain at a small size, once for all tests of the folder."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.data_preparation.aggregate import aggregate
+from include.data_preparation.anonymize import anonymize
+from include.data_preparation.check import check
+from include.data_preparation.clean import clean
+from include.data_preparation.config import AggregateConfig, CheckConfig, DataPreparationConfig, SplitConfig
+from include.data_preparation.deduplicate import deduplicate
+from include.data_preparation.label import label
+from include.data_preparation.split import split
+from include.data_preparation.synthesize import synthesize
+from tests.data_preparation.sample_charter import sample_charter
+
+SMALL = DataPreparationConfig(
+    aggregate=AggregateConfig(
+        packages=("httpx", "click"), max_standard_library=400, max_package=60, tickets=160, shards=2
+    ),
+    split=SplitConfig(train=150, heldout=24),
+    check=CheckConfig(min_train=50, min_heldout=10, min_corpus=100),
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """References to all artifacts of one preparation."""
+
+    aggregated: ArtifactRef
+    cleaned: list[ArtifactRef]
+    deduplicated: ArtifactRef
+    labelled: ArtifactRef
+    anonymized: list[ArtifactRef]
+    synthetic: ArtifactRef
+    divided: ArtifactRef
+    charter: ArtifactRef
+    final: ArtifactRef
+
+
+def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[str] | None) -> Prepared:
+    """Run all steps in order."""
+    shards = range(config.aggregate.shards)
+    aggregated = aggregate(store, config=config.aggregate)
+    cleaned = [clean(store, source=aggregated, shard=shard, config=config.clean) for shard in shards]
+    deduplicated = deduplicate(store, sources=cleaned, config=config.deduplicate)
+    labelled = label(store, source=deduplicated, config=config.label)
+    anonymized = [anonymize(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
+    synthetic = synthesize(store, source=aggregated, config=config.synthesize)
+    divided = split(store, sources=anonymized, config=config.split)
+    charter = sample_charter(store, limits={} if licences is None else {"licences": licences})
+    final = check(
+        store,
+        dataset=divided,
+        aggregated=aggregated,
+        cleaned=cleaned,
+        deduplicated=deduplicated,
+        anonymized=anonymized,
+        synthetic=synthetic,
+        charter=charter,
+        config=config.check,
+    )
+    return Prepared(aggregated, cleaned, deduplicated, labelled, anonymized, synthetic, divided, charter, final)
+
+
+@pytest.fixture(scope="session")
+def prepared(store: ArtifactStore) -> Prepared:
+    """A small dataset, prepared whole on a real store."""
+    return prepare(store, SMALL, ["PSF-2.0", "BSD-3-Clause", "MIT", "Apache-2.0"])

@@ -1,0 +1,106 @@
+"""A real tritonserver on free ports, and a tiny Llama to serve."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.core.errors import GenaiError
+from include.core.settings import PROJECT_ROOT, settings
+from include.inferencing import champion, triton_server
+from include.inferencing.config import PackageConfig
+from include.inferencing.package import package
+from include.inferencing.triton_client import TritonClient
+from tests.conftest import ObjectStoreServer, free_ports
+from tests.tiny_model import tiny_adapter, tiny_model
+
+WHEEL = PROJECT_ROOT / ".genai" / "tools" / "tritonserver"
+TECHNIQUES = ("lora", "prompt_tuning")
+
+
+class TritonServer:
+    """A tritonserver of a test's own; reads S3 with the read-only keys."""
+
+    def __init__(self, folder: Path, store: ObjectStoreServer) -> None:
+        self.folder, self.store, self.port = folder, store, free_ports(8) + 4
+        self.address = f"127.0.0.1:{self.port + 1}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        triton_server.prepare(WHEEL)
+        triton_server.remove_leftovers(self.port + 1)
+        address = self.store.address(self.store.reader)
+        line = triton_server.command(
+            WHEEL, address, settings().model_repository, "127.0.0.1", self.port, self.port + 1, self.port + 2
+        )
+        environment = triton_server.environment(WHEEL, settings().serving_interpreter, address)
+        with (self.folder / "triton.log").open("ab") as log:
+            self.process = subprocess.Popen(line, stdout=log, stderr=log, env=environment, cwd=self.folder)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with TritonClient(self.address) as client:
+                    client.check()
+                return
+            except GenaiError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise AssertionError((self.folder / "triton.log").read_text()[-3000:]) from None
+
+    def kill(self) -> None:
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stubs(self) -> list[int]:
+        """Process ids of the python stubs: one a loaded model."""
+        assert self.process
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                name, _, rest = entry.read_text().rpartition(")")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if "triton_python_b" in name and int(rest.split()[1]) == self.process.pid:
+                found.append(int(entry.parent.name))
+        return found
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory, object_store_server: ObjectStoreServer) -> Iterator[TritonServer]:
+    object_store_server.store().bucket.put_bytes(f"{settings().model_repository}/README", b"Triton's model repository")
+    server = TritonServer(tmp_path_factory.mktemp("triton"), object_store_server)
+    server.start()
+    os.environ["GENAI_TRITON_URL"] = server.address
+    settings.cache_clear()
+    yield server
+    server.kill()
+    triton_server.remove_leftovers(server.port + 1)
+    del os.environ["GENAI_TRITON_URL"]
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def packages(store: ArtifactStore) -> list[ArtifactRef]:
+    """A package a technique: the tiny model with LoRA, and with prompt tuning."""
+    model = tiny_model(store, seed=0)
+    adapters = [tiny_adapter(store, model=model, technique=technique) for technique in TECHNIQUES]
+    config = PackageConfig(weight_format="fp32", max_prompt_tokens=128, max_new_tokens=64, cache_tokens=2048)
+    return [package(store, model=model, adapter=adapter, config=config) for adapter in adapters]
+
+
+@pytest.fixture
+def use_case(store: ArtifactStore, triton: TritonServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A use case of the test's own; what it serves is unloaded afterwards."""
+    name = re.sub(r"\W+", "-", request.node.name)[:60].strip("-")
+    yield name
+    current, _ = champion.read(store.bucket, name)
+    store.bucket.delete([champion.document(store.bucket, name).key])
+    if current is not None:
+        with TritonClient(triton.address) as client:
+            client.unload(current.model_name)

@@ -1,0 +1,60 @@
+"""A migrated Airflow database, the store's connection, and a small use case with steps of a few milliseconds."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import ObjectStoreServer
+from tests.plugins import airflow_home, sample_workflow
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture(scope="session")
+def stand_ins(object_store_server: ObjectStoreServer) -> Callable[[pytest.MonkeyPatch], None]:
+    """Installs the sample use case and its steps, and the connection to the tests' own S3 server."""
+
+    def install(patch: pytest.MonkeyPatch) -> None:
+        patch.setenv("AIRFLOW_CONN_GENAI_STORE", sample_workflow.connection_json(object_store_server.address()))
+        for name, module in sample_workflow.modules().items():
+            patch.setitem(sys.modules, name, module)
+
+    return install
+
+
+@pytest.fixture
+def sample(stand_ins: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is tested here is the graph, its operators and the view; the steps have tests of their own."""
+    stand_ins(monkeypatch)
+    yield
+
+
+@pytest.fixture(scope="session")
+def run(airflow_database: None, stand_ins: Callable[[pytest.MonkeyPatch], None]) -> Run:
+    """One run of the sample's DAG in this process, with keyword arguments for its conf's overrides."""
+
+    def run_once(conf: dict[str, Any] | None = None) -> Any:
+        from airflow.dag_processing.dagbag import DagBag
+
+        with pytest.MonkeyPatch.context() as patch:
+            stand_ins(patch)
+            bag = DagBag(dag_folder=airflow_home.PROJECT_ROOT / "dags" / "genai_workflow.py")
+            assert bag.import_errors == {}
+            return bag.dags["sample"].test(run_conf=conf or {})
+
+    return run_once
+
+
+@pytest.fixture(scope="session")
+def first_run(run: Run) -> Any:
+    """A finished run without options."""
+    return run()

@@ -1,0 +1,204 @@
+"""A small use case and steps of a few milliseconds, to run the whole graph on a real store."""
+
+import json
+from types import ModuleType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from include.artifacts.bucket import StoreAddress
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.report import Report
+from include.artifacts.step import Outcome, Step, Workspace
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError, SourceError, StoreUnavailableError
+
+STEPS = {
+    "strategy.charter": "charter",
+    **{
+        f"data_preparation.{name}": "dataset"
+        for name in (
+            "aggregate",
+            "clean",
+            "deduplicate",
+            "label",
+            "anonymize",
+            "synthesize",
+            "split",
+            "check",
+        )
+    },
+    "training.pretrain": "model",
+    "training.import_pretrained": "model",
+    "training.select_model": "report",
+    "evaluation.evaluate": "report",
+    "customization.tune": "adapter",
+    "customization.gate": "report",
+    "inferencing.package": "package",
+}
+PACKAGES = ("strategy", "data_preparation", "training", "customization", "evaluation", "inferencing")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Knob(_Model):
+    """One step's configuration."""
+
+    value: int = Field(1, ge=0, le=100, description="Any number.")
+    error: Literal["", "permanent", "transient"] = ""
+    passed: bool = True
+
+
+class Pretrain(Knob):
+    steps: int = Field(10, ge=1, description="Steps.")
+
+
+class Lora(Knob):
+    rank: int = Field(8, ge=1, le=256, description="Rank.")
+    learning_rate: float = Field(1e-3, gt=0, description="Rate.")
+
+
+class Approval(_Model):
+    required: bool = False
+    approvers: tuple[str, ...] = ()
+
+
+class Strategy(_Model):
+    goal: str = "Answer"
+    error: Literal["", "transient"] = ""
+    approval: Approval = Approval()
+
+
+class DataPreparation(_Model):
+    aggregate: Knob = Knob()
+    clean: Knob = Knob()
+    deduplicate: Knob = Knob()
+    label: Knob = Knob()
+    anonymize: Knob = Knob()
+    synthesize: Knob = Knob()
+    split: Knob = Knob()
+    check: Knob = Knob()
+
+
+class Training(_Model):
+    pretrain: Pretrain = Pretrain()
+    pretrained: Knob = Knob()
+    select: Knob = Knob()
+
+
+class Customization(_Model):
+    techniques: tuple[Literal["lora", "prompt_tuning"], ...] = ("lora", "prompt_tuning")
+    lora: Lora = Lora()
+    prompt_tuning: Knob = Knob()
+    gate: Knob = Knob()
+
+
+class Inferencing(_Model):
+    package: Knob = Knob()
+    deploy: Knob = Knob()
+
+
+class SampleUseCase(_Model):
+    name: str
+    title: str = "Sample"
+    schedule: str | None = "0 3 * * *"
+    strategy: Strategy = Strategy()
+    data_preparation: DataPreparation = DataPreparation()
+    training: Training = Training()
+    customization: Customization = Customization()
+    evaluation: Knob = Knob()
+    inferencing: Inferencing = Inferencing()
+
+    def at(self, path: str) -> Any:
+        value: Any = self
+        for part in path.split("."):
+            value = getattr(value, part)
+        return value
+
+
+def use_case_names() -> list[str]:
+    return ["sample", "broken"]
+
+
+def load_use_case(name: str, overrides: dict[str, Any] | None = None) -> SampleUseCase:
+    if name == "broken":
+        raise ConfigurationError("customization.lora.rnk", 8, "unknown key", "Did you mean rank?")
+    tree: dict[str, Any] = {"name": name}
+    for path, value in (overrides or {}).items():
+        *parents, last = path.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = value
+    try:
+        return SampleUseCase.model_validate(tree)
+    except ValueError as error:
+        raise ConfigurationError("overrides", overrides, str(error), "Correct it") from None
+
+
+def _work(work: Workspace, **arguments: Any) -> None:
+    """Fetches every input, fails as configured, and writes what the graph depends on."""
+    config = arguments.get("config")
+    error = getattr(config, "error", "")
+    if error == "permanent":
+        raise SourceError("sources.docs", "", "the source is empty", "Name another")
+    if error == "transient":
+        raise StoreUnavailableError("GENAI_S3_ENDPOINT", "", "no answer", "Wait")
+    lines = [work.step]
+    for name, value in sorted(arguments.items()):
+        for ref in value if isinstance(value, list) else [value]:
+            if isinstance(ref, ArtifactRef):
+                work.fetch(ref)
+                lines.append(f"{name} {ref}")
+            elif isinstance(ref, int):
+                lines.append(f"{name} {ref}")
+    (work.output / "lines.txt").write_text("\n".join([*lines, str(config)]))
+    Report(work.step).text("<script>alert(1)</script>").write(work.output)
+    work.metrics["lines"] = len(lines)
+    if work.step in ("data_preparation.aggregate", "data_preparation.label"):
+        work.metrics["shards"] = 3
+    for choice in ("adapters", "models"):
+        if choice in arguments:
+            work.metrics["selected"] = arguments[choice][0].model_dump()
+            break
+    if work.step == "customization.tune":
+        work.metrics["technique"] = "lora" if isinstance(config, Lora) else "prompt_tuning"
+    if hasattr(config, "passed"):
+        work.metrics |= {"passed": config.passed, "verdict": "no adapter is better than the base"}
+
+
+def deploy(store: ArtifactStore, package: ArtifactRef, use_case: str, config: Knob) -> Outcome:
+    return Outcome(package, True, "reused: the package is the champion and answers", {"use_case": use_case}, 0.1)
+
+
+def modules() -> dict[str, ModuleType]:
+    """Module name -> stand-in."""
+    found: dict[str, ModuleType] = {"include.use_cases": ModuleType("include.use_cases")}
+    found["include.use_cases"].__dict__.update(
+        load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
+    )
+    for name, kind in STEPS.items():
+        made: Step[...] = Step(_work, kind, (), None)  # type: ignore[arg-type]
+        made.name = name
+        found[f"include.{name}"] = ModuleType(f"include.{name}")
+        setattr(found[f"include.{name}"], name.rpartition(".")[2], made)
+    found["include.inferencing.deploy"] = ModuleType("include.inferencing.deploy")
+    found["include.inferencing.deploy"].deploy = deploy  # type: ignore[attr-defined]
+    return found
+
+
+def connection_json(address: StoreAddress) -> str:
+    """An Airflow connection's value."""
+    host, _, port = address.endpoint.partition(":")
+    return json.dumps(
+        {
+            "conn_type": "generic",
+            "host": host,
+            "port": int(port),
+            "login": address.access_key,
+            "password": address.secret_key.get_secret_value(),
+            "extra": {"bucket": address.bucket, "region": address.region, "secure": address.secure},
+        }
+    )

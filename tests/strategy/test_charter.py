@@ -1,0 +1,100 @@
+"""The charter step on a real store: what later steps and a manager read from it."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from include.artifacts.store import ArtifactStore
+from include.strategy.charter import charter
+from include.strategy.config import StrategyConfig
+from include.strategy.estimate import breaches, size
+from include.use_cases import load_use_case
+
+
+def declared(**changes: Any) -> StrategyConfig:
+    base = load_use_case("python_assistant").strategy.model_dump()
+    return StrategyConfig.model_validate(base | changes)
+
+
+def test_later_steps_find_indicators_limits_and_sizing(store: ArtifactStore) -> None:
+    ref = charter(store, config=declared())
+    document = json.loads(store.read(ref, "charter.json"))
+    assert [item["name"] for item in document["indicators"]] == [
+        "answer_bits_per_char",
+        "answer_chrf",
+        "seconds_per_answer",
+    ]
+    assert document["indicators"][0].keys() >= {"name", "target", "direction", "required"}
+    assert "Apache-2.0" in document["limits"]["licences"]
+    assert document["limits"]["max_parameters"] == 500_000_000
+    # 134,515,008 x (2 + (2 + 12) / 2)
+    assert document["sizing"]["training_memory_gb"]["2"] == pytest.approx(1.210635072)
+    # 2 x 30 x 3 x 64 x 2 bytes
+    assert document["sizing"]["cache_kb_a_token"] == pytest.approx(23.04)
+    # 8 users / 10 s x 96 tokens
+    assert document["sizing"]["demanded_tokens_per_second"] == pytest.approx(76.8)
+    # 1 replica x 730 hours x 0.05
+    assert document["sizing"]["serving_cost_a_month"] == pytest.approx(36.5)
+    assert store.manifest(ref).metrics["passed"] is True
+
+
+def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore) -> None:
+    ref = charter(store, config=declared(owner="<script>alert(1)</script>"))
+    page = store.read(ref, "report.html").decode()
+    assert "<script>" not in page
+    for text in (
+        "Support tickets repeat questions",
+        "answer_bits_per_char",
+        "at most 1.6",
+        "pydoc_topics",
+        "100.00 EUR",
+        "6 x 134,515,008 parameters x 100,000 tokens",
+        "2 x 30 layers x 3 heads x 64 values",
+    ):
+        assert text in page
+
+
+def test_the_same_declaration_is_the_same_artifact(store: ArtifactStore) -> None:
+    first = charter.run(store, {"config": declared(owner="somebody")})
+    second = charter.run(store, {"config": declared(owner="somebody")})
+    assert (first.reused, second.reused) == (False, True)
+    assert first.ref == second.ref
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"limits": {"licences": ["MIT"], "max_parameters": 1_000}}, "strategy.limits.max_parameters 1,000"),
+        ({"limits": {"licences": ["MIT"], "budget": 10}}, "strategy.limits.budget 10.00 EUR"),
+        ({"training": {"device_memory_gb": 1}}, "strategy.training.device_memory_gb 1"),
+        ({"serving": {"replica_memory_gb": 0.1}}, "strategy.serving.replica_memory_gb 0.1"),
+    ],
+)
+def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: dict[str, Any], words: str) -> None:
+    config = declared(**changes)
+    assert len(breaches(config, size(config))) == 1
+    outcome = charter.run(store, {"config": config})
+    assert outcome.metrics["passed"] is False
+    assert words in outcome.metrics["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"indicators": [{"name": "happiness", "target": 1, "direction": "at_least"}]}, "answer_chrf"),
+        ({"indicators": []}, "at least 1"),
+        ({"indicators": [{"name": "answer_nll", "target": float("nan"), "direction": "at_most"}]}, "finite"),
+        (
+            {"indicators": [{"name": "answer_nll", "target": 1, "direction": "at_most"}] * 2},
+            "answer_nll more than once",
+        ),
+        ({"data_sources": [{"name": "a", "sensitivity": "secret"}]}, "confidential"),
+        ({"limits": {"licences": []}}, "at least 1"),
+        ({"owner": "  "}, "at least 1"),
+    ],
+)
+def test_wrong_declarations_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        declared(**changes)
