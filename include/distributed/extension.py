@@ -6,6 +6,7 @@ process that holds the file lock ever works in the original.
 """
 
 import fcntl
+import hashlib
 import importlib.metadata
 import logging
 import os
@@ -28,16 +29,34 @@ def prepare_extensions(target: Path, environment: dict[str, str]) -> None:
     Raises PrerequisiteError where the compiler is missing or fails.
     """
     versions = "-".join(f"{name}{importlib.metadata.version(name)}" for name in ("torch", "deepspeed"))
-    original = settings().state_folder / "torch_extensions" / f"py{sys.version_info.minor}-{versions}"
+    # ninja's file names the sources by their absolute paths
+    installation = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
+    original = settings().state_folder / "torch_extensions" / f"{versions}-{installation}"
     original.mkdir(parents=True, exist_ok=True)
     complete = original / "complete"
     with (original / "builder.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        if not complete.exists():
+        if complete.exists():
+            _refresh(original / _NAME, environment)
+        else:
             _build(original, environment)
             complete.touch()
         # copy2 keeps the times by which ninja sees that nothing is to be done
         shutil.copytree(original / _NAME, target / _NAME)
+
+
+def _refresh(folder: Path, environment: dict[str, str]) -> None:
+    """Compile what a reinstallation made newer here, or every job would compile it in its own copy."""
+    done = subprocess.run(
+        [shutil.which("ninja", path=environment.get("PATH")) or "ninja"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise _compile_error(done)
 
 
 def _build(folder: Path, environment: dict[str, str]) -> None:
@@ -59,7 +78,11 @@ def _build(folder: Path, environment: dict[str, str]) -> None:
         check=False,
     )
     if done.returncode != 0 or not (folder / _NAME / f"{_NAME}.so").exists():
-        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        raise PrerequisiteError(
-            _NAME, done.returncode, f"it could not be compiled: {' '.join(last)}", "Check g++ and the Python headers"
-        )
+        raise _compile_error(done)
+
+
+def _compile_error(done: "subprocess.CompletedProcess[str]") -> PrerequisiteError:
+    last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+    return PrerequisiteError(
+        _NAME, done.returncode, f"it could not be compiled: {' '.join(last)}", "Check g++ and the Python headers"
+    )

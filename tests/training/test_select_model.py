@@ -1,0 +1,77 @@
+"""The choice among real artifacts: limits first, then the indicator."""
+
+from pathlib import Path
+
+import pytest
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError, ModelError
+from include.training.config import SelectConfig
+from include.training.select_model import select_model
+from tests.training.hand_made import hand_made_charter, hand_made_evaluation, hand_made_model
+
+
+@pytest.fixture
+def candidates(store: ArtifactStore) -> tuple[list[ArtifactRef], list[ArtifactRef]]:
+    models = [
+        hand_made_model(store, name="small", parameters=5_000_000, license="MIT"),
+        hand_made_model(store, name="large", parameters=135_000_000, license="Apache-2.0"),
+    ]
+    numbers = [{"answer_bits_per_char": 2.5, "answer_nll": 1.0}, {"answer_bits_per_char": 1.5, "answer_nll": 2.0}]
+    evaluations = [
+        hand_made_evaluation(store, model=model, numbers=some | {"answer_chrf": 20.0, "seconds_per_answer": 1.0})
+        for model, some in zip(models, numbers, strict=True)
+    ]
+    return models, evaluations
+
+
+def select(store: ArtifactStore, models: list[ArtifactRef], evaluations: list[ArtifactRef], **limits: object) -> dict:
+    charter = hand_made_charter(store, content={"limits": limits, "indicators": []})
+    arguments = {"models": models, "evaluations": evaluations, "charter": charter, "config": SelectConfig()}
+    return select_model.run(store, arguments).metrics
+
+
+def test_the_fewest_bits_a_character_win_whatever_the_tokens(
+    store: ArtifactStore, candidates: tuple[list[ArtifactRef], list[ArtifactRef]]
+) -> None:
+    models, evaluations = candidates
+
+    metrics = select(store, models, evaluations)
+
+    assert metrics["selected"] == models[1].model_dump()
+    assert metrics["reason"] == "large: answer_bits_per_char 1.5; small has 2.5"
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ({"max_parameters": 10_000_000}, "135,000,000 parameters, over the limit of 10,000,000"),
+        ({"licences": ["MIT"]}, "licence Apache-2.0 is not among MIT"),
+    ],
+)
+def test_the_charter_excludes(
+    store: ArtifactStore,
+    candidates: tuple[list[ArtifactRef], list[ArtifactRef]],
+    limits: dict[str, object],
+    why: str,
+) -> None:
+    metrics = select(store, *candidates, **limits)
+
+    assert metrics["selected"] == candidates[0][0].model_dump()
+    assert why in metrics["reason"]
+
+
+def test_nothing_within_the_limits_is_permanent(
+    store: ArtifactStore, candidates: tuple[list[ArtifactRef], list[ArtifactRef]]
+) -> None:
+    with pytest.raises(ModelError, match="limits exclude every candidate"):
+        select(store, *candidates, max_parameters=1)
+
+
+def test_a_candidate_without_an_evaluation_is_named(
+    store: ArtifactStore, candidates: tuple[list[ArtifactRef], list[ArtifactRef]], tmp_path: Path
+) -> None:
+    models, evaluations = candidates
+    with pytest.raises(ConfigurationError, match="without an evaluation"):
+        select(store, models, evaluations[:1])
