@@ -23,7 +23,7 @@ from include.local.programs import MARK, Program, programs
 from include.local.sessions import Session, kill_session, marked, memory, read_process, read_session, reap, send
 from include.local.supervision import Supervisor, launch
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 STOP_SECONDS = 30.0
 
 
