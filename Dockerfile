@@ -5,7 +5,7 @@ FROM python:3.11.14-slim-bookworm AS workflow
 # g++ builds DeepSpeed's communication module when a job first starts
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends g++ git make tini \
+    && apt-get install -y --no-install-recommends g++ tini \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/genai
 COPY requirements.txt ./
@@ -27,6 +27,7 @@ RUN useradd --create-home --uid 1000 genai \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/genai \
     PYTHONUNBUFFERED=1 \
+    HF_HUB_OFFLINE=1 \
     AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/genai/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/genai/plugins \

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import urllib3
@@ -17,6 +17,7 @@ from include.core.settings import Settings
 
 CHUNK = 1 << 20
 _MISSING = {"NoSuchKey", "NoSuchObject"}
+_PRESENT = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _REFUSED = {
     "AccessDenied",
     "InvalidAccessKeyId",
@@ -95,6 +96,12 @@ class Bucket:
             raise StoreAccessError(
                 "GENAI_S3_BUCKET", self.address.bucket, "the bucket does not exist", "Create it or name another"
             )
+
+    def ensure(self) -> None:
+        """Create the bucket where it is missing, then `check` it."""
+        with suppress(_BucketPresentError), self._errors(""):
+            self.client.make_bucket(self.address.bucket)
+        self.check()
 
     def put_file(self, key: str, path: Path) -> None:
         """Upload a file, in parts where it is large."""
@@ -178,6 +185,8 @@ class Bucket:
                 ) from None
             if error.code == "PreconditionFailed" or error.response.status == 412:
                 raise _ConditionError from None
+            if error.code in _PRESENT:
+                raise _BucketPresentError from None
             if error.code in _REFUSED or error.response.status in (401, 403):
                 raise StoreAccessError(
                     "GENAI_S3_ACCESS_KEY",
@@ -195,6 +204,10 @@ class Bucket:
                 f"the object store did not answer ({type(error).__name__})",
                 "Start it or correct the address",
             ) from error
+
+
+class _BucketPresentError(Exception):
+    """The bucket to be made is there already."""
 
 
 class _ConditionError(Exception):

@@ -1,7 +1,6 @@
 """What must be there before the local stack starts, and what must hold once it has."""
 
 import subprocess
-import time
 
 from include.artifacts.bucket import Bucket
 from include.core.errors import PrerequisiteError, StoreAccessError
@@ -13,8 +12,6 @@ from include.local.layout import layout
 from include.local.ports import holder, require_free, session_owns
 from include.local.programs import Program, base_environment, store_address
 from include.local.sessions import Session
-
-BUCKET_SECONDS = 60.0
 
 
 def check_machine(settings: Settings, programs: list[Program]) -> None:
@@ -69,16 +66,7 @@ def check_store(settings: Settings, credentials: Credentials, session: Session |
             "GENAI_S3_ENDPOINT", address.endpoint, "an anonymous call is not refused", "Give the server keys"
         )
     bucket = Bucket(address)
-    # the local server answers a moment before it has made its bucket
-    deadline = time.monotonic() + (0 if settings.s3_endpoint else BUCKET_SECONDS)
-    while True:
-        try:
-            bucket.check()
-            break
-        except StoreAccessError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+    bucket.check() if settings.s3_endpoint else bucket.ensure()
     # Triton takes a prefix without objects for a missing folder and exits
     bucket.put_bytes(f"{settings.model_repository}/README.txt", b"Triton's model repository. One folder a model.\n")
     layout(settings).repository_ready.touch()

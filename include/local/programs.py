@@ -13,8 +13,8 @@ from include.local.guard import GuardSpec
 from include.local.layout import layout, python_folder
 
 # variables of the caller that would change what the servers do
-FOREIGN = ("AIRFLOW", "GENAI_", "AWS_", "PYTHON", "SUPERVISOR_", "WEED_", "TRITON")
-MARK = "GENAI_STACK"
+FOREIGN = ("AIRFLOW", "GENAI_", "LOCAL_STACK", "AWS_", "PYTHON", "LOCAL_STACK_", "SUPERVISOR_", "WEED_", "TRITON")
+MARK = "LOCAL_STACK"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _spec(settings: Settings, name: str, command: list[str], environment: dict[s
     folder = at.state / name
     folder.mkdir(parents=True, exist_ok=True)
     installed = hashlib.sha256((PROJECT_ROOT / "requirements.txt").read_bytes()).hexdigest()[:12]
-    shared = settings_environment(settings) | {"GENAI_INSTALLATION": installed}
+    shared = settings_environment(settings) | {"LOCAL_STACK_INSTALLATION": installed}
     values = {"folder": str(folder), "record": str(at.session(name)), "host": settings.host} | needs
     return GuardSpec(name, command, shared | environment, **values)  # type: ignore[arg-type]
 

@@ -54,7 +54,7 @@ def _declared(page: Report, config: StrategyConfig) -> None:
         ["Limit", "Value"],
         [
             ["licences", ", ".join(limits.licences)],
-            ["parameters of the model, at most", limits.max_parameters],
+            ["parameters of the model, at most", f"{limits.max_parameters:,}"],
             ["budget", f"{limits.budget:,.2f} {limits.currency}"],
             ["owner", config.owner],
             ["approval", f"required, by {approvers}" if config.approval.required else "not required"],

@@ -1,5 +1,6 @@
 """The compose tier, as far as it can be checked without a container engine."""
 
+import importlib.util
 import json
 import os
 import re
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from include.artifacts.bucket import StoreAddress
+from include.artifacts.bucket import Bucket, StoreAddress
 from include.core.errors import ConfigurationError, StoreAccessError
 from include.core.settings import PROJECT_ROOT, read_settings
-from include.local.compose_bucket import ensure_bucket
 from include.local.compose_env import compose_environment, write_environment
 from tests.conftest import ObjectStoreServer
 
@@ -98,6 +99,18 @@ def test_airflow_reaches_the_store_by_its_connection(services: dict[str, Any], e
     assert connection["extra"] == {"bucket": "genai", "region": "us-east-1", "secure": False}
 
 
+def test_airflow_knows_every_option(services: dict[str, Any]) -> None:
+    # found, not imported: importing Airflow writes its home folder
+    found = importlib.util.find_spec("airflow")
+    assert found and found.origin
+    known = yaml.safe_load((Path(found.origin).parent / "config_templates" / "config.yml").read_text())
+    names = [name for name in services["scheduler"]["environment"] if name.startswith("AIRFLOW__")]
+    assert len(names) > 8
+    for name in names:
+        _, section, option = name.lower().split("__")
+        assert option in known[section]["options"], name
+
+
 def test_long_running_services_are_watched_and_restarted(services: dict[str, Any]) -> None:
     for name in services.keys() - {"bucket", "init"}:
         assert services[name]["restart"] == "unless-stopped"
@@ -136,10 +149,19 @@ def test_the_environment_is_written_without_anything_installed() -> None:
 
 def test_the_bucket_job_makes_the_bucket_once(object_store_server: ObjectStoreServer) -> None:
     address = object_store_server.address(bucket="compose-tier")
-    ensure_bucket(address)
-    ensure_bucket(address)
+    Bucket(address).ensure()
+    Bucket(address).ensure()
     with pytest.raises(StoreAccessError):
-        ensure_bucket(StoreAddress.model_validate(address.model_dump() | {"secret_key": "wrong-secret-key"}))
+        Bucket(StoreAddress.model_validate(address.model_dump() | {"secret_key": "wrong-secret-key"})).ensure()
+
+
+def test_the_triton_image_takes_what_model_processes_import_from_the_lock() -> None:
+    program = re.search(r"awk '(.+?)' /tmp/lock.txt", (PROJECT_ROOT / "Dockerfile").read_text())
+    assert program
+    lock = PROJECT_ROOT / "include" / "inferencing" / "requirements.txt"
+    taken = subprocess.run(["awk", program[1], lock], capture_output=True, text=True, check=True).stdout
+    pins = re.findall(r"^([\w-]+)==[\d.]+ \\\n +--hash=sha256:", taken, re.MULTILINE)
+    assert pins == ["numpy", "openvino", "openvino-genai", "openvino-tokenizers"]
 
 
 def test_hadolint_finds_nothing() -> None:

@@ -103,13 +103,14 @@ class TritonPythonModel:
                     self.pipe.step()
                 self.active = [answer for answer in self.active if self._advance(answer)]
         except Exception as error:
-            for answer in self.active:
-                answer.fail(f"generation failed: {error}")
             self._drain(f"generation failed: {error}")
             raise
         self._drain("the model is being unloaded")
 
     def _drain(self, reason: str) -> None:
+        for answer in self.active:
+            answer.fail(reason)
+        self.active = []
         while not self.waiting.empty():
             request = self.waiting.get()
             if request is not None:
