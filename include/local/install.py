@@ -27,6 +27,8 @@ STATE = Path(os.environ.get("GENAI_STATE_FOLDER") or ROOT / ".genai").absolute()
 LOCK, SERVING_LOCK = ROOT / "requirements.txt", ROOT / "include/inferencing/requirements.txt"
 DEV_LOCK, BINARIES = ROOT / "tests/requirements.txt", ROOT / "include/local/binaries.txt"
 UV = "uv==0.13.9"
+# raised where a new installer must not go on with what an older one made
+LAYOUT = 1
 
 
 def say(line: str) -> None:
@@ -60,19 +62,18 @@ def main() -> int:
 
 def decides(part: str) -> list[Path]:
     """The files that decide what a part is."""
-    this = Path(__file__)
     return {
-        "venv": [LOCK, this],
-        "serving": [SERVING_LOCK, this],
-        "tools": [BINARIES, this],
-        "project": [ROOT / "pyproject.toml", LOCK, this],
-        "dev": [DEV_LOCK, LOCK, this],
+        "venv": [LOCK],
+        "serving": [SERVING_LOCK],
+        "tools": [BINARIES],
+        "project": [ROOT / "pyproject.toml", LOCK],
+        "dev": [DEV_LOCK, LOCK],
     }[part]
 
 
 def digest(part: str) -> str:
     """What a part's stamp must say."""
-    found = hashlib.sha256(f"{platform.python_version()} {ROOT}".encode())
+    found = hashlib.sha256(f"{LAYOUT} {platform.python_version()} {ROOT}".encode())
     for path in decides(part):
         found.update(path.read_bytes())
     return found.hexdigest()
@@ -186,16 +187,9 @@ def create(name: str, lock: Path) -> None:
 
 def uv(name: str, *arguments: str) -> None:
     """`uv pip install` into an environment; bytecode is compiled once, here."""
-    python = STATE / name / "bin" / "python"
-    options = ["--quiet", "--python", str(python), "--compile-bytecode"]
-    run(
-        name,
-        str(STATE / "venv" / "bin" / "uv") if name == "venv" else str(STATE / name / "bin" / "uv"),
-        "pip",
-        "install",
-        *options,
-        *arguments,
-    )
+    folder = STATE / name / "bin"
+    options = ["--quiet", "--python", str(folder / "python"), "--compile-bytecode"]
+    run(name, str(folder / "uv"), "pip", "install", *options, *arguments)
 
 
 def install_tools() -> None:

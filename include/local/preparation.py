@@ -26,8 +26,6 @@ def check_machine(settings: Settings, programs: list[Program]) -> None:
     if not settings.s3_endpoint and not layout(settings).weed.exists():
         weed = str(layout(settings).weed)
         raise PrerequisiteError("object store", weed, "it is not installed", "Run `make run` to install it")
-    if not settings.triton_url:
-        tritonserver.prepare(layout(settings).triton)
 
 
 def prepare(settings: Settings, credentials: Credentials, programs: list[Program]) -> None:

@@ -13,7 +13,7 @@ from include.local.guard import GuardSpec
 from include.local.layout import layout, python_folder
 
 # variables of the caller that would change what the servers do
-FOREIGN = ("AIRFLOW", "GENAI_", "LOCAL_STACK", "AWS_", "PYTHON", "SUPERVISOR_", "WEED_", "TRITON")
+FOREIGN = ("AIRFLOW", "GENAI_", "LOCAL_STACK", "AWS_", "PYTHON", "LOCAL_STACK_", "SUPERVISOR_", "WEED_", "TRITON")
 MARK = "LOCAL_STACK"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from include.core.errors import ServerUnavailableError
 from include.core.settings import Settings
-from include.local import airflow
+from include.local import airflow, tritonserver
 from include.local.airflow_api import AirflowApi
 from include.local.credentials import ADMIN, Credentials, write_private
 from include.local.guard import answers
@@ -23,7 +23,7 @@ from include.local.programs import MARK, Program, programs
 from include.local.sessions import Session, kill_session, marked, memory, read_process, read_session, reap, send
 from include.local.supervision import Supervisor, launch
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 STOP_SECONDS = 30.0
 
 
@@ -53,6 +53,8 @@ class Stack:
         """Start what does not run, wait until all is healthy; what is healthy is left alone."""
         with self._alone():
             started, self._told = time.monotonic(), set()
+            if not self.settings.triton_url:
+                tritonserver.prepare(self.at.triton)
             if self.supervisor.pid() is None:
                 self._sweep()
                 check_machine(self.settings, self.programs)

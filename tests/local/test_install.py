@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from include.core.settings import PROJECT_ROOT
+from include.local import install as installer
 
 
 def install(state: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -63,3 +66,21 @@ def test_an_environment_behind_a_link_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "belongs to another checkout" in done.stderr
     assert all([path.name for path in part.iterdir()] == ["precious"] for part in other.iterdir())
+
+
+def test_only_an_interrupted_installation_of_its_own_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer, "STATE", tmp_path)
+    made_by_hand = tmp_path / "venv" / "precious"
+    made_by_hand.parent.mkdir()
+    made_by_hand.touch()
+
+    installer.begin("venv")
+    assert made_by_hand.exists() and not installer.current("venv")
+    installer.finish("venv")
+    assert installer.current("venv")
+    installer.begin("venv")
+    assert made_by_hand.exists()
+    installer.begin("venv")
+    assert not made_by_hand.exists()

@@ -7,7 +7,7 @@ import pytest
 
 from include.artifacts.bucket import StoreAddress
 from include.core.errors import ConfigurationError
-from include.core.settings import Settings
+from include.core.settings import Settings, read_settings
 from include.local import airflow
 from include.local.credentials import read_credentials
 from include.local.layout import layout
@@ -43,6 +43,13 @@ def test_a_child_gets_the_settings_but_no_keys(tmp_path: Path) -> None:
     assert variables["GENAI_TRAINING_RANKS"] == "4"
     assert "hidden" not in variables.values()
     assert "GENAI_SERVING_PYTHON" not in variables
+
+
+def test_every_program_can_read_its_settings(tmp_path: Path) -> None:
+    settings = Settings(state_folder=tmp_path, training_ranks=3)
+    for program in programs(settings, layout(settings).credentials()):
+        found = read_settings(base_environment(settings) | program.spec.environment)
+        assert (found.state_folder, found.training_ranks) == (tmp_path, 3)
 
 
 def test_the_connection_carries_address_and_keys() -> None:
