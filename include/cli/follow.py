@@ -11,7 +11,7 @@ from rich.table import Table
 from include.cli.status import duration
 from include.cli.workflow_run import FINISHED, TaskState, WorkflowRun
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow", "skipped": "dim"}
 # least to most telling: a row of mapped tasks shows the last that applies
 RANK = ("waiting", "skipped", "success", "scheduled", "queued", "deferred", "up_for_retry", "running", "failed")

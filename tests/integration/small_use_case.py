@@ -1,0 +1,56 @@
+"""The sample use case in small: the same steps on fewer documents, fewer training steps and fewer questions."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from include.core.settings import PROJECT_ROOT
+
+NAME = "small_assistant"
+CHANGES: dict[str, Any] = {
+    "title": "The sample in small",
+    "schedule": None,
+    "strategy.indicators": [{"name": "answer_bits_per_char", "direction": "at_most", "target": 100, "required": True}],
+    "data_preparation.aggregate.packages": ["httpx"],
+    "data_preparation.aggregate.max_standard_library": 500,
+    "data_preparation.aggregate.max_package": 40,
+    "data_preparation.aggregate.tickets": 60,
+    "data_preparation.aggregate.shards": 2,
+    "data_preparation.synthesize.rows": 60,
+    "data_preparation.split.train": 200,
+    "data_preparation.split.heldout": 24,
+    "data_preparation.check.min_train": 100,
+    "data_preparation.check.min_heldout": 12,
+    "data_preparation.check.min_corpus": 100,
+    "training.pretrain.steps": 24,
+    "training.pretrain.hidden_size": 64,
+    "training.pretrain.intermediate_size": 128,
+    "training.pretrain.layers": 2,
+    "training.pretrain.heads": 2,
+    "training.pretrain.save_every": 2,
+    "training.pretrain.vocabulary": 1024,
+    "training.pretrain.length": 64,
+    "customization.lora.steps": 8,
+    "customization.lora.batch": 4,
+    "customization.lora.save_every": 4,
+    "customization.prompt_tuning.steps": 4,
+    "customization.prompt_tuning.batch": 4,
+    "customization.prompt_tuning.save_every": 2,
+    "evaluation.questions": 16,
+    "evaluation.answers": 4,
+    "evaluation.max_new_tokens": 16,
+}
+
+
+def write_small_use_case(folder: Path) -> None:
+    """Write small_assistant.yaml into a folder of use cases."""
+    content = yaml.safe_load((PROJECT_ROOT / "include" / "use_cases" / "python_assistant.yaml").read_text())
+    for path, value in CHANGES.items():
+        *parents, last = path.split(".")
+        section = content
+        for name in parents:
+            section = section.setdefault(name, {})
+        section[last] = value
+    folder.mkdir(exist_ok=True)
+    (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(content))

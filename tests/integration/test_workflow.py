@@ -1,0 +1,214 @@
+"""The whole workflow on the real servers, with kill -9 of three of them in the middle of it."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.cli.run import run_workflow
+from include.cli.workflow_run import TaskState, WorkflowRun
+from include.core.errors import GenaiError
+from include.core.settings import PROJECT_ROOT
+from include.inferencing.ask import ask
+from include.local.airflow_api import AirflowApi
+from include.local.programs import store_address
+from include.local.stack import Stack
+from tests.integration.small_use_case import NAME, write_small_use_case
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+QUESTION = "What does `len` do in Python?"
+
+
+class Workflow:
+    """The small use case on a stack, run by the command line's own code."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.store = ArtifactStore(store_address(stack.settings, stack.credentials), retries=3)
+
+    def run(self, **overrides: Any) -> tuple[int, str]:
+        text = io.StringIO()
+        changes = {path.replace("__", "."): value for path, value in overrides.items()}
+        code = run_workflow(self.stack, NAME, changes, force=False, console=Console(file=text, width=220))
+        return code, text.getvalue()
+
+    def latest(self, api: AirflowApi) -> WorkflowRun:
+        runs = api.get(f"/dags/{NAME}/dagRuns", order_by="-run_after", limit=1)["dag_runs"]
+        return WorkflowRun(api, NAME, runs[0]["dag_run_id"], "")
+
+    def outcomes(self) -> dict[str, dict[str, Any]]:
+        """What each task of the latest run pushed, by `task[map_index]`."""
+        with self.stack.api() as api:
+            run = self.latest(api)
+            found = {f"{task.task}[{task.map_index}]": run.xcom(task, "outcome") for task in run.tasks()}
+        return {name: outcome for name, outcome in found.items() if outcome}
+
+    def task(self, name: str) -> TaskState:
+        with self.stack.api() as api:
+            return next(task for task in self.latest(api).tasks() if task.task == name)
+
+    def artifact(self, name: str) -> ArtifactRef:
+        with self.stack.api() as api:
+            run = self.latest(api)
+            task = next(task for task in run.tasks() if task.task == name)
+            return ArtifactRef.model_validate(run.xcom(task, "return_value"))
+
+    def answer(self) -> str:
+        return "".join(ask(QUESTION, NAME, self.store, self.stack.settings.triton_address, max_tokens=12))
+
+
+@pytest.fixture(scope="module")
+def workflow(new_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workflow]:
+    folder = tmp_path_factory.mktemp("use_cases")
+    write_small_use_case(folder)
+    stack = new_stack(use_cases_folder=folder)
+    stack.up()
+    yield Workflow(stack)
+    stack.stop()
+
+
+def eventually(condition: Callable[[], object], seconds: float) -> None:
+    """Wait for a condition; a server that is down meanwhile is no answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except GenaiError:
+            pass
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def kill_when(workflow: Workflow, task: str, program: str, ready: Callable[[], object] = lambda: True) -> None:
+    """SIGKILL a server while a task runs."""
+    eventually(lambda: workflow.task(task).state == "running" and ready(), 600)
+    session = workflow.stack.session(program)
+    assert session
+    os.kill(session.sid, signal.SIGKILL)
+
+
+def test_the_workflow_survives_kill_9_of_store_scheduler_and_triton(workflow: Workflow) -> None:
+    ends: list[tuple[int, str]] = []
+    thread = threading.Thread(target=lambda: ends.append(workflow.run()))
+    thread.start()
+    prefix = "training/pretrain/checkpoints/"
+    with workflow.stack.api() as api:
+        eventually(lambda: api.get(f"/dags/{NAME}/dagRuns", limit=1)["dag_runs"], 120)
+    kill_when(workflow, "data_preparation.aggregate", "object-store")
+    kill_when(
+        workflow,
+        "training.pretrain",
+        "scheduler",
+        lambda: any(key.endswith("manifest.json") for key in workflow.store.bucket.keys(prefix)),
+    )
+    kill_when(workflow, "customization.tune", "triton")
+    thread.join(900)
+
+    assert ends and ends[0][0] == 0, ends
+    assert workflow.answer().strip()
+    pretrain = workflow.task("training.pretrain")
+    with workflow.stack.api() as api:
+        run = workflow.latest(api)
+        log = str(api.get(f"{run.path}/taskInstances/{pretrain.task}/logs/{pretrain.attempt}", map_index=-1))
+    assert re.search(r"resumed from the checkpoint after step \d+", log), log[-3000:]
+    assert "answer_bits_per_char" in ends[0][1]
+    assert "genai ask" in ends[0][1]
+
+
+def test_the_champion_comes_back_after_kill_9_of_triton(workflow: Workflow) -> None:
+    before = workflow.answer()
+    session = workflow.stack.session("triton")
+    assert session
+    os.kill(session.sid, signal.SIGKILL)
+
+    eventually(lambda: workflow.answer() == before, 120)
+
+
+def test_a_second_run_reuses_every_step_and_says_why(workflow: Workflow) -> None:
+    code, text = workflow.run()
+
+    assert code == 0, text
+    ran = {name: outcome["reason"] for name, outcome in workflow.outcomes().items() if not outcome["reused"]}
+    assert ran == {}
+    assert "same code, configuration and inputs" in text
+
+
+def test_a_changed_knob_reruns_only_what_depends_on_it(workflow: Workflow) -> None:
+    code, text = workflow.run(inferencing__package__max_new_tokens=40)
+
+    assert code == 0, text
+    outcomes = workflow.outcomes()
+    ran = {name for name, outcome in outcomes.items() if not outcome["reused"]}
+    assert ran == {"inferencing.package[-1]", "inferencing.deploy[-1]"}
+    assert "inferencing.package.max_new_tokens 256 -> 40" in outcomes["inferencing.package[-1]"]["reason"]
+    assert workflow.answer().strip()
+
+
+def test_every_step_has_its_report_one_click_away(workflow: Workflow) -> None:
+    missing = []
+    with workflow.stack.api() as api:
+        run = workflow.latest(api)
+        for task in run.tasks():
+            if run.xcom(task, "outcome"):
+                path = f"/genai/reports/{NAME}/{run.run}/{task.task}?map_index={task.map_index}"
+                page = api.client.get(workflow.stack.api().base_url + path)
+                if page.status_code != 200 or "<h1>" not in page.text:
+                    missing.append((path, page.status_code))
+    assert missing == []
+
+
+def test_a_gate_that_is_missed_stops_the_run_before_deployment(workflow: Workflow) -> None:
+    champion = workflow.answer()
+    hopeless = [{"name": "answer_bits_per_char", "direction": "at_most", "target": 0.001, "required": True}]
+    code, text = workflow.run(strategy__indicators=hopeless)
+
+    assert code == 1, text
+    assert "answer_bits_per_char" in text
+    assert workflow.task("customization.gate").attempt == 1
+    assert workflow.task("inferencing.deploy").state == "upstream_failed"
+    assert workflow.answer() == champion
+
+
+def test_a_corrupted_object_fails_at_once_and_names_the_remedy(workflow: Workflow) -> None:
+    ref = workflow.artifact("data_preparation.check")
+    manifest = workflow.store.manifest(ref)
+    key = f"{ref.prefix}/{manifest.attempt}/train.parquet"
+    whole, _ = workflow.store.bucket.get_bytes(key)
+    workflow.store.bucket.put_bytes(key, whole[:-1] + bytes([whole[-1] ^ 1]))
+    code, text = workflow.run(training__pretrain__seed=99)
+    workflow.store.bucket.put_bytes(key, whole)
+
+    assert code == 1
+    assert re.search(r"failed: training.pretrain: .*train.parquet = .* do not match the manifest", text), text
+    assert "force_rerun" in text
+    assert workflow.task("training.pretrain").attempt == 1
+
+
+def test_bad_input_is_one_line_and_nothing_starts(workflow: Workflow, tmp_path: Path) -> None:
+    write_small_use_case(tmp_path)
+    path = tmp_path / f"{NAME}.yaml"
+    path.write_text(path.read_text().replace("lora:", "lora:\n    ranck: 4", 1))
+    environment = os.environ | {
+        "GENAI_USE_CASES_FOLDER": str(tmp_path),
+        "GENAI_STATE_FOLDER": str(tmp_path / "state"),
+        "PYTHONPATH": str(PROJECT_ROOT),
+    }
+    command = [sys.executable, "-m", "include.cli.main", "run", NAME]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "customization.lora.ranck" in done.stderr and "rank" in done.stderr
