@@ -23,11 +23,18 @@ def listening_inodes(port: int) -> set[str]:
 
 def holds(pid: int, inodes: set[str]) -> bool:
     """Whether a process has one of these sockets open."""
+    sockets = {f"socket:[{inode}]" for inode in inodes}
     try:
-        links = [str(link.readlink()) for link in (PROC / str(pid) / "fd").iterdir()]
+        return any(_target(link) in sockets for link in (PROC / str(pid) / "fd").iterdir())
     except (FileNotFoundError, PermissionError, ProcessLookupError):
         return False
-    return any(f"socket:[{inode}]" in links for inode in inodes)
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""  # closed since it was listed
 
 
 def session_owns(session: Session, port: int) -> bool:

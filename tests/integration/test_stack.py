@@ -40,9 +40,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ports = {name: base + 4 + number for number, name in enumerate(names)}
     lines: list[str] = []
     found = Stack(Settings(state_folder=folder, s3_port=base, **ports), lines.append, DAGS)  # type: ignore[arg-type]
-    found.up()
-    yield found
-    found.stop()
+    try:
+        found.up()
+        yield found
+    finally:
+        found.stop()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 90) -> float:
