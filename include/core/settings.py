@@ -36,8 +36,6 @@ class Settings(BaseModel):
     s3_port: int = Field(8333, ge=1, le=65535, description="Local stack: the object store.")
     airflow_port: int = Field(8080, ge=1, le=65535, description="Local stack: Airflow's web UI and API.")
     airflow_health_port: int = Field(8974, ge=1, le=65535, description="Local stack: the scheduler's health check.")
-    airflow_log_port: int = Field(8793, ge=1, le=65535, description="Local stack: task logs of a running task.")
-    airflow_trigger_log_port: int = Field(8794, ge=1, le=65535, description="Local stack: trigger logs.")
     triton_http_port: int = Field(8000, ge=1, le=65535, description="Local stack: Triton over HTTP.")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Local stack: Triton over gRPC.")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="Local stack: Triton's Prometheus metrics.")

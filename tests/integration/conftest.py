@@ -25,8 +25,6 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]:
         names = (
             "airflow_port",
             "airflow_health_port",
-            "airflow_log_port",
-            "airflow_trigger_log_port",
             "triton_http_port",
             "triton_grpc_port",
             "triton_metrics_port",

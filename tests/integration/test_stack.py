@@ -16,13 +16,12 @@ from rich.console import Console
 
 from include.cli.run import run_workflow
 from include.core.errors import PrerequisiteError
-from include.core.settings import PROJECT_ROOT, Settings
+from include.core.settings import PROJECT_ROOT
 from include.local.guard import bindable
 from include.local.ports import LISTENING
 from include.local.programs import MARK
 from include.local.sessions import Session, marked, members, processes, read_process
 from include.local.stack import Stack
-from tests.conftest import free_ports
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 DAGS = PROJECT_ROOT / "tests" / "local" / "dags"
@@ -30,21 +29,11 @@ SERVERS = ("object-store", "triton", "api-server", "scheduler", "dag-processor",
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of this module's own on free ports, with the installed environments."""
-    folder = tmp_path_factory.mktemp("stack")
-    for part in ("venv", "serving", "tools", "bin"):
-        (folder / part).symlink_to((PROJECT_ROOT / ".genai" / part).resolve())
-    base = free_ports(10)
-    names = ("airflow_port", "airflow_health_port", "triton_http_port", "triton_grpc_port", "triton_metrics_port")
-    ports = {name: base + 4 + number for number, name in enumerate(names)}
-    lines: list[str] = []
-    found = Stack(Settings(state_folder=folder, s3_port=base, **ports), lines.append, DAGS)  # type: ignore[arg-type]
-    try:
-        found.up()
-        yield found
-    finally:
-        found.stop()
+def stack(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    found = new_stack(DAGS)
+    found.up()
+    yield found
+    found.stop()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 90) -> float:
