@@ -1,7 +1,7 @@
 """One bucket on any S3 server, with this project's errors and conditional writes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -133,27 +133,33 @@ class Bucket:
 
     def get_file(self, key: str, path: Path, sha256: str) -> None:
         """Download to `path`, verifying the digest; nothing is left where it differs."""
-        digest = hashlib.sha256()
         partial = path.with_name(path.name + ".partial")
+        try:
+            with partial.open("wb") as file:
+                self.verify(key, sha256, file.write)
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def verify(self, key: str, sha256: str, write: Callable[[bytes], object] = len) -> None:
+        """Read an object through `write`, a chunk at a time; CorruptedArtifactError where its digest differs."""
+        digest = hashlib.sha256()
         with self._errors(key):
             response = self.client.get_object(self.address.bucket, key)
             try:
-                with partial.open("wb") as file:
-                    for chunk in response.stream(CHUNK):
-                        digest.update(chunk)
-                        file.write(chunk)
+                for chunk in response.stream(CHUNK):
+                    digest.update(chunk)
+                    write(chunk)
             finally:
                 response.close()
                 response.release_conn()
         if digest.hexdigest() != sha256:
-            partial.unlink()
             raise CorruptedArtifactError(
-                key,
+                f"s3://{self.address.bucket}/{key}",
                 digest.hexdigest()[:12],
                 f"the object's bytes do not match the manifest's sha256 {sha256[:12]}",
                 "Restore the object from a backup, or run its step again with force_rerun",
             )
-        partial.rename(path)
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object inside the bucket, on the server."""

@@ -48,14 +48,16 @@ def deploy(store: ArtifactStore, package: ArtifactRef, use_case: str, config: De
 
 
 def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
-    """Copy the package into Triton's repository, on the store's side, config.pbtxt last."""
+    """Copy the package, verified, into Triton's repository on the store's side, config.pbtxt last."""
     manifest = store.manifest(package)
     target = f"{settings().model_repository}/{name}"
     present = set(store.bucket.keys(f"{target}/"))
-    served = [entry.path for entry in manifest.files if "/" in entry.path or entry.path == "config.pbtxt"]
-    for path in sorted(served, key=lambda path: path == "config.pbtxt"):
-        if f"{target}/{path}" not in present:
-            store.bucket.copy(f"{package.prefix}/{manifest.attempt}/{path}", f"{target}/{path}")
+    served = [entry for entry in manifest.files if "/" in entry.path or entry.path == "config.pbtxt"]
+    for entry in sorted(served, key=lambda entry: entry.path == "config.pbtxt"):
+        if f"{target}/{entry.path}" not in present:
+            source = f"{package.prefix}/{manifest.attempt}/{entry.path}"
+            store.bucket.verify(source, entry.sha256)
+            store.bucket.copy(source, f"{target}/{entry.path}")
 
 
 def promote(store: ArtifactStore, use_case: str, serving: Serving) -> Champion:
