@@ -57,7 +57,7 @@ def _line(run: WorkflowRun, name: str, instances: list[TaskState]) -> StepLine |
         artifact=artifact or f"{len(outcomes)} artifacts",
         figures=key_figures(metrics) if len(outcomes) == 1 else "",
         reasons=tuple(reason for reason in reasons if reason),
-        indicators=tuple(metrics.get("indicators") or ()),
+        indicators=tuple(metrics["indicators"]) if name == GATE else (),
     )
 
 

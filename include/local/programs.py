@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from include.artifacts.bucket import StoreAddress
@@ -65,14 +66,22 @@ def programs(settings: Settings, credentials: Credentials, dags: Path | None = N
     return found + [_airflow(settings, name, variables) for name in airflow.COMPONENTS]
 
 
+@cache
+def _code_mark() -> dict[str, str]:
+    """Changes with the code and libraries that a server of ours holds in memory, so that `up` restarts it."""
+    sources = [path for folder in ("include", "plugins") for path in sorted((PROJECT_ROOT / folder).rglob("*.py"))]
+    digest = hashlib.sha256()
+    for path in [PROJECT_ROOT / "requirements.txt", *sources]:
+        digest.update(str(path.relative_to(PROJECT_ROOT)).encode() + b"\0" + path.read_bytes())
+    return {"LOCAL_STACK_CODE": digest.hexdigest()[:12]}
+
+
 def _spec(settings: Settings, name: str, command: list[str], environment: dict[str, str], **needs: object) -> GuardSpec:
     at = layout(settings)
     folder = at.state / name
     folder.mkdir(parents=True, exist_ok=True)
-    installed = hashlib.sha256((PROJECT_ROOT / "requirements.txt").read_bytes()).hexdigest()[:12]
-    shared = settings_environment(settings) | {"LOCAL_STACK_INSTALLATION": installed}
     values = {"folder": str(folder), "record": str(at.session(name)), "host": settings.host} | needs
-    return GuardSpec(name, command, shared | environment, **values)  # type: ignore[arg-type]
+    return GuardSpec(name, command, settings_environment(settings) | environment, **values)  # type: ignore[arg-type]
 
 
 def _object_store(settings: Settings) -> Program:
@@ -116,7 +125,7 @@ def _triton(settings: Settings, credentials: Credentials, address: StoreAddress)
 def _serving_watch(settings: Settings, address: StoreAddress) -> Program:
     command = [str(python_folder() / "python"), "-m", "include.inferencing.watch"]
     waits = _needs_store(settings) | {tritonserver.health_url(settings): 200}
-    return Program(_spec(settings, "serving-watch", command, address.environment(), waits=waits))
+    return Program(_spec(settings, "serving-watch", command, address.environment() | _code_mark(), waits=waits))
 
 
 def _airflow(settings: Settings, name: str, variables: dict[str, str]) -> Program:
@@ -129,6 +138,6 @@ def _airflow(settings: Settings, name: str, variables: dict[str, str]) -> Progra
     if name == "scheduler":
         health = (f"http://{settings.host}:{settings.airflow_health_port}/health", 200)
         ports = [settings.airflow_health_port]
-    spec = _spec(settings, name, airflow.command(name), variables, waits=waits, ports=ports)
+    spec = _spec(settings, name, airflow.command(name), variables | _code_mark(), waits=waits, ports=ports)
     shown = {"api-server": airflow.base_url(settings)}.get(name, "")
     return Program(spec, shown, health, name.replace("-", "_") if name != "api-server" else "")

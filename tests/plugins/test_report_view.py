@@ -38,7 +38,7 @@ def test_a_report_is_served_to_a_user_only(client: Any, token: str, first_run: A
     assert "<script" not in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert client.get(path.replace("-1", "{MAP_INDEX}"), headers=user).text == page.text
+    assert client.get(path.replace("map_index=-1", "map_index={MAP_INDEX}"), headers=user).text == page.text
     assert "data_preparation.clean" in client.get(mapped, headers=user).text
 
 
