@@ -32,7 +32,10 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <table>
 <tr>{% for name in block.headers %}<th scope="col">{{ name }}</th>{% endfor %}</tr>
 {% for row in block.rows %}
-<tr>{% for cell in row %}<td{% if cell is number %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}
+{% if cell is boolean %}<td>{{ "yes" if cell else "no" }}</td>
+{% else %}<td{% if cell is number %} class="number"{% endif %}>{{ cell }}</td>{% endif %}
+{% endfor %}</tr>
 {% endfor %}
 </table>
 {% elif block.kind == "bars" %}

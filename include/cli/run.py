@@ -1,5 +1,6 @@
 """`genai run`: the stack is up, the use case is valid, its workflow runs, and its end is told."""
 
+import sys
 from typing import Any
 
 import yaml
@@ -15,6 +16,7 @@ from include.local.credentials import ADMIN
 from include.local.stack import Stack
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
+LOG_WIDTH = 160
 
 
 def run_use_case(use_case: str, overrides: list[str], *, force: bool) -> int:
@@ -23,7 +25,7 @@ def run_use_case(use_case: str, overrides: list[str], *, force: bool) -> int:
 
     changes = parse_overrides(overrides)
     load_use_case(use_case, changes)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
     stack = Stack(settings(), lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
     return run_workflow(stack, use_case, changes, force=force, console=console)
 

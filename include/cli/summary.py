@@ -12,6 +12,7 @@ from include.cli.workflow_run import TaskState, WorkflowRun
 
 GATE = "customization.gate"
 OUTCOME, RESULT = "outcome", "return_value"
+REUSED = "reused: same code, configuration and inputs"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ def read_steps(run: WorkflowRun, tasks: list[TaskState]) -> list[StepLine]:
     """The lines of all tasks that pushed an outcome, in the workflow's order and, within a group, of their start."""
     lines = []
     for group in ordered_groups(tasks):
-        names = list(dict.fromkeys(task.task for task in tasks if task.group == group))
+        begun = sorted((task for task in tasks if task.group == group), key=lambda task: task.started)
+        names = list(dict.fromkeys(task.task for task in begun))
         for name in names:
             instances = [task for task in tasks if task.task == name and task.state == "success"]
             line = _line(run, name, instances)
@@ -55,7 +57,9 @@ def _line(run: WorkflowRun, name: str, instances: list[TaskState]) -> StepLine |
         seconds=sum(task.seconds for task, _ in outcomes),
         reused=sum(bool(outcome.get("reused")) for _, outcome in outcomes),
         artifact=artifact or f"{len(outcomes)} artifacts",
-        figures=key_figures(metrics) if len(outcomes) == 1 else "",
+        figures=key_figures(metrics)
+        if len(outcomes) == 1
+        else shared_figure([o.get("metrics") or {} for _, o in outcomes]),
         reasons=tuple(reason for reason in reasons if reason),
         indicators=tuple(metrics["indicators"]) if name == GATE else (),
     )
@@ -65,6 +69,15 @@ def key_figures(metrics: dict[str, Any]) -> str:
     """The first three scalar metrics, for people."""
     scalars = [(name, value) for name, value in metrics.items() if isinstance(value, bool | int | float | str)]
     return ", ".join(f"{name} {number(value)}" for name, value in scalars[:3])
+
+
+def shared_figure(metrics: list[dict[str, Any]]) -> str:
+    """The first number that all instances of a mapped task have, instance by instance."""
+    names = [
+        name for name, value in metrics[0].items() if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    shared = next((name for name in names if all(name in other for other in metrics)), None)
+    return f"{shared} {' | '.join(number(other[shared]) for other in metrics)}" if shared else ""
 
 
 def number(value: object) -> str:
@@ -89,7 +102,15 @@ def print_steps(console: Console, lines: list[StepLine]) -> None:
     console.print(table)
     for line in lines:
         for reason in line.reasons:
-            console.print(f"{line.task}: {reason}", highlight=False, markup=False, soft_wrap=True)
+            if not reason.startswith(REUSED):
+                _say(console, f"{line.task}: {reason}")
+    reused = [line.task for line in lines if any(reason.startswith(REUSED) for reason in line.reasons)]
+    if reused:
+        _say(console, f"{REUSED}: {', '.join(reused)}")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_indicators(console: Console, lines: list[StepLine]) -> None:

@@ -17,13 +17,14 @@ PARSE_SECONDS, SCHEDULE_SECONDS, POLL_SECONDS = 90.0, 60.0, 0.5
 
 @dataclass(frozen=True)
 class TaskState:
-    """One task instance; `seconds` is how long it has run."""
+    """One task instance; `seconds` is how long it has run, `started` when it began (ISO 8601, empty before)."""
 
     task: str
     map_index: int
     state: str
     seconds: float
     attempt: int
+    started: str = ""
 
     @property
     def group(self) -> str:
@@ -95,9 +96,8 @@ def _task(entry: dict[str, Any]) -> TaskState:
     if started:
         end = datetime.fromisoformat(ended) if ended else datetime.now(UTC)
         seconds = max((end - datetime.fromisoformat(started)).total_seconds(), 0.0)
-    return TaskState(
-        entry["task_id"], entry["map_index"], entry["state"] or "waiting", seconds, entry.get("try_number") or 0
-    )
+    state, attempt = entry["state"] or "waiting", entry.get("try_number") or 0
+    return TaskState(entry["task_id"], entry["map_index"], state, seconds, attempt, started or "")
 
 
 def find_or_start(api: AirflowApi, dag: str, overrides: dict[str, Any], *, force: bool) -> WorkflowRun:

@@ -6,7 +6,7 @@ from include.cli.follow import ordered_groups, rows
 from include.cli.main import BAD_INPUT, main, parser
 from include.cli.run import parse_overrides
 from include.cli.status import duration
-from include.cli.summary import key_figures, number
+from include.cli.summary import key_figures, number, shared_figure
 from include.cli.workflow_run import TaskState
 from include.core.errors import ConfigurationError
 
@@ -71,3 +71,8 @@ def test_durations(seconds: float, text: str) -> None:
 def test_long_values_are_cut() -> None:
     assert number("x" * 100) == "x" * 57 + "..."
     assert number(123456.789) == "123,456.8"
+
+
+def test_mapped_tasks_show_the_figure_they_share() -> None:
+    assert shared_figure([{"model": "a", "nll": 2.5}, {"nll": 3, "more": 1}]) == "nll 2.5 | 3"
+    assert shared_figure([{"a": 1}, {"b": 2}]) == ""
