@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.orchestration.airflow_instance import AirflowInstance
+from include.local.airflow import TUNED, variables
 
 TARGET = 0.6
 DAG = "no_operation_chain"
-PROJECT_OPTIONS = {
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
-}
-SETTINGS: dict[str, dict[str, str]] = {"airflow defaults": {}, "this project": PROJECT_OPTIONS}
+SETTINGS: dict[str, dict[str, str]] = {"airflow defaults": {}, "this project": variables(TUNED)}
 
 
 def measure(options: dict[str, str], runs: int) -> list[float]:

@@ -43,6 +43,30 @@ def store_connection(address: StoreAddress) -> str:
     )
 
 
+# how quickly work is taken up and lost work is found; benchmarks/orchestration measures it
+TUNED: dict[str, dict[str, object]] = {
+    "scheduler": {
+        # Airflow's default of 1 s is most of what a short task costs
+        "scheduler_idle_sleep_time": 0.1,
+        "scheduler_health_check_threshold": 15,
+        "orphaned_tasks_check_interval": 15,
+        "task_instance_heartbeat_timeout": 180,
+    },
+    # tasks ride out an api-server that is away for 5 minutes
+    "workers": {"max_failed_heartbeats": 60, "execution_api_retries": 12, "execution_api_retry_wait_max": 15},
+    "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 30},
+}
+
+
+def variables(options: dict[str, dict[str, object]]) -> dict[str, str]:
+    """AIRFLOW__SECTION__OPTION variables."""
+    return {
+        f"AIRFLOW__{section.upper()}__{name.upper()}": str(value)
+        for section, values in options.items()
+        for name, value in values.items()
+    }
+
+
 def sections(settings: Settings, credentials: Credentials, dags: Path) -> dict[str, dict[str, object]]:
     """Airflow's options that differ from its defaults."""
     at = layout(settings)
@@ -68,18 +92,13 @@ def sections(settings: Settings, credentials: Credentials, dags: Path) -> dict[s
         },
         "api_auth": {"jwt_secret": credentials.airflow_jwt_secret},
         "scheduler": {
-            # Airflow's default of 1 s is most of what a short task costs
-            "scheduler_idle_sleep_time": 0.1,
+            **TUNED["scheduler"],
             "enable_health_check": True,
             "scheduler_health_check_server_host": settings.host,
             "scheduler_health_check_server_port": settings.airflow_health_port,
-            "scheduler_health_check_threshold": 15,
-            "orphaned_tasks_check_interval": 15,
-            "task_instance_heartbeat_timeout": 180,
         },
-        # tasks ride out an api-server that is away for 5 minutes
-        "workers": {"max_failed_heartbeats": 60, "execution_api_retries": 12, "execution_api_retry_wait_max": 15},
-        "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 30},
+        "workers": TUNED["workers"],
+        "dag_processor": TUNED["dag_processor"],
         "logging": {
             "base_log_folder": at.logs / "airflow",
             "dag_processor_child_process_log_directory": at.logs / "dag_processor",
@@ -91,18 +110,13 @@ def environment(
     settings: Settings, credentials: Credentials, address: StoreAddress, dags: Path | None = None
 ) -> dict[str, str]:
     """All variables of the Airflow processes; `dags` replaces the project's DAG folder."""
-    options = {
-        f"AIRFLOW__{section.upper()}__{name.upper()}": str(value)
-        for section, values in sections(settings, credentials, dags or PROJECT_ROOT / "dags").items()
-        for name, value in values.items()
-    }
     return {
         "AIRFLOW_HOME": str(layout(settings).airflow_home),
         f"AIRFLOW_CONN_{CONNECTION.upper()}": store_connection(address),
         "PATH": f"{python_folder()}:{os.environ.get('PATH', os.defpath)}",
         "PYTHONPATH": str(PROJECT_ROOT),
         "HF_HUB_OFFLINE": "1",
-        **options,
+        **variables(sections(settings, credentials, dags or PROJECT_ROOT / "dags")),
     }
 
 
