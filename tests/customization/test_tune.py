@@ -18,7 +18,10 @@ SHORT = {"steps": 12, "batch": 4, "length": 64, "warmup": 2, "save_every": 6, "l
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "config",
-    [LoraConfig(**SHORT, rank=4, learning_rate=2e-2), PromptTuningConfig(**SHORT, virtual_tokens=4, learning_rate=0.5)],
+    [
+        LoraConfig(**SHORT, rank=4, learning_rate=2e-2),
+        PromptTuningConfig(**SHORT | {"steps": 60, "save_every": 30}, virtual_tokens=16, learning_rate=0.3),
+    ],
     ids=["lora", "prompt_tuning"],
 )
 def test_tuning_writes_an_adapter_that_helps(

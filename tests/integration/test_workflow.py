@@ -57,7 +57,8 @@ class Workflow:
 
     def task(self, name: str) -> TaskState:
         with self.stack.api() as api:
-            return next(task for task in self.latest(api).tasks() if task.task == name)
+            found = [task for task in self.latest(api).tasks() if task.task == name]
+        return found[0] if found else TaskState(name, -1, "waiting", 0, 0)
 
     def artifact(self, name: str) -> ArtifactRef:
         with self.stack.api() as api:
