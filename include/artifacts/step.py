@@ -12,9 +12,7 @@ outcome = anonymize.run(store, {"source": ref, "config": config}, slot="python_a
 
 import logging
 import os
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,8 +26,8 @@ from include.artifacts.bucket import StoreAddress
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
 from include.artifacts.manifest import FingerprintParts, Manifest
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
-from include.artifacts.store import ArtifactStore, Document, disk_error
-from include.core.settings import settings
+from include.artifacts.scratch import disk_full, scratch_folder
+from include.artifacts.store import ArtifactStore, Document
 
 P = ParamSpec("P")
 
@@ -157,31 +155,30 @@ class Step(Generic[P]):
         *,
         replace: bool,
     ) -> Manifest:
-        settings().scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=settings().scratch))
         started = time.monotonic()
-        try:
-            work = Workspace(store, self.name, fingerprint, folder)
-            self.function(work, **arguments)  # type: ignore[call-arg]
-            attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output)
-            manifest = Manifest(
-                kind=self.kind,
-                step=self.name,
-                fingerprint=fingerprint,
-                attempt=attempt,
-                parts=parts,
-                files=files,
-                metrics=work.metrics,
-                inputs={name: value for name, value in arguments.items() if name in parts.inputs},
-                created_at=datetime.now(UTC).isoformat(),
-                created_by=f"{socket.gethostname()}:{os.getpid()}",
-                seconds=round(time.monotonic() - started, 2),
-            )
-            return store.replace(manifest) if replace else store.commit(manifest)
-        except OSError as error:
-            raise disk_error(error, folder) from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with scratch_folder(self.name) as folder:
+            try:
+                work = Workspace(store, self.name, fingerprint, folder)
+                self.function(work, **arguments)  # type: ignore[call-arg]
+                attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output)
+            except Exception as error:
+                if full := disk_full(error, folder):
+                    raise full from error
+                raise
+        manifest = Manifest(
+            kind=self.kind,
+            step=self.name,
+            fingerprint=fingerprint,
+            attempt=attempt,
+            parts=parts,
+            files=files,
+            metrics=work.metrics,
+            inputs={name: value for name, value in arguments.items() if name in parts.inputs},
+            created_at=datetime.now(UTC).isoformat(),
+            created_by=f"{socket.gethostname()}:{os.getpid()}",
+            seconds=round(time.monotonic() - started, 2),
+        )
+        return store.replace(manifest) if replace else store.commit(manifest)
 
 
 def step(

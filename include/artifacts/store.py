@@ -1,9 +1,7 @@
 """The artifact store: files first, manifest last, and nothing visible before it."""
 
-import errno
 import hashlib
 import json
-import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +11,8 @@ from pydantic import ValidationError
 from include.artifacts.bucket import Bucket, StoreAddress, digest_file
 from include.artifacts.manifest import FileEntry, Manifest
 from include.artifacts.ref import ArtifactRef, artifact_prefix
-from include.core.errors import ArtifactNotFoundError, ConfigurationError, CorruptedArtifactError, DiskFullError
+from include.artifacts.scratch import require_room
+from include.core.errors import ArtifactNotFoundError, ConfigurationError, CorruptedArtifactError
 
 MANIFEST = "manifest.json"
 TRANSFERS = 4
@@ -108,10 +107,7 @@ class ArtifactStore:
                     str(ref), entry.path, "a file's path leaves the artifact's folder", "Do not use this artifact"
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self.bucket.get_file(f"{ref.prefix}/{manifest.attempt}/{entry.path}", target, entry.sha256)
-            except OSError as error:
-                raise disk_error(error, target) from error
+            self.bucket.get_file(f"{ref.prefix}/{manifest.attempt}/{entry.path}", target, entry.sha256)
 
         with ThreadPoolExecutor(TRANSFERS) as pool:
             list(pool.map(receive, entries))
@@ -159,24 +155,3 @@ class Document:
     def write(self, value: dict[str, object]) -> None:
         """Write without a condition: for hints that may be lost."""
         self.bucket.put_bytes(self.key, json.dumps(value, indent=1).encode())
-
-
-def require_room(folder: Path, needed: int) -> None:
-    """DiskFullError unless `folder`'s disk has `needed` bytes and 64 MB to spare."""
-    free = shutil.disk_usage(folder).free
-    if free < needed + (64 << 20):
-        raise DiskFullError(
-            str(folder),
-            f"{free >> 20} MB free",
-            f"{needed >> 20} MB are about to be written",
-            "Free space there, or set GENAI_STATE_FOLDER to a larger disk",
-        )
-
-
-def disk_error(error: OSError, path: Path) -> OSError | DiskFullError:
-    """A full disk as DiskFullError; any other error as it is."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return error
-    return DiskFullError(
-        str(path), "0 MB free", "the disk is full", "Free space there, or set GENAI_STATE_FOLDER to a larger disk"
-    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from include.artifacts.bucket import StoreAddress
+from include.artifacts.scratch import disk_full
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError, ModelError
 from include.core.settings import settings
@@ -74,10 +75,9 @@ def main() -> None:
     except GenaiError as error:
         _tell(job, error)
         raise
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        _tell(job, _out_of_memory(error))
+    except Exception as error:
+        if told := disk_full(error, job.scratch) or _out_of_memory(error):
+            _tell(job, told)
         raise
     _finish(job)
 
@@ -113,14 +113,13 @@ def _tell(job: Job, error: GenaiError) -> None:
     (job.results / FAILURE.format(rank=job.rank)).write_text(json.dumps(told, default=str))
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or ("memory" in str(error).lower() and "alloc" in str(error).lower())
-
-
-def _out_of_memory(error: BaseException) -> ModelError:
+def _out_of_memory(error: Exception) -> ModelError | None:
+    text = str(error)
+    if not isinstance(error, MemoryError) and not ("memory" in text.lower() and "alloc" in text.lower()):
+        return None
     return ModelError(
         "batch",
-        str(error).splitlines()[0] if str(error) else "MemoryError",
+        text.splitlines()[0] if text else "MemoryError",
         "the machine's memory does not hold the model and one batch",
         "Lower batch or length in the step's configuration, or run on a larger machine",
     )

@@ -9,7 +9,8 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import DiskFullError
-from tests.artifacts.big_step import big_step
+from include.core.settings import settings
+from tests.artifacts.big_step import big_step, full_disk_step
 from tests.conftest import ObjectStoreServer
 
 WRITER = "from tests.artifacts.big_step import big_step; from include.core.settings import settings; \
@@ -37,6 +38,7 @@ def test_a_killed_writer_leaves_no_artifact_and_the_next_one_succeeds(
     copy = store.fetch(ref, scratch / name)
     assert found is None or found.ref == ref
     assert sorted(path.stat().st_size for path in copy.iterdir()) == [4 << 20] * 8
+    assert list(settings().scratch.iterdir()) == []
 
 
 def test_readers_and_writers_ride_out_a_killed_server(tmp_path: Path) -> None:
@@ -62,3 +64,11 @@ def test_too_little_room_is_named_before_anything_is_written(store: ArtifactStor
     with pytest.raises(DiskFullError, match="MB are about to be written"):
         store.fetch(ref, tmp_path / "copy")
     assert not list((tmp_path / "copy").iterdir())
+
+
+def test_a_disk_that_fills_up_is_named_and_nothing_is_visible(store: ArtifactStore) -> None:
+    with pytest.raises(DiskFullError, match="the disk is full"):
+        full_disk_step(store, name="full")
+    fingerprint = full_disk_step.parts({"name": "full"}).digest(full_disk_step.name)
+    assert store.find(full_disk_step.name, fingerprint) is None
+    assert list(settings().scratch.iterdir()) == []

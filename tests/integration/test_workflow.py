@@ -107,7 +107,7 @@ def test_the_workflow_survives_kill_9_of_store_scheduler_and_triton(workflow: Wo
     thread.start()
     prefix = "training/pretrain/checkpoints/"
     with workflow.stack.api() as api:
-        eventually(lambda: api.get(f"/dags/{NAME}/dagRuns", limit=1)["dag_runs"], 120)
+        eventually(lambda: (api.get(f"/dags/{NAME}/dagRuns", limit=1) or {}).get("dag_runs"), 120)
     kill_when(workflow, "data_preparation.aggregate", "object-store")
     kill_when(
         workflow,
