@@ -171,18 +171,6 @@ def test_every_step_has_its_report_one_click_away(workflow: Workflow) -> None:
     assert missing == []
 
 
-def test_a_gate_that_is_missed_stops_the_run_before_deployment(workflow: Workflow) -> None:
-    champion = workflow.answer()
-    hopeless = [{"name": "answer_bits_per_char", "direction": "at_most", "target": 0.001, "required": True}]
-    code, text = workflow.run(strategy__indicators=hopeless)
-
-    assert code == 1, text
-    assert "answer_bits_per_char" in text
-    assert workflow.task("customization.gate").attempt == 1
-    assert workflow.task("inferencing.deploy").state == "upstream_failed"
-    assert workflow.answer() == champion
-
-
 def test_a_corrupted_object_fails_at_once_and_names_the_remedy(workflow: Workflow) -> None:
     ref = workflow.artifact("data_preparation.check")
     manifest = workflow.store.manifest(ref)
@@ -196,6 +184,18 @@ def test_a_corrupted_object_fails_at_once_and_names_the_remedy(workflow: Workflo
     assert re.search(r"failed: training.pretrain: .*train.parquet = .* do not match the manifest", text), text
     assert "force_rerun" in text
     assert workflow.task("training.pretrain").attempt == 1
+
+
+def test_a_gate_that_is_missed_stops_the_run_before_deployment(workflow: Workflow) -> None:
+    champion = workflow.answer()
+    hopeless = [{"name": "answer_bits_per_char", "direction": "at_most", "target": 0.001, "required": True}]
+    code, text = workflow.run(strategy__indicators=hopeless)
+
+    assert code == 1, text
+    assert "answer_bits_per_char" in text
+    assert workflow.task("customization.gate").attempt == 1
+    assert workflow.task("inferencing.deploy").state == "upstream_failed"
+    assert workflow.answer() == champion
 
 
 def test_bad_input_is_one_line_and_nothing_starts(workflow: Workflow, tmp_path: Path) -> None:
