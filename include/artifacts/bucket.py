@@ -12,12 +12,19 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 from pydantic import BaseModel, ConfigDict, SecretStr
 from urllib3.exceptions import HTTPError
 
-from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, StoreAccessError, StoreUnavailableError
+from include.core.errors import (
+    ArtifactNotFoundError,
+    CorruptedArtifactError,
+    DiskFullError,
+    StoreAccessError,
+    StoreUnavailableError,
+)
 from include.core.settings import Settings
 
 CHUNK = 1 << 20
 _MISSING = {"NoSuchKey", "NoSuchObject"}
 _PRESENT = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_FULL = {"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded"}
 _REFUSED = {
     "AccessDenied",
     "InvalidAccessKeyId",
@@ -51,6 +58,11 @@ class StoreAddress(BaseModel):
             secure=settings.s3_secure,
         )
 
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether what is stored takes up this machine's disk."""
+        return self.endpoint.partition(":")[0] in ("127.0.0.1", "localhost")
+
     def environment(self) -> dict[str, str]:
         """GENAI_S3_* variables for a child process."""
         return {
@@ -73,6 +85,7 @@ class Bucket:
         self.address = address
         policy = urllib3.Retry(
             total=retries,
+            raise_on_status=False,
             backoff_factor=0.25,
             backoff_max=8,
             status_forcelist=[500, 502, 503, 504],
@@ -187,7 +200,10 @@ class Bucket:
         except S3Error as error:
             if error.code in _MISSING:
                 raise ArtifactNotFoundError(
-                    where, None, "there is no such object", "Run the step that writes it"
+                    where,
+                    None,
+                    "there is no such object",
+                    "Run the step that writes it, with force_rerun if it is reused",
                 ) from None
             if error.code == "PreconditionFailed" or error.response.status == 412:
                 raise _ConditionError from None
@@ -200,8 +216,10 @@ class Bucket:
                     f"{self.address.endpoint} answers {error.code} for {where}",
                     "Correct the keys, the bucket or its policy",
                 ) from None
+            if error.code in _FULL or error.response.status == 507:
+                raise DiskFullError(where, error.code, "the object store is full", "Give it room") from error
             raise StoreUnavailableError(
-                where, error.code, str(error.message), "Look at the object store's log"
+                where, error.code, f"the object store fails: {error.message}", "Look at its log, and at its free disk"
             ) from error
         except (HTTPError, InvalidResponseError, ServerError, ConnectionError) as error:
             raise StoreUnavailableError(

@@ -28,6 +28,7 @@ from include.artifacts.manifest import FingerprintParts, Manifest
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 from include.artifacts.scratch import disk_full, scratch_folder
 from include.artifacts.store import ArtifactStore, Document
+from include.core.errors import CorruptedArtifactError
 
 P = ParamSpec("P")
 
@@ -119,8 +120,8 @@ class Step(Generic[P]):
         parts = self.parts(arguments)
         fingerprint = parts.digest(self.name)
         last = Document(store.bucket, f"last_runs/{slot or self.name}.json")
-        found = store.find(self.name, fingerprint)
-        if found and not force:
+        found = None if force else store.find(self.name, fingerprint)
+        if found:
             last.write({"step": self.name, "fingerprint": fingerprint})
             return Outcome(
                 found.ref,
@@ -136,8 +137,11 @@ class Step(Generic[P]):
         return Outcome(manifest.ref, False, reason, manifest.metrics, manifest.seconds)
 
     def _why(self, store: ArtifactStore, last: Document, parts: FingerprintParts, config_path: str) -> str:
-        value, _ = last.read()
-        before = store.find(str(value["step"]), str(value["fingerprint"])) if value else None
+        try:
+            value, _ = last.read()
+            before = store.find(str(value["step"]), str(value["fingerprint"])) if value else None
+        except CorruptedArtifactError:
+            before = None  # what explains is a hint; what counts is the fingerprint
         if before is None:
             return "ran: first run"
         lines = explain(before.parts, parts, config_path)

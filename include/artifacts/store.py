@@ -12,7 +12,7 @@ from include.artifacts.bucket import Bucket, StoreAddress, digest_file
 from include.artifacts.manifest import FileEntry, Manifest
 from include.artifacts.ref import ArtifactRef, artifact_prefix
 from include.artifacts.scratch import require_room
-from include.core.errors import ArtifactNotFoundError, ConfigurationError, CorruptedArtifactError
+from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 
 MANIFEST = "manifest.json"
 TRANSFERS = 4
@@ -35,7 +35,7 @@ class ArtifactStore:
             return Manifest.model_validate_json(data)
         except ValidationError as error:
             raise CorruptedArtifactError(
-                key, data[:40], "the manifest cannot be read", "Restore it or delete it and run the step again"
+                key, data[:40], "the manifest cannot be read", "Restore it, or run its step again with force_rerun"
             ) from error
 
     def manifest(self, ref: ArtifactRef) -> Manifest:
@@ -58,6 +58,8 @@ class ArtifactStore:
         """Upload a folder's files under a fresh attempt; invisible until a manifest names the attempt."""
         attempt = uuid.uuid4().hex[:12]
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        if self.bucket.address.on_this_machine:
+            require_room(folder, sum(path.stat().st_size for path in paths))
 
         def send(path: Path) -> FileEntry:
             name = path.relative_to(folder).as_posix()
@@ -88,7 +90,7 @@ class ArtifactStore:
         return winner
 
     def replace(self, manifest: Manifest) -> Manifest:
-        """Make an attempt visible in place of the committed one (a forced rerun); the old files go afterwards."""
+        """Make an attempt visible in place of the committed one (a forced rerun); the old files stay unnamed."""
         prefix = artifact_prefix(manifest.step, manifest.fingerprint)
         self.bucket.put_bytes(f"{prefix}/{MANIFEST}", manifest.model_dump_json(indent=1).encode())
         return manifest
@@ -142,9 +144,12 @@ class Document:
             data, version = self.bucket.get_bytes(self.key)
         except ArtifactNotFoundError:
             return None, None
-        value = json.loads(data)
+        try:
+            value = json.loads(data)
+        except ValueError:
+            value = None
         if not isinstance(value, dict):
-            raise ConfigurationError(self.key, value, "the document is not a JSON object", "Delete it")
+            raise CorruptedArtifactError(self.key, data[:40], "it is no JSON object", "Delete it from the bucket")
         return value, version
 
     def swap(self, value: dict[str, object], version: str | None) -> bool:

@@ -86,7 +86,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "GENAI_" + str(first["loc"][0]).upper()
-        shown = "***" if "KEY" in name else first["input"]
+        shown = first["input"] if name[6:].lower() in Settings.model_fields and "KEY" not in name else "***"
         raise ConfigurationError(name, shown, first["msg"], "Correct or unset this environment variable") from None
 
 

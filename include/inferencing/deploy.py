@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Outcome
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ModelError, ServerUnavailableError
+from include.core.errors import CorruptedArtifactError, ModelError, ServerUnavailableError
 from include.core.settings import settings
 from include.inferencing import champion
 from include.inferencing.champion import Champion, Serving
@@ -54,10 +54,20 @@ def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
     present = set(store.bucket.keys(f"{target}/"))
     served = [entry for entry in manifest.files if "/" in entry.path or entry.path == "config.pbtxt"]
     for entry in sorted(served, key=lambda entry: entry.path == "config.pbtxt"):
-        if f"{target}/{entry.path}" not in present:
-            source = f"{package.prefix}/{manifest.attempt}/{entry.path}"
-            store.bucket.verify(source, entry.sha256)
-            store.bucket.copy(source, f"{target}/{entry.path}")
+        served_key, source = f"{target}/{entry.path}", f"{package.prefix}/{manifest.attempt}/{entry.path}"
+        if served_key in present and _is_whole(store, served_key, entry.sha256):
+            continue
+        store.bucket.verify(source, entry.sha256)
+        store.bucket.copy(source, served_key)
+
+
+def _is_whole(store: ArtifactStore, key: str, sha256: str) -> bool:
+    try:
+        store.bucket.verify(key, sha256)
+    except CorruptedArtifactError as error:
+        LOG.warning("copied again: %s", error)
+        return False
+    return True
 
 
 def promote(store: ArtifactStore, use_case: str, serving: Serving) -> Champion:

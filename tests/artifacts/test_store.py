@@ -116,3 +116,25 @@ def test_a_document_changes_by_compare_and_swap(store: ArtifactStore) -> None:
     for thread in threads:
         thread.join()
     assert document.read()[0] == {"n": 40}
+
+
+def test_a_damaged_hint_does_not_stand_in_the_way(store: ArtifactStore) -> None:
+    sample_step.run(store, {"text": "hinted"}, slot="hint")
+    store.bucket.put_bytes("last_runs/hint.json", b"\xff no json")
+    assert sample_step.run(store, {"text": "other"}, slot="hint").reason == "ran: first run"
+    assert sample_step.run(store, {"text": "again"}, slot="hint").reason == "ran: text other -> again"
+
+
+def test_a_damaged_document_is_named(store: ArtifactStore) -> None:
+    store.bucket.put_bytes("aliases/damaged.json", b"[1")
+    with pytest.raises(CorruptedArtifactError, match=r"aliases/damaged\.json .*Delete it"):
+        Document(store.bucket, "aliases/damaged.json").read()
+
+
+def test_a_damaged_manifest_is_named_and_a_forced_run_mends_it(store: ArtifactStore) -> None:
+    ref = sample_step(store, text="mended")
+    store.bucket.put_bytes(f"{ref.prefix}/manifest.json", b"{")
+    with pytest.raises(CorruptedArtifactError, match="force_rerun"):
+        sample_step(store, text="mended")
+    assert sample_step.run(store, {"text": "mended"}, force=True).ref == ref
+    assert sample_step.run(store, {"text": "mended"}).reused
