@@ -31,7 +31,9 @@ def strategy(use_case: "UseCase") -> XComArg:
                 subject=f"Approve the charter of {use_case.title}",
                 body="The charter is the report of the task `strategy.charter`. Reject: nothing further runs.",
                 assigned_users=[{"id": name, "name": name} for name in approval.approvers] or None,
-                doc_md="Waits for a human. *Reject* skips the rest of the run.",
+                fail_on_reject=True,
+                retries=0,
+                doc_md="Waits for a human. *Reject* fails the run: nothing further is done.",
             )
             charter >> approve
     return charter.output

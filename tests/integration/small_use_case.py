@@ -8,6 +8,7 @@ import yaml
 from include.core.settings import PROJECT_ROOT
 
 NAME = "small_assistant"
+APPROVED = "approved_assistant"
 CHANGES: dict[str, Any] = {
     "title": "The sample in small",
     "schedule": None,
@@ -44,7 +45,7 @@ CHANGES: dict[str, Any] = {
 
 
 def write_small_use_case(folder: Path) -> None:
-    """Write small_assistant.yaml into a folder of use cases."""
+    """Write small_assistant.yaml into a folder of use cases, and approved_assistant.yaml, which a human approves."""
     content = yaml.safe_load((PROJECT_ROOT / "include" / "use_cases" / "python_assistant.yaml").read_text())
     for path, value in CHANGES.items():
         *parents, last = path.split(".")
@@ -54,3 +55,5 @@ def write_small_use_case(folder: Path) -> None:
         section[last] = value
     folder.mkdir(exist_ok=True)
     (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
+    content["strategy"]["approval"] = {"required": True}
+    (folder / f"{APPROVED}.yaml").write_text(yaml.safe_dump(content))

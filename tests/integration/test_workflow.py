@@ -25,7 +25,7 @@ from include.inferencing.ask import ask
 from include.local.airflow_api import AirflowApi
 from include.local.programs import store_address
 from include.local.stack import Stack
-from tests.integration.small_use_case import NAME, write_small_use_case
+from tests.integration.small_use_case import APPROVED, NAME, write_small_use_case
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 QUESTION = "What does `len` do in Python?"
@@ -39,9 +39,11 @@ class Workflow:
         self.store = ArtifactStore(store_address(stack.settings, stack.credentials), retries=3)
 
     def run(self, **overrides: Any) -> tuple[int, str]:
+        return self.run_named(NAME, {path.replace("__", "."): value for path, value in overrides.items()})
+
+    def run_named(self, use_case: str, changes: dict[str, Any] | None = None) -> tuple[int, str]:
         text = io.StringIO()
-        changes = {path.replace("__", "."): value for path, value in overrides.items()}
-        code = run_workflow(self.stack, NAME, changes, force=False, console=Console(file=text, width=220))
+        code = run_workflow(self.stack, use_case, changes or {}, force=False, console=Console(file=text, width=220))
         return code, text.getvalue()
 
     def latest(self, api: AirflowApi) -> WorkflowRun:
@@ -196,6 +198,31 @@ def test_a_gate_that_is_missed_stops_the_run_before_deployment(workflow: Workflo
     assert workflow.task("customization.gate").attempt == 1
     assert workflow.task("inferencing.deploy").state == "upstream_failed"
     assert workflow.answer() == champion
+
+
+@pytest.mark.parametrize(("choice", "code"), [("Reject", 1), ("Approve", 0)])
+def test_a_charter_that_a_human_must_approve_waits_for_the_human(workflow: Workflow, choice: str, code: int) -> None:
+    ends: list[tuple[int, str]] = []
+    thread = threading.Thread(target=lambda: ends.append(workflow.run_named(APPROVED)))
+    thread.start()
+    with workflow.stack.api() as api:
+
+        def parked() -> list[dict[str, Any]]:
+            query = f"/dags/{APPROVED}/dagRuns/~/taskInstances"
+            tasks = (api.get(query, limit=200) or {}).get("task_instances", [])
+            states = ("running", "queued", "scheduled", "success", "failed", None)
+            return [t for t in tasks if t["task_id"] == "strategy.approve" and t["state"] not in states]
+
+        eventually(parked, 180)
+        run = parked()[0]["dag_run_id"]
+        assert not ends
+        path = f"/dags/{APPROVED}/dagRuns/{run}/taskInstances/strategy.approve/-1/hitlDetails"
+        api.patch(path, {"chosen_options": [choice], "params_input": {}})
+        thread.join(300)
+        states = {t.task: t.state for t in WorkflowRun(api, APPROVED, run, "").tasks()}
+
+    assert ends and ends[0][0] == code, ends
+    assert states["inferencing.deploy"] == ("success" if choice == "Approve" else "upstream_failed")
 
 
 def test_bad_input_is_one_line_and_nothing_starts(workflow: Workflow, tmp_path: Path) -> None:
