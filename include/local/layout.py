@@ -1,5 +1,6 @@
 """Where the local stack keeps its things below GENAI_STATE_FOLDER."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,3 +80,8 @@ def layout(settings: Settings) -> Layout:
 def python_folder() -> Path:
     """The bin folder of the running environment."""
     return Path(sys.executable).parent
+
+
+def search_path(first: Path) -> str:
+    """PATH of a program: `first`, then the system's folders. The caller's PATH would make each shell another stack."""
+    return os.pathsep.join([str(first), "/usr/local/bin", "/usr/bin", "/bin"])

@@ -11,7 +11,8 @@ from include.core.settings import Settings, read_settings
 from include.local import airflow
 from include.local.credentials import read_credentials
 from include.local.layout import layout
-from include.local.programs import base_environment, programs, settings_environment, store_address
+from include.local.programs import CODE_MARK, base_environment, programs, settings_environment, store_address
+from include.local.stack import _only_code_changed
 
 
 def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
@@ -34,6 +35,28 @@ def test_the_callers_variables_do_not_leak_in(tmp_path: Path, monkeypatch: pytes
     for name in ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW_HOME", "AWS_ACCESS_KEY_ID", "GENAI_S3_SECRET_KEY", "PYTHONPATH"):
         monkeypatch.setenv(name, "from-the-caller")
     assert "from-the-caller" not in base_environment(Settings(state_folder=tmp_path)).values()
+
+
+def test_another_shell_finds_the_same_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(state_folder=tmp_path)
+    credentials = layout(settings).credentials()
+    before = [program.spec.dumps() for program in programs(settings, credentials)]
+    monkeypatch.setenv("PATH", "/somewhere/else")
+    monkeypatch.setenv("VIRTUAL_ENV", "/somewhere/else")
+    settings = settings.model_copy(update={"memory_needed_gb": 0.5, "disk_needed_gb": 0.5})
+
+    assert [program.spec.dumps() for program in programs(settings, credentials)] == before
+    assert "/somewhere/else" not in base_environment(settings)["PATH"]
+
+
+def test_changed_code_is_told_from_changed_settings(tmp_path: Path) -> None:
+    settings = Settings(state_folder=tmp_path)
+    scheduler = next(p for p in programs(settings, layout(settings).credentials()) if p.name == "scheduler")
+    older = json.loads(scheduler.spec.dumps())
+    older["environment"][CODE_MARK] = "older"
+
+    assert _only_code_changed(json.dumps(older), scheduler)
+    assert not _only_code_changed(json.dumps(older | {"ports": [1]}), scheduler)
 
 
 def test_a_child_gets_the_settings_but_no_keys(tmp_path: Path) -> None:
