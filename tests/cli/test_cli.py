@@ -1,12 +1,13 @@
 """The command line: its grammar, its exit codes, and how results read."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from include.cli.follow import ordered_groups, rows
 from include.cli.main import BAD_INPUT, main, parser
-from include.cli.run import parse_overrides
+from include.cli.run import ask_hint, parse_overrides
 from include.cli.status import duration
 from include.cli.summary import key_figures, number, shared_figure
 from include.cli.workflow_run import TaskState, await_parsed
@@ -79,6 +80,11 @@ def test_long_values_are_cut() -> None:
 def test_mapped_tasks_show_the_figure_they_share() -> None:
     assert shared_figure([{"model": "a", "nll": 2.5}, {"nll": 3, "more": 1}]) == "nll 2.5 | 3"
     assert shared_figure([{"a": 1}, {"b": 2}]) == ""
+
+
+def test_the_hint_asks_the_use_case_that_ran() -> None:
+    assert ask_hint("python_assistant", Path("/a b/genai")).startswith("'/a b/genai' ask \"What")
+    assert ask_hint("tickets", Path("/x/genai")) == '/x/genai ask --use-case tickets "..."'
 
 
 class FreshAirflow:

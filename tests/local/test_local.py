@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from include.artifacts.bucket import StoreAddress
-from include.core.errors import ConfigurationError
+from include.core.errors import ConfigurationError, PrerequisiteError
 from include.core.settings import Settings, read_settings
 from include.local import airflow
 from include.local.credentials import read_credentials
 from include.local.layout import layout
+from include.local.preparation import check_room
 from include.local.programs import CODE_MARK, base_environment, programs, settings_environment, store_address
 from include.local.stack import _only_code_changed
 
@@ -73,6 +74,14 @@ def test_every_program_can_read_its_settings(tmp_path: Path) -> None:
     for program in programs(settings, layout(settings).credentials()):
         found = read_settings(base_environment(settings) | program.spec.environment)
         assert (found.state_folder, found.training_ranks) == (tmp_path, 3)
+
+
+def test_too_little_room_for_a_start_is_named(tmp_path: Path) -> None:
+    settings = Settings(state_folder=tmp_path, memory_needed_gb=1e6)
+    layout(settings).state.mkdir()
+    with pytest.raises(PrerequisiteError, match=r"available memory = .*GENAI_MEMORY_NEEDED_GB"):
+        check_room(settings)
+    check_room(settings.model_copy(update={"memory_needed_gb": 0.001, "disk_needed_gb": 0.001}))
 
 
 def test_the_connection_carries_address_and_keys() -> None:
