@@ -41,7 +41,7 @@ def main() -> int:
     """Check the machine, install what is not current; the exit code."""
     try:
         parts = ["venv", "serving", "tools", "project"] + (["dev"] if "dev" in sys.argv[1:] else [])
-        STATE.mkdir(parents=True, exist_ok=True)
+        STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (STATE / "install.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             missing = [part for part in parts if not current(part)]

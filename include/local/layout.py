@@ -55,6 +55,13 @@ class Layout:
         """The unpacked nvidia-pytriton wheel."""
         return self.root / "tools" / "tritonserver"
 
+    def make_private(self) -> None:
+        """Databases, secrets and logs are for their owner only."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.state, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
+
     def spec(self, program: str) -> Path:
         """What a program's guard runs."""
         return self.run / f"{program}.json"

@@ -60,6 +60,7 @@ def prepare(settings: Settings, credentials: Credentials, programs: list[Program
         env=base_environment(settings) | api_server.spec.environment,
         capture_output=True,
         text=True,
+        umask=0o077,
         check=False,
     )
     if done.returncode:

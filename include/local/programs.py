@@ -12,10 +12,11 @@ from include.local import airflow, object_store, tritonserver
 from include.local.credentials import Credentials
 from include.local.guard import GuardSpec
 from include.local.layout import layout, python_folder, search_path
+from include.local.sessions import MARK
 
 # variables of the caller that would change what the servers do
 FOREIGN = ("AIRFLOW", "GENAI_", "LOCAL_STACK", "AWS_", "PYTHON", "LOCAL_STACK_", "SUPERVISOR_", "WEED_", "TRITON")
-MARK, CODE_MARK = "LOCAL_STACK", "LOCAL_STACK_CODE"
+CODE_MARK = "LOCAL_STACK_CODE"
 # checked before a start, of no meaning to a program
 NEEDS = ("disk_needed_gb", "memory_needed_gb")
 

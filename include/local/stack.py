@@ -19,8 +19,8 @@ from include.local.credentials import ADMIN, Credentials, write_private
 from include.local.guard import answers
 from include.local.layout import layout
 from include.local.preparation import check_machine, check_store, prepare
-from include.local.programs import CODE_MARK, MARK, Program, programs
-from include.local.sessions import Session, kill_session, marked, memory, read_process, read_session, reap, send
+from include.local.programs import CODE_MARK, Program, programs
+from include.local.sessions import MARK, Session, kill_session, marked, memory, read_process, read_session, reap, send
 from include.local.supervision import Supervisor, launch
 
 START_SECONDS = 300.0
@@ -51,6 +51,7 @@ class Stack:
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = print, dags: Path | None = None) -> None:
         self.settings, self.say, self.at = settings, say, layout(settings)
+        self.at.make_private()
         self.credentials: Credentials = self.at.credentials()
         self.programs: list[Program] = programs(settings, self.credentials, dags)
         self.supervisor = Supervisor(self.at)
