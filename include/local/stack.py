@@ -164,12 +164,12 @@ class Stack:
         return f"Read {self.at.log(program)}"
 
     def _restart_changed(self) -> None:
-        kept: list[str] = []
-        for program in self.programs:
-            path = self.at.spec(program.name)
-            if path.exists() and path.read_text() == program.spec.dumps():
-                continue
-            if path.exists() and _only_code_changed(path.read_text(), program) and self._run_is_active():
+        paths = [(program, self.at.spec(program.name)) for program in self.programs]
+        changed = [(p, path) for p, path in paths if not path.exists() or path.read_text() != p.spec.dumps()]
+        # asked before the first restart, which may be the api-server's
+        active, kept = bool(changed) and self._run_is_active(), []
+        for program, path in changed:
+            if active and path.exists() and _only_code_changed(path.read_text(), program):
                 kept.append(program.name)
                 continue
             self.say(f"{program.name}: restarting with new settings")
