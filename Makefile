@@ -9,6 +9,7 @@ BIN := $(if $(GENAI_STATE_FOLDER),$(GENAI_STATE_FOLDER),.genai)/venv/bin
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+run: CHECK := ports
 run: install ## install, start the local stack, run the workflow of USE_CASE=python_assistant
 	@$(BIN)/genai run $(USE_CASE)
 
@@ -33,7 +34,7 @@ bench: install ## run benchmarks/AREA; ends with one line of JSON
 
 install:
 	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
-	@$(PYTHON) -m include.local.install
+	@$(PYTHON) -m include.local.install $(CHECK)
 
 install-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }

@@ -1,6 +1,8 @@
 """`genai run`: the stack is up, the use case is valid, its workflow runs, and its end is told."""
 
+import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,10 +15,12 @@ from include.cli.workflow_run import WorkflowRun, find_or_start
 from include.core.errors import ConfigurationError
 from include.core.settings import settings
 from include.local.credentials import ADMIN
+from include.local.layout import python_folder
 from include.local.stack import Stack
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 LOG_WIDTH = 160
+SAMPLE = "python_assistant"
 
 
 def run_use_case(use_case: str, overrides: list[str], *, force: bool) -> int:
@@ -61,6 +65,13 @@ def run_workflow(stack: Stack, dag: str, overrides: dict[str, Any], *, force: bo
     return OK if end["state"] == "success" else FAILED
 
 
+def ask_hint(use_case: str, genai: Path) -> str:
+    """The command that asks a use case's model."""
+    options = [] if use_case == SAMPLE else ["--use-case", use_case]
+    question = '"What does textwrap.dedent do?"' if use_case == SAMPLE else '"..."'
+    return f"{shlex.join([str(genai), 'ask', *options])} {question}"
+
+
 def _print_end(run: WorkflowRun, end: dict[str, Any], stack: Stack, console: Console) -> None:
     tasks = run.tasks()
     lines = read_steps(run, tasks)
@@ -73,6 +84,6 @@ def _print_end(run: WorkflowRun, end: dict[str, Any], stack: Stack, console: Con
     say = [f"{end['state']} after {duration(float(end.get('duration') or 0))}"]
     say.append(f"web UI: {run.url}  user {ADMIN}, password {stack.credentials.airflow_password}")
     if end["state"] == "success":
-        say.append('ask: .genai/venv/bin/genai ask "What does textwrap.dedent do?"')
+        say.append(f"ask: {ask_hint(run.dag, python_folder() / 'genai')}")
     for line in say:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

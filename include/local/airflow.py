@@ -7,7 +7,7 @@ from pathlib import Path
 from include.artifacts.bucket import StoreAddress
 from include.core.settings import PROJECT_ROOT, Settings
 from include.local.credentials import ADMIN, Credentials
-from include.local.layout import layout, python_folder
+from include.local.layout import layout, python_folder, search_path
 
 CONNECTION = "genai_store"
 ACCELERATOR_POOL = "accelerator"
@@ -113,7 +113,7 @@ def environment(
     return {
         "AIRFLOW_HOME": str(layout(settings).airflow_home),
         f"AIRFLOW_CONN_{CONNECTION.upper()}": store_connection(address),
-        "PATH": f"{python_folder()}:{os.environ.get('PATH', os.defpath)}",
+        "PATH": search_path(python_folder()),
         "PYTHONPATH": str(PROJECT_ROOT),
         "HF_HUB_OFFLINE": "1",
         **variables(sections(settings, credentials, dags or PROJECT_ROOT / "dags")),

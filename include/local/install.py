@@ -1,9 +1,9 @@
 """Installs what `make run` needs below the state folder. Standard library only: it runs before any environment exists.
 
-    python3.11 -m include.local.install [dev]
+    python3.11 -m include.local.install [dev] [ports]
 
 Each part is stamped with a digest of what decides it and skipped while the stamp holds. A part that was
-interrupted is made anew. `dev` adds what `make test` and `make check` need.
+interrupted is made anew. `dev` adds what `make test` and `make check` need; `ports` checks the stack's ports.
 """
 
 import fcntl
@@ -27,6 +27,7 @@ STATE = Path(os.environ.get("GENAI_STATE_FOLDER") or ROOT / ".genai").absolute()
 LOCK, SERVING_LOCK = ROOT / "requirements.txt", ROOT / "include/inferencing/requirements.txt"
 DEV_LOCK, BINARIES = ROOT / "tests/requirements.txt", ROOT / "include/local/binaries.txt"
 UV = "uv==0.13.9"
+FOLDERS = {"project": "venv", "dev": "venv"}
 # raised where a new installer must not go on with what an older one made
 LAYOUT = 1
 
@@ -40,14 +41,14 @@ def main() -> int:
     """Check the machine, install what is not current; the exit code."""
     try:
         parts = ["venv", "serving", "tools", "project"] + (["dev"] if "dev" in sys.argv[1:] else [])
-        STATE.mkdir(parents=True, exist_ok=True)
+        STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (STATE / "install.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             missing = [part for part in parts if not current(part)]
             if "venv" in missing:
                 missing += [part for part in parts if part in ("project", "dev") and part not in missing]
             if missing:
-                check_machine(STATE)
+                check_machine(STATE, ports="ports" in sys.argv[1:])
                 started = time.monotonic()
                 install(missing)
                 say(f"done after {time.monotonic() - started:.0f} s")
@@ -86,7 +87,8 @@ def stamp(part: str) -> Path:
 
 def current(part: str) -> bool:
     """Whether a part is complete and what decides it has not changed."""
-    return stamp(part).exists() and stamp(part).read_text() == digest(part)
+    present = (STATE / FOLDERS.get(part, part)).exists()
+    return present and stamp(part).exists() and stamp(part).read_text() == digest(part)
 
 
 def install(missing: list[str]) -> None:
@@ -127,7 +129,7 @@ def begin(part: str) -> None:
     removed; one that somebody else made is installed into, one behind a link belongs to another checkout."""
     under_way = stamp(part).with_suffix(".begun")
     under_way.parent.mkdir(parents=True, exist_ok=True)
-    target = STATE / ("venv" if part in ("project", "dev") else part)
+    target = STATE / FOLDERS.get(part, part)
     if target.is_symlink():
         raise InstallError(
             f"{target} = a link to {target.readlink()}: it belongs to another checkout and is left alone. "
@@ -212,9 +214,8 @@ def install_tools() -> None:
 def unpack(wheels: Path, pattern: str, target: Path) -> Path:
     """Unpack the one wheel that matches; the folder that is there is replaced once the new one is whole."""
     partial, old = target.with_name(target.name + ".partial"), target.with_name(target.name + ".old")
-    for folder in (partial, old):
-        if folder.exists():
-            shutil.rmtree(folder)
+    for leftover in filter(Path.exists, (partial, old)):
+        shutil.rmtree(leftover)
     with zipfile.ZipFile(max(wheels.glob(pattern))) as archive:
         archive.extractall(partial)
     if target.exists():

@@ -1,5 +1,6 @@
 """Where the local stack keeps its things below GENAI_STATE_FOLDER."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,13 @@ class Layout:
         """The unpacked nvidia-pytriton wheel."""
         return self.root / "tools" / "tritonserver"
 
+    def make_private(self) -> None:
+        """Databases, secrets and logs are for their owner only."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.state, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
+
     def spec(self, program: str) -> Path:
         """What a program's guard runs."""
         return self.run / f"{program}.json"
@@ -79,3 +87,8 @@ def layout(settings: Settings) -> Layout:
 def python_folder() -> Path:
     """The bin folder of the running environment."""
     return Path(sys.executable).parent
+
+
+def search_path(first: Path) -> str:
+    """PATH of a program: `first`, then the system's folders. The caller's PATH would make each shell another stack."""
+    return os.pathsep.join([str(first), "/usr/local/bin", "/usr/bin", "/bin"])

@@ -1,5 +1,6 @@
 """What a machine must have before anything is installed on it. Standard library only."""
 
+import math
 import os
 import platform
 import re
@@ -17,8 +18,8 @@ class InstallError(Exception):
     """One line that names what is wrong and the remedy."""
 
 
-def check_machine(state: Path) -> None:
-    """InstallError names the first thing that this machine lacks."""
+def check_machine(state: Path, *, ports: bool) -> None:
+    """InstallError names the first thing that this machine lacks; `ports` includes those of a stack to be started."""
     if sys.version_info[:2] != (3, 11):
         raise InstallError(f"python = {platform.python_version()}: Python 3.11 is needed. apt install python3.11-venv")
     if sys.platform != "linux" or platform.machine() != "x86_64":
@@ -43,27 +44,44 @@ def check_machine(state: Path) -> None:
     if not include.exists():
         raise InstallError(f"{include} = missing: DeepSpeed builds against it. apt install python3.11-dev")
     check_room(state)
-    if not (state / "state" / "supervisor.sock").exists():
+    if ports and not (state / "state" / "supervisor.sock").exists():
         check_ports()
 
 
 def check_room(state: Path) -> None:
     """Free disk and memory; the needs are settings, in GB."""
-    disk = shutil.disk_usage(state).free / GIGABYTE
-    needed = float(os.environ.get("GENAI_DISK_NEEDED_GB", "8"))
-    if disk < needed:
+    needed = number("GENAI_DISK_NEEDED_GB", 8)
+    if (disk := free_disk(state)) < needed:
         raise InstallError(
             f"free disk = {disk:.1f} GB: {needed:g} GB are needed below {state}. "
             "Free some, or set GENAI_STATE_FOLDER to a folder with room"
         )
-    line = re.search(r"^MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
-    memory = int(line.group(1)) * 1024 / GIGABYTE if line else needed
-    needed = float(os.environ.get("GENAI_MEMORY_NEEDED_GB", "8"))
-    if memory < needed:
+    needed = number("GENAI_MEMORY_NEEDED_GB", 8)
+    if (memory := available_memory()) < needed:
         raise InstallError(
             f"available memory = {memory:.1f} GB: the workflow needs {needed:g} GB. "
             "End other programs, or set GENAI_MEMORY_NEEDED_GB lower"
         )
+
+
+def free_disk(folder: Path) -> float:
+    """Free room for files below `folder`, in GB."""
+    return shutil.disk_usage(folder).free / GIGABYTE
+
+
+def available_memory() -> float:
+    """Memory that programs can have without swapping, in GB; unlimited where the kernel does not tell."""
+    line = re.search(r"^MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(line.group(1)) * 1024 / GIGABYTE if line else math.inf
+
+
+def number(variable: str, default: float) -> float:
+    """An environment variable's number; InstallError where it is none."""
+    text = os.environ.get(variable) or default
+    try:
+        return float(text)
+    except ValueError:
+        raise InstallError(f"{variable} = {text}: it is not a number. Correct or unset it") from None
 
 
 def check_ports() -> None:
@@ -72,7 +90,9 @@ def check_ports() -> None:
     declared = re.findall(r"^    (\w+_port): int = Field\((\d+)", SETTINGS.read_text(), re.M)
     for name, default in declared:
         variable = f"GENAI_{name.upper()}"
-        port = int(os.environ.get(variable) or default)
+        port = int(number(variable, int(default)))
+        if not 0 < port < 65536:
+            raise InstallError(f"{variable} = {port}: it is no port. Set it to a number from 1 to 65535")
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

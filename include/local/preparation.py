@@ -10,12 +10,17 @@ from include.local.credentials import Credentials, write_private
 from include.local.guard import answers
 from include.local.layout import layout
 from include.local.ports import holder, require_free, session_owns
+from include.local.preflight import available_memory, free_disk
 from include.local.programs import Program, base_environment, store_address
 from include.local.sessions import Session
 
+# what a run writes; an installation needs settings.disk_needed_gb
+RUN_DISK_GB = 2.0
+
 
 def check_machine(settings: Settings, programs: list[Program]) -> None:
-    """PrerequisiteError names the first taken port or missing tool."""
+    """PrerequisiteError names what is short of disk or memory, the first taken port, or the missing tool."""
+    check_room(settings)
     names = {
         value: f"GENAI_{key.upper()}" for key, value in settings.model_dump().items() if str(key).endswith("_port")
     }
@@ -26,6 +31,18 @@ def check_machine(settings: Settings, programs: list[Program]) -> None:
     if not settings.s3_endpoint and not layout(settings).weed.exists():
         weed = str(layout(settings).weed)
         raise PrerequisiteError("object store", weed, "it is not installed", "Run `make run` to install it")
+
+
+def check_room(settings: Settings) -> None:
+    """Disk and memory for a start; what is installed already needs less disk than its installation."""
+    disk, disk_needed = free_disk(layout(settings).state), min(settings.disk_needed_gb, RUN_DISK_GB)
+    if disk < disk_needed:
+        remedy = "Free some, or set GENAI_STATE_FOLDER to a folder with room"
+        raise PrerequisiteError("free disk", f"{disk:.1f} GB", f"a run needs {disk_needed:g} GB", remedy)
+    memory, memory_needed = available_memory(), settings.memory_needed_gb
+    if memory < memory_needed:
+        remedy = "End other programs, or set GENAI_MEMORY_NEEDED_GB lower"
+        raise PrerequisiteError("available memory", f"{memory:.1f} GB", f"a run needs {memory_needed:g} GB", remedy)
 
 
 def prepare(settings: Settings, credentials: Credentials, programs: list[Program]) -> None:
@@ -43,6 +60,7 @@ def prepare(settings: Settings, credentials: Credentials, programs: list[Program
         env=base_environment(settings) | api_server.spec.environment,
         capture_output=True,
         text=True,
+        umask=0o077,
         check=False,
     )
     if done.returncode:
@@ -60,13 +78,14 @@ def check_store(settings: Settings, credentials: Credentials, session: Session |
             f"{holder(settings.s3_port)} listens on it, not this stack's object store",
             "Stop that process or set GENAI_S3_PORT to a free port, then `make stop` and retry",
         )
+    bucket = Bucket(address)
+    # first what tells a dead server from one that lets strangers in
+    bucket.check() if settings.s3_endpoint else bucket.ensure()
     scheme = "https" if address.secure else "http"
     if not answers(f"{scheme}://{address.endpoint}/{address.bucket}", 403, seconds=10):
         raise StoreAccessError(
             "GENAI_S3_ENDPOINT", address.endpoint, "an anonymous call is not refused", "Give the server keys"
         )
-    bucket = Bucket(address)
-    bucket.check() if settings.s3_endpoint else bucket.ensure()
     # Triton takes a prefix without objects for a missing folder and exits
     bucket.put_bytes(f"{settings.model_repository}/README.txt", b"Triton's model repository. One folder a model.\n")
     layout(settings).repository_ready.touch()

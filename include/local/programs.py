@@ -11,11 +11,14 @@ from include.core.settings import PROJECT_ROOT, Settings
 from include.local import airflow, object_store, tritonserver
 from include.local.credentials import Credentials
 from include.local.guard import GuardSpec
-from include.local.layout import layout, python_folder
+from include.local.layout import layout, python_folder, search_path
+from include.local.sessions import MARK
 
 # variables of the caller that would change what the servers do
 FOREIGN = ("AIRFLOW", "GENAI_", "LOCAL_STACK", "AWS_", "PYTHON", "LOCAL_STACK_", "SUPERVISOR_", "WEED_", "TRITON")
-MARK = "LOCAL_STACK"
+CODE_MARK = "LOCAL_STACK_CODE"
+# checked before a start, of no meaning to a program
+NEEDS = ("disk_needed_gb", "memory_needed_gb")
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,13 @@ class Program:
 def base_environment(settings: Settings) -> dict[str, str]:
     """The caller's variables without those that would leak in, and the mark of this stack."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
-    return kept | {"PYTHONPATH": str(PROJECT_ROOT), MARK: str(layout(settings).root)}
+    fixed = {"PATH": search_path(python_folder()), "PYTHONPATH": str(PROJECT_ROOT)}
+    return kept | fixed | {MARK: str(layout(settings).root)}
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:
-    """GENAI_* variables that give a child these settings, the object store's keys left out."""
-    values = settings.model_dump(mode="json", exclude={"s3_access_key", "s3_secret_key"})
+    """GENAI_* variables that give a child these settings, without the object store's keys and the caller's checks."""
+    values = settings.model_dump(mode="json", exclude={"s3_access_key", "s3_secret_key", *NEEDS})
     return {f"GENAI_{name.upper()}": str(value) for name, value in values.items() if value is not None}
 
 
@@ -73,7 +77,7 @@ def _code_mark() -> dict[str, str]:
     digest = hashlib.sha256()
     for path in [PROJECT_ROOT / "requirements.txt", *sources]:
         digest.update(str(path.relative_to(PROJECT_ROOT)).encode() + b"\0" + path.read_bytes())
-    return {"LOCAL_STACK_CODE": digest.hexdigest()[:12]}
+    return {CODE_MARK: digest.hexdigest()[:12]}
 
 
 def _spec(settings: Settings, name: str, command: list[str], environment: dict[str, str], **needs: object) -> GuardSpec:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+# environment variable of all that a stack started; its value is the stack's root folder
+MARK = "LOCAL_STACK"
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from include.local.credentials import ADMIN, Credentials, write_private
 from include.local.guard import answers
 from include.local.layout import layout
 from include.local.preparation import check_machine, check_store, prepare
-from include.local.programs import MARK, Program, programs
-from include.local.sessions import Session, kill_session, marked, memory, read_process, read_session, reap, send
+from include.local.programs import CODE_MARK, Program, programs
+from include.local.sessions import MARK, Session, kill_session, marked, memory, read_process, read_session, reap, send
 from include.local.supervision import Supervisor, launch
 
 START_SECONDS = 300.0
@@ -39,11 +39,19 @@ class ProgramStatus:
     memory: int
 
 
+def _only_code_changed(stored: str, program: Program) -> bool:
+    """Whether a program's stored specification differs from its new one in the code mark alone."""
+    found, wanted = json.loads(stored), json.loads(program.spec.dumps())
+    marks = [found["environment"].pop(CODE_MARK, None), wanted["environment"].pop(CODE_MARK, None)]
+    return found == wanted and all(marks)
+
+
 class Stack:
     """One local stack; `dags` replaces the project's DAG folder, `say` gets a line as things happen."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = print, dags: Path | None = None) -> None:
         self.settings, self.say, self.at = settings, say, layout(settings)
+        self.at.make_private()
         self.credentials: Credentials = self.at.credentials()
         self.programs: list[Program] = programs(settings, self.credentials, dags)
         self.supervisor = Supervisor(self.at)
@@ -156,13 +164,26 @@ class Stack:
         return f"Read {self.at.log(program)}"
 
     def _restart_changed(self) -> None:
-        for program in self.programs:
-            path = self.at.spec(program.name)
-            if path.exists() and path.read_text() == program.spec.dumps():
+        paths = [(program, self.at.spec(program.name)) for program in self.programs]
+        changed = [(p, path) for p, path in paths if not path.exists() or path.read_text() != p.spec.dumps()]
+        # asked before the first restart, which may be the api-server's
+        active, kept = bool(changed) and self._run_is_active(), []
+        for program, path in changed:
+            if active and path.exists() and _only_code_changed(path.read_text(), program):
+                kept.append(program.name)
                 continue
             self.say(f"{program.name}: restarting with new settings")
             write_private(path, program.spec.dumps())
             self.supervisor.restart(program.name)
+        if kept:
+            self.say(f"{', '.join(kept)}: a run is active; the changed code is taken up by the next start")
+
+    def _run_is_active(self) -> bool:
+        """Whether Airflow answers and has a DAG run in progress."""
+        if not answers(airflow.health_url(self.settings), 200):
+            return False
+        with self.api() as api:
+            return bool(api.get("/dags/~/dagRuns", state="running", limit=1)["dag_runs"])
 
     def _write_specs(self) -> None:
         for program in self.programs:

@@ -19,7 +19,7 @@ LONGEST_SOCKET = 96
 
 
 def configuration(at: Layout, programs: list[Program]) -> str:
-    """supervisord's configuration: guards live for ever, whatever becomes of them."""
+    """supervisord's configuration: guards and keeper are started again whenever they end."""
     lines = [
         "[unix_http_server]",
         f"file={_escape(at.socket)}",
@@ -33,7 +33,16 @@ def configuration(at: Layout, programs: list[Program]) -> str:
         f"pidfile={_escape(at.state / 'supervisord.pid')}",
         f"directory={_escape(PROJECT_ROOT)}",
         "minfds=1024",
-        "umask=022",
+        "umask=077",
+    ]
+    keeper = [sys.executable, "-m", "include.local.keeper", python_folder() / "supervisord", at.state, at.root]
+    lines += [
+        "[program:keeper]",
+        "command=" + " ".join(f'"{_escape(word)}"' for word in keeper),
+        "startsecs=0",
+        "autorestart=true",
+        "redirect_stderr=true",
+        f"stdout_logfile={_escape(at.log('keeper'))}",
     ]
     for program in programs:
         lines += [

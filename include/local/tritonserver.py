@@ -8,7 +8,7 @@ from pathlib import Path
 from include.artifacts.bucket import StoreAddress
 from include.core.errors import PrerequisiteError
 from include.core.settings import Settings
-from include.local.layout import layout
+from include.local.layout import layout, search_path
 
 
 def prepare(tools: Path) -> None:
@@ -87,7 +87,7 @@ def environment(settings: Settings, access_key: str, secret_key: str) -> dict[st
         "AWS_DEFAULT_REGION": settings.s3_region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "LD_LIBRARY_PATH": ":".join(libraries),
-        "PATH": f"{serving}:{os.environ.get('PATH', os.defpath)}",
+        "PATH": search_path(serving),
         "TMPDIR": str(temporary(settings)),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(settings.rank_threads),

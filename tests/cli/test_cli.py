@@ -1,14 +1,18 @@
 """The command line: its grammar, its exit codes, and how results read."""
 
+from pathlib import Path
+from typing import Any, cast
+
 import pytest
 
 from include.cli.follow import ordered_groups, rows
 from include.cli.main import BAD_INPUT, main, parser
-from include.cli.run import parse_overrides
+from include.cli.run import ask_hint, parse_overrides
 from include.cli.status import duration
 from include.cli.summary import key_figures, number, shared_figure
-from include.cli.workflow_run import TaskState
+from include.cli.workflow_run import TaskState, await_parsed
 from include.core.errors import ConfigurationError
+from include.local.airflow_api import AirflowApi
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,3 +80,32 @@ def test_long_values_are_cut() -> None:
 def test_mapped_tasks_show_the_figure_they_share() -> None:
     assert shared_figure([{"model": "a", "nll": 2.5}, {"nll": 3, "more": 1}]) == "nll 2.5 | 3"
     assert shared_figure([{"a": 1}, {"b": 2}]) == ""
+
+
+def test_the_hint_asks_the_use_case_that_ran() -> None:
+    assert ask_hint("python_assistant", Path("/a b/genai")).startswith("'/a b/genai' ask \"What")
+    assert ask_hint("tickets", Path("/x/genai")) == '/x/genai ask --use-case tickets "..."'
+
+
+class FreshAirflow:
+    """Answers as an Airflow whose DAG appears on the third look, with an import error in `filename` from the first."""
+
+    def __init__(self, filename: str) -> None:
+        self.looks, self.filename = 0, filename
+
+    def get(self, path: str, **query: object) -> Any:
+        if path == "/importErrors":
+            return {"import_errors": [{"filename": self.filename, "stack_trace": "ValueError: broken"}]}
+        self.looks += 1
+        shown = {"is_stale": False, "last_parsed_time": "2100-01-01T00:00:00Z", "relative_fileloc": "genai_workflow.py"}
+        return shown if self.looks > 2 else None
+
+
+def test_another_use_case_s_error_does_not_stop_a_valid_one() -> None:
+    api = FreshAirflow("genai_use_case_errors.py")
+    assert await_parsed(cast(AirflowApi, api), "python_assistant")["relative_fileloc"] == "genai_workflow.py"
+
+
+def test_an_error_of_the_workflow_s_file_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError, match="broken"):
+        await_parsed(cast(AirflowApi, FreshAirflow("genai_workflow.py")), "python_assistant")

@@ -23,6 +23,8 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]:
         for part in PARTS:
             (folder / part).symlink_to((PROJECT_ROOT / ".genai" / part).resolve())
         base = free_ports(12)
+        # two stacks run side by side in `make test`
+        values = {"memory_needed_gb": 2} | values
         names = (
             "airflow_port",
             "airflow_health_port",

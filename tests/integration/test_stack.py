@@ -19,8 +19,7 @@ from include.core.errors import PrerequisiteError
 from include.core.settings import PROJECT_ROOT
 from include.local.guard import bindable
 from include.local.ports import LISTENING
-from include.local.programs import MARK
-from include.local.sessions import Session, marked, members, processes, read_process
+from include.local.sessions import MARK, Session, marked, members, processes, read_process
 from include.local.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -154,15 +153,25 @@ def test_a_killed_guard_takes_its_server_along_and_both_come_back(stack: Stack) 
     assert members(old) == []
 
 
-def test_after_kill_9_of_the_supervisor_nothing_stays_and_up_repairs(stack: Stack) -> None:
+def test_kill_9_of_the_supervisor_heals_by_itself(stack: Stack) -> None:
+    keeper = stack.supervisor.processes()["keeper"]["pid"]
+    old = {name: session(stack, name) for name in SERVERS}
     pid = stack.supervisor.pid()
     assert pid
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not marked(MARK, str(stack.at.root)), 30)
+    for name, before in old.items():
+        eventually(lambda name=name, before=before: reborn(stack, name, before), 180)  # type: ignore[misc]
 
-    assert not stack.running()
-    stack.up()
-    assert all(healthy(stack, name) for name in SERVERS)
+    assert stack.supervisor.pid() not in (None, pid)
+    eventually(lambda: stack.supervisor.processes()["keeper"]["pid"] not in (0, keeper))
+    eventually(lambda: read_process(keeper) is None)
+    assert all(members(before) == [] for before in old.values())
+
+
+def test_a_killed_keeper_comes_back(stack: Stack) -> None:
+    keeper = stack.supervisor.processes()["keeper"]["pid"]
+    os.kill(keeper, signal.SIGKILL)
+    eventually(lambda: stack.supervisor.processes()["keeper"]["pid"] not in (0, keeper))
 
 
 def test_stop_ends_all_it_started_and_nothing_else(stack: Stack) -> None:
@@ -172,6 +181,7 @@ def test_stop_ends_all_it_started_and_nothing_else(stack: Stack) -> None:
     stack.stop()
 
     assert [process.pid for process in processes() if process.session in sessions] == []
+    assert marked(MARK, str(stack.at.root)) == []
     assert detached.wait(5) == -signal.SIGTERM
     assert foreign.poll() is None
     assert all(bindable("127.0.0.1", port) for program in stack.programs for port in program.spec.ports)

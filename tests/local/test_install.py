@@ -12,10 +12,10 @@ from include.core.settings import PROJECT_ROOT
 from include.local import install as installer
 
 
-def install(state: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def install(state: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GENAI_")}
     environment = kept | {"GENAI_STATE_FOLDER": str(state)} | variables
-    line = [sys.executable, "-m", "include.local.install"]
+    line = [sys.executable, "-m", "include.local.install", *arguments]
     return subprocess.run(line, capture_output=True, text=True, cwd=PROJECT_ROOT, env=environment, check=False)
 
 
@@ -49,9 +49,17 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         needs = {"GENAI_DISK_NEEDED_GB": "0", "GENAI_MEMORY_NEEDED_GB": "0"}
-        done = install(tmp_path, **(free_ports() | needs | {"GENAI_TRITON_GRPC_PORT": port}))
+        done = install(tmp_path, "ports", **(free_ports() | needs | {"GENAI_TRITON_GRPC_PORT": port}))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and f"GENAI_TRITON_GRPC_PORT = {port}" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["GENAI_DISK_NEEDED_GB", "GENAI_MEMORY_NEEDED_GB", "GENAI_S3_PORT"])
+def test_what_is_not_a_number_is_one_line(tmp_path: Path, name: str) -> None:
+    needs = {"GENAI_DISK_NEEDED_GB": "0", "GENAI_MEMORY_NEEDED_GB": "0"}
+    done = install(tmp_path, "ports", **(free_ports() | needs | {name: "many"}))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and f"{name} = many" in done.stderr
 
 
 def test_an_environment_behind_a_link_is_left_alone(tmp_path: Path) -> None:
@@ -84,3 +92,14 @@ def test_only_an_interrupted_installation_of_its_own_is_removed(
     assert made_by_hand.exists()
     installer.begin("venv")
     assert not made_by_hand.exists()
+
+
+def test_a_removed_environment_is_not_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installer, "STATE", tmp_path)
+    for part in ("venv", "project"):
+        installer.begin(part)
+        installer.finish(part)
+    (tmp_path / "venv").mkdir()
+    assert installer.current("venv") and installer.current("project")
+    (tmp_path / "venv").rmdir()
+    assert not installer.current("venv") and not installer.current("project")

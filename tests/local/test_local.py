@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from include.artifacts.bucket import StoreAddress
-from include.core.errors import ConfigurationError
+from include.core.errors import ConfigurationError, PrerequisiteError
 from include.core.settings import Settings, read_settings
 from include.local import airflow
 from include.local.credentials import read_credentials
 from include.local.layout import layout
-from include.local.programs import base_environment, programs, settings_environment, store_address
+from include.local.preparation import check_room
+from include.local.programs import CODE_MARK, base_environment, programs, settings_environment, store_address
+from include.local.stack import _only_code_changed
 
 
 def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
@@ -36,6 +38,28 @@ def test_the_callers_variables_do_not_leak_in(tmp_path: Path, monkeypatch: pytes
     assert "from-the-caller" not in base_environment(Settings(state_folder=tmp_path)).values()
 
 
+def test_another_shell_finds_the_same_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(state_folder=tmp_path)
+    credentials = layout(settings).credentials()
+    before = [program.spec.dumps() for program in programs(settings, credentials)]
+    monkeypatch.setenv("PATH", "/somewhere/else")
+    monkeypatch.setenv("VIRTUAL_ENV", "/somewhere/else")
+    settings = settings.model_copy(update={"memory_needed_gb": 0.5, "disk_needed_gb": 0.5})
+
+    assert [program.spec.dumps() for program in programs(settings, credentials)] == before
+    assert "/somewhere/else" not in base_environment(settings)["PATH"]
+
+
+def test_changed_code_is_told_from_changed_settings(tmp_path: Path) -> None:
+    settings = Settings(state_folder=tmp_path)
+    scheduler = next(p for p in programs(settings, layout(settings).credentials()) if p.name == "scheduler")
+    older = json.loads(scheduler.spec.dumps())
+    older["environment"][CODE_MARK] = "older"
+
+    assert _only_code_changed(json.dumps(older), scheduler)
+    assert not _only_code_changed(json.dumps(older | {"ports": [1]}), scheduler)
+
+
 def test_a_child_gets_the_settings_but_no_keys(tmp_path: Path) -> None:
     settings = Settings.model_validate({"state_folder": tmp_path, "s3_secret_key": "hidden", "training_ranks": 4})
     variables = settings_environment(settings)
@@ -50,6 +74,14 @@ def test_every_program_can_read_its_settings(tmp_path: Path) -> None:
     for program in programs(settings, layout(settings).credentials()):
         found = read_settings(base_environment(settings) | program.spec.environment)
         assert (found.state_folder, found.training_ranks) == (tmp_path, 3)
+
+
+def test_too_little_room_for_a_start_is_named(tmp_path: Path) -> None:
+    settings = Settings(state_folder=tmp_path, memory_needed_gb=1e6)
+    layout(settings).state.mkdir()
+    with pytest.raises(PrerequisiteError, match=r"available memory = .*GENAI_MEMORY_NEEDED_GB"):
+        check_room(settings)
+    check_room(settings.model_copy(update={"memory_needed_gb": 0.001, "disk_needed_gb": 0.001}))
 
 
 def test_the_connection_carries_address_and_keys() -> None:
