@@ -40,8 +40,8 @@ class Settings(BaseModel):
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Local stack: Triton over gRPC.")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="Local stack: Triton's Prometheus metrics.")
 
-    disk_needed_gb: float = Field(8, gt=0, description="Installation: refuse to start with less free disk.")
-    memory_needed_gb: float = Field(8, gt=0, description="Installation: refuse to start with less free memory.")
+    disk_needed_gb: float = Field(8, gt=0, description="Refuse to install with less free disk, and to start with less than 2 of it.")
+    memory_needed_gb: float = Field(8, gt=0, description="Refuse to install or start with less free memory.")
 
     triton_url: str = Field("", description="host:port of Triton's gRPC endpoint; empty: the local stack's.")
     model_repository: str = Field("inferencing/repository", description="Prefix in the bucket that Triton serves from.")
