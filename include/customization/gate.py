@@ -9,6 +9,7 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError
 from include.customization.config import GateConfig
+from include.evaluation.content import content
 from include.evaluation.statistics import paired_bootstrap
 
 INDICATOR = "answer_nll"
@@ -48,7 +49,7 @@ def gate(
     """
     declared = json.loads(work.store.read(charter, "charter.json")).get("indicators", [])
     before = work.store.manifest(baseline)
-    if before.inputs.get("model") != model:
+    if content(before.inputs.get("model")) != content(model):
         raise ConfigurationError("baseline", str(baseline), "it evaluates another model", f"Evaluate {model}")
     trials = _trials(work, model, baseline, adapters, evaluations, config)
     best = min(trials, key=lambda trial: trial.difference)
@@ -72,17 +73,17 @@ def _trials(
     evaluations: list[ArtifactRef],
     config: GateConfig,
 ) -> list[Trial]:
-    manifests = {work.store.manifest(ref).inputs.get("adapter"): ref for ref in evaluations}
-    missing = [str(ref) for ref in adapters if ref not in manifests]
+    manifests = {content(work.store.manifest(ref).inputs.get("adapter")): ref for ref in evaluations}
+    missing = [str(ref) for ref in adapters if content(ref) not in manifests]
     if missing or not adapters:
         raise ConfigurationError("evaluations", missing, "adapters without an evaluation", "Evaluate every adapter")
     before = _losses(work, baseline)
     found = []
     for adapter in adapters:
-        evaluation = work.store.manifest(manifests[adapter])
-        if evaluation.inputs.get("model") != model:
+        evaluation = work.store.manifest(manifests[content(adapter)])
+        if content(evaluation.inputs.get("model")) != content(model):
             raise ConfigurationError("evaluations", str(adapter), "evaluated on another model", f"Evaluate on {model}")
-        after = _losses(work, manifests[adapter])
+        after = _losses(work, manifests[content(adapter)])
         if before.keys() != after.keys() or len(before) < config.least_questions:
             raise ConfigurationError(
                 "evaluations",

@@ -86,3 +86,16 @@ def test_evaluations_of_other_questions_or_none_are_refused(store: ArtifactStore
         Scene(store, BASE, lora=BEST).gate(evaluations=[])
     with pytest.raises(ConfigurationError, match="at least 8"):
         Scene(store, BASE[:4], lora=BEST[:4]).gate()
+
+
+def test_evaluations_of_the_same_bytes_count_whichever_run_wrote_them(store: ArtifactStore) -> None:
+    scene = Scene(store, BASE, lora=BEST)
+    evaluated = scene.model, scene.adapters["lora"]
+    scene.model = hand_made_model(store, name="m", parameters=1, license="MIT", run=1)
+    scene.adapters["lora"] = hand_made_adapter(store, technique="lora", base=scene.model, run=1)
+    assert scene.model not in evaluated and scene.adapters["lora"] not in evaluated
+
+    metrics = scene.gate({"name": "answer_chrf", "target": 1.0, "direction": "at_least"})
+
+    assert metrics["passed"] is True
+    assert metrics["selected"] == scene.adapters["lora"].model_dump()
