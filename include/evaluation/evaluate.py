@@ -23,7 +23,7 @@ LABELS = {
     "answer_nll": "reference answer, nats a token",
     "answer_bits_per_char": "reference answer, bits a character",
     "answer_chrf": "own answer against the reference, chrF2++",
-    "seconds_per_answer": "seconds an answer",
+    "seconds_per_answer": "own answer, seconds of its batch divided by the batch's size",
 }
 
 
@@ -44,7 +44,11 @@ def evaluate(
     config: EvaluationConfig,
     adapter: ArtifactRef | None = None,
 ) -> None:
-    """Likelihood of the reference answers, and quality and speed of the model's own, each with an interval."""
+    """Likelihood of the reference answers, and quality and speed of the model's own, each with an interval.
+
+    seconds_per_answer is a batch's time divided by its answers, measured on the fp32 model under transformers: it
+    compares models, and says neither how long a user waits nor how fast the packaged model is.
+    """
     questions = read_questions(work.fetch(dataset, only="heldout.parquet") / "heldout.parquet", config.questions)
     started = time.monotonic()
     loaded = load_model(work.fetch(model), work.fetch(adapter) if adapter else None, settings().rank_threads)
