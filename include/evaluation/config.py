@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class EvaluationConfig(BaseModel):
     """Size of an evaluation. The defaults take under a minute on one core for a model of 135M parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     questions: int = Field(48, ge=1, le=100_000, description="Held-out questions whose reference answer is scored.")
     answers: int = Field(24, ge=1, le=100_000, description="Of these, questions that the model answers itself.")
