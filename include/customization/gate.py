@@ -9,6 +9,7 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError
 from include.customization.config import GateConfig
+from include.evaluation.content import content
 from include.evaluation.statistics import paired_bootstrap
 
 INDICATOR = "answer_nll"
@@ -16,7 +17,10 @@ INDICATOR = "answer_nll"
 
 @dataclass(frozen=True)
 class Trial:
-    """An adapter, its evaluation's metrics, and the difference of its loss to the base (below 0: better)."""
+    """An adapter, its evaluation's metrics, and the difference of its loss to the base (below 0: better).
+
+    `indicators`: one row for each that the charter declares.
+    """
 
     ref: ArtifactRef
     technique: str
@@ -24,10 +28,20 @@ class Trial:
     difference: float
     low: float
     high: float
+    indicators: list[dict[str, Any]]
 
     @property
     def better(self) -> bool:
         return self.high < 0
+
+    @property
+    def missed(self) -> list[str]:
+        """Required indicators that are not on target."""
+        return [row["name"] for row in self.indicators if row["required"] and not row["met"]]
+
+    @property
+    def passes(self) -> bool:
+        return self.better and not self.missed
 
 
 @step("report")
@@ -40,28 +54,26 @@ def gate(
     charter: ArtifactRef,
     config: GateConfig,
 ) -> None:
-    """Choose the adapter with the lowest loss on the held-out questions and hold it against the charter.
+    """Choose, of the adapters that pass, the one with the lowest loss on the held-out questions.
 
-    metrics: passed, verdict, selected (the adapter's reference, None where none is better) and indicators.
+    metrics: passed, verdict, selected (the adapter's reference, None where none passes) and indicators; where none
+    passes, verdict and indicators are those of the lowest loss.
     Fails closed: nothing passes without a 95% interval of the paired difference entirely on the better side
     and every required indicator on target. ConfigurationError where the evaluations do not belong together.
     """
     declared = json.loads(work.store.read(charter, "charter.json")).get("indicators", [])
     before = work.store.manifest(baseline)
-    if before.inputs.get("model") != model:
+    if content(before.inputs.get("model")) != content(model):
         raise ConfigurationError("baseline", str(baseline), "it evaluates another model", f"Evaluate {model}")
-    trials = _trials(work, model, baseline, adapters, evaluations, config)
-    best = min(trials, key=lambda trial: trial.difference)
-    indicators = [_indicator(item, before.metrics, best.metrics) for item in declared]
-    missed = [row["name"] for row in indicators if not row["met"] and row["required"]]
-    passed = best.better and not missed
-    work.metrics["passed"] = passed
+    trials = _trials(work, model, baseline, adapters, evaluations, declared, config)
+    best = min(trials, key=lambda trial: (not trial.passes, trial.difference))
+    work.metrics["passed"] = best.passes
     work.metrics["technique"] = best.technique
     work.metrics["difference"] = round(best.difference, 4)
-    work.metrics["verdict"] = _verdict(best, missed)
-    work.metrics["selected"] = best.ref.model_dump() if passed else None
-    work.metrics["indicators"] = indicators
-    _describe(work, best, trials, indicators)
+    work.metrics["verdict"] = _verdict(best)
+    work.metrics["selected"] = best.ref.model_dump() if best.passes else None
+    work.metrics["indicators"] = best.indicators
+    _describe(work, best, trials)
 
 
 def _trials(
@@ -70,33 +82,37 @@ def _trials(
     baseline: ArtifactRef,
     adapters: list[ArtifactRef],
     evaluations: list[ArtifactRef],
+    declared: list[dict[str, Any]],
     config: GateConfig,
 ) -> list[Trial]:
-    manifests = {work.store.manifest(ref).inputs.get("adapter"): ref for ref in evaluations}
-    missing = [str(ref) for ref in adapters if ref not in manifests]
+    manifests = {content(work.store.manifest(ref).inputs.get("adapter")): ref for ref in evaluations}
+    missing = [str(ref) for ref in adapters if content(ref) not in manifests]
     if missing or not adapters:
         raise ConfigurationError("evaluations", missing, "adapters without an evaluation", "Evaluate every adapter")
-    before = _losses(work, baseline)
+    base, before = work.store.manifest(baseline).metrics, _losses(work, baseline)
     found = []
     for adapter in adapters:
-        evaluation = work.store.manifest(manifests[adapter])
-        if evaluation.inputs.get("model") != model:
+        evaluation = work.store.manifest(manifests[content(adapter)])
+        if content(evaluation.inputs.get("model")) != content(model):
             raise ConfigurationError("evaluations", str(adapter), "evaluated on another model", f"Evaluate on {model}")
-        after = _losses(work, manifests[adapter])
-        if before.keys() != after.keys() or len(before) < config.least_questions:
-            raise ConfigurationError(
-                "evaluations",
-                f"{len(before)} and {len(after)} questions",
-                f"both must answer the same questions, at least {config.least_questions}",
-                "Hold out more questions, and evaluate with one configuration",
-            )
-        ids = sorted(before)
-        mean, low, high = paired_bootstrap(
-            [before[i] for i in ids], [after[i] for i in ids], config.seed, config.resamples
-        )
+        mean, low, high = _difference(before, _losses(work, manifests[content(adapter)]), config)
         technique = json.loads(work.store.read(adapter, "adapter_info.json"))["technique"]
-        found.append(Trial(adapter, technique, evaluation.metrics, mean, low, high))
+        indicators = [_indicator(item, base, evaluation.metrics) for item in declared]
+        found.append(Trial(adapter, technique, evaluation.metrics, mean, low, high, indicators))
     return found
+
+
+def _difference(before: dict[str, float], after: dict[str, float], config: GateConfig) -> tuple[float, float, float]:
+    """Mean, low and high of after - before over the questions, which must be the same."""
+    if before.keys() != after.keys() or len(before) < config.least_questions:
+        raise ConfigurationError(
+            "evaluations",
+            f"{len(before)} and {len(after)} questions",
+            f"both must answer the same questions, at least {config.least_questions}",
+            "Hold out more questions, and evaluate with one configuration",
+        )
+    ids = sorted(before)
+    return paired_bootstrap([before[i] for i in ids], [after[i] for i in ids], config.seed, config.resamples)
 
 
 def _losses(work: Workspace, evaluation: ArtifactRef) -> dict[str, float]:
@@ -122,19 +138,25 @@ def _indicator(declared: dict[str, Any], base: dict[str, Any], customized: dict[
     }
 
 
-def _verdict(best: Trial, missed: list[str]) -> str:
+def _verdict(best: Trial) -> str:
     gained = f"{best.difference:+.3f} nats a token, 95% interval [{best.low:+.3f}, {best.high:+.3f}]"
     if not best.better:
         return f"no customized model is better than the base beyond chance (best: {best.technique}, {gained})"
-    if missed:
-        return f"{best.technique} is better than the base ({gained}) but misses the required {', '.join(missed)}"
+    if best.missed:
+        return f"{best.technique} is better than the base ({gained}) but misses the required {', '.join(best.missed)}"
     return f"{best.technique} is better than the base: {gained}"
 
 
-def _describe(work: Workspace, best: Trial, trials: list[Trial], indicators: list[dict[str, Any]]) -> None:
+def _standing(trial: Trial, best: Trial) -> str:
+    if trial.passes:
+        return "selected" if trial is best else "passes"
+    return f"misses {', '.join(trial.missed)}" if trial.better else "not better"
+
+
+def _describe(work: Workspace, best: Trial, trials: list[Trial]) -> None:
     compared = [
         (
-            "selected" if trial is best and work.metrics["passed"] else "better" if trial.better else "not better",
+            _standing(trial, best),
             trial.technique,
             *(round(number, 4) for number in (trial.difference, trial.low, trial.high)),
             *(trial.metrics.get(name, "") for name in (INDICATOR, "answer_chrf", "seconds_per_answer")),
@@ -145,7 +167,7 @@ def _describe(work: Workspace, best: Trial, trials: list[Trial], indicators: lis
     (
         Report("Gate: " + ("passed" if work.metrics["passed"] else "stopped"))
         .text(str(work.metrics["verdict"]))
-        .table(names, [[row[name] for name in names] for row in indicators], "Base against customized")
+        .table(names, [[row[name] for name in names] for row in best.indicators], "Base against customized")
         .table(
             ["verdict", "technique", "difference", "95% low", "95% high", "nll", "chrF2++", "seconds"],
             compared,

@@ -1,11 +1,14 @@
 """Replace personal data in one shard by pseudonyms, and measure how much of the planted data was found."""
 
+import importlib.metadata
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
+from include.core.errors import ConfigurationError
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import (
     PLANTED,
@@ -18,7 +21,21 @@ from include.data_preparation.documents import (
 from include.data_preparation.personal_data import PersonalDataFinder, Pseudonyms, Score, Span, locate
 
 
-@step("dataset")
+def observed(config: AnonymizeConfig, **_: object) -> dict[str, Any]:
+    """Versions of spaCy and its pipeline, which decide what is found; ConfigurationError where it is not installed."""
+    try:
+        model = importlib.metadata.version(config.model)
+    except importlib.metadata.PackageNotFoundError:
+        raise ConfigurationError(
+            "data_preparation.anonymize.model",
+            config.model,
+            "no such package is installed",
+            "Install it, or name an installed spaCy pipeline",
+        ) from None
+    return {"spacy": importlib.metadata.version("spacy"), config.model: model}
+
+
+@step("dataset", observes=observed)
 def anonymize(work: Workspace, source: ArtifactRef, shard: int, config: AnonymizeConfig) -> None:
     """Shard `shard` of the labelled documents; texts of sources that are not listed stay as they are."""
     documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))

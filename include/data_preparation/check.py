@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,9 +13,15 @@ from include.core.errors import ConfigurationError
 from include.data_preparation import gates
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.data_card import DataCard, write_card
-from include.data_preparation.documents import DROPPED, PLANTED, read_dropped, read_planted, read_table
+from include.data_preparation.documents import DROPPED, PLANTED, Dropped, read_dropped, read_planted, read_table
 
 TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
+
+
+class _Tables(NamedTuple):
+    train: gates.Rows
+    heldout: gates.Rows
+    corpus: gates.Rows
 
 
 @step("dataset")
@@ -32,37 +38,62 @@ def check(
 ) -> None:
     """The final dataset, its data card, and in the metrics whether every gate is passed."""
     folder = work.fetch(dataset)
-    train, heldout, corpus = (read_table(folder / name) for name in TABLES)
-    planted = read_planted(work.fetch(aggregated, only=PLANTED))
-    leaks = gates.find_leaks(planted, (train, heldout, corpus))
+    tables = _Tables(*(read_table(folder / name) for name in TABLES))
     measured = {
         name: work.store.manifest(ref).metrics
         for name, ref in (("aggregated", aggregated), ("deduplicated", deduplicated), ("synthetic", synthetic))
     }
+    measured["cleaned"] = {"documents": sum(int(work.store.manifest(ref).metrics["documents"]) for ref in cleaned)}
     anonymization = [work.store.manifest(ref).metrics for ref in anonymized]
-    raw, ready = int(measured["aggregated"]["documents"]), int(measured["deduplicated"]["documents"])
-    names = sum(_counts(anonymization, "planted")[entity] for entity in ("PERSON", "STREET_ADDRESS"))
-    results = [
-        *gates.size_gates(train, heldout, corpus, config),
-        *gates.content_gates(train, heldout, corpus, config),
-        *gates.licence_gates(train, heldout, corpus, _limits(work, charter)),
-        *gates.privacy_gates(leaks, names, config),
-        *gates.synthetic_gates(measured["synthetic"], config),
-        gates.loss_gate(raw, ready, config),
-    ]
+    leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
+    results = _hold_against(tables, measured, anonymization, leaks, _limits(work, charter), config)
     dropped = [row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)]
     for name in TABLES:
         shutil.copyfile(folder / name, work.output / name)
     shutil.copyfile(work.fetch(synthetic, only="tickets.parquet") / "tickets.parquet", work.output / "tickets.parquet")
-    card = DataCard(
+    card = _card(tables, measured, anonymization, results, dropped)
+    write_card(work.output, card)
+    work.metrics.update({name: len(rows) for name, rows in tables._asdict().items()}, **verdict(results))
+    work.metrics.update(raw=card.funnel["raw"], dropped=len(dropped), leaks=len(leaks))
+    work.metrics.update(recall=card.recall, precision=card.precision)
+
+
+def _hold_against(
+    tables: _Tables,
+    measured: dict[str, dict[str, Any]],
+    anonymization: list[dict[str, Any]],
+    leaks: list[gates.Leak],
+    limits: gates.CharterLimits,
+    config: CheckConfig,
+) -> list[gates.Gate]:
+    raw, ready = int(measured["aggregated"]["documents"]), int(measured["deduplicated"]["documents"])
+    planted = _counts(anonymization, "planted")
+    return [
+        *gates.size_gates(*tables, config),
+        *gates.content_gates(*tables, config),
+        *gates.licence_gates(*tables, limits),
+        *gates.privacy_gates(leaks, planted["PERSON"] + planted["STREET_ADDRESS"], config),
+        *gates.synthetic_gates(measured["synthetic"], config),
+        gates.loss_gate(raw, ready, config),
+    ]
+
+
+def _card(
+    tables: _Tables,
+    measured: dict[str, dict[str, Any]],
+    anonymization: list[dict[str, Any]],
+    results: list[gates.Gate],
+    dropped: list[Dropped],
+) -> DataCard:
+    return DataCard(
         gates=results,
         funnel={
-            "raw": raw,
-            "cleaned": sum(int(work.store.manifest(ref).metrics["documents"]) for ref in cleaned),
-            "deduplicated": ready,
-            "corpus": len(corpus),
-            "train questions": len(train),
-            "held-out questions": len(heldout),
+            "raw": int(measured["aggregated"]["documents"]),
+            "cleaned": measured["cleaned"]["documents"],
+            "deduplicated": int(measured["deduplicated"]["documents"]),
+            "corpus": len(tables.corpus),
+            "train questions": len(tables.train),
+            "held-out questions": len(tables.heldout),
         },
         dropped=dropped,
         entities=dict(_counts(anonymization, "by_entity")),
@@ -70,16 +101,13 @@ def check(
         covered=dict(_counts(anonymization, "covered")),
         found=dict(_counts(anonymization, "found")),
         right=dict(_counts(anonymization, "right")),
-        labels=dict(Counter(row["label"] for row in train).most_common()),
-        licences=dict(Counter(row["license"] for row in corpus).most_common()),
-        sources=dict(Counter(row["source"] for row in corpus).most_common()),
+        labels=dict(Counter(row["label"] for row in tables.train).most_common()),
+        licences=dict(Counter(row["license"] for row in tables.corpus).most_common()),
+        sources=dict(Counter(row["source"] for row in tables.corpus).most_common()),
         synthetic={
             name: measured["synthetic"][name] for name in ("rows", "quality", "constraint_share", "copied_rows")
         },
     )
-    write_card(work.output, card)
-    work.metrics.update(train=len(train), heldout=len(heldout), corpus=len(corpus), **verdict(results))
-    work.metrics.update(raw=raw, dropped=len(dropped), leaks=len(leaks), recall=card.recall, precision=card.precision)
 
 
 def verdict(results: list[gates.Gate]) -> dict[str, Any]:

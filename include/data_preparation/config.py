@@ -1,6 +1,6 @@
 """Knobs of data preparation: one frozen model a step."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,7 +8,7 @@ Source = Literal["pydoc_topics", "docstrings", "tickets"]
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class AggregateConfig(_Config):
@@ -16,13 +16,13 @@ class AggregateConfig(_Config):
 
     topics: bool = Field(True, description="Read the language topics of pydoc_data.")
     standard_library: bool = Field(True, description="Read the docstrings of the standard library.")
-    packages: tuple[str, ...] = Field(
+    packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ...] = Field(
         ("httpx", "pydantic", "rich", "jinja2", "urllib3", "click", "requests", "sqlalchemy"),
         description="Installed distributions whose docstrings are read.",
     )
     max_standard_library: int = Field(3000, ge=1, le=100_000, description="Docstrings of the standard library.")
     max_package: int = Field(250, ge=1, le=100_000, description="Docstrings of one package.")
-    tickets: int = Field(800, ge=0, le=100_000, description="Support tickets to generate.")
+    tickets: int = Field(800, ge=0, le=100_000, description="Support tickets to generate; the workflow needs 50.")
     seed: int = Field(7, ge=0, description="Seed of the generated tickets and of the sample that the limits draw.")
     shards: int = Field(4, ge=1, le=1000, description="Files that the documents are spread over.")
 
@@ -116,11 +116,11 @@ class CheckConfig(_Config):
 class DataPreparationConfig(_Config):
     """All steps of data preparation."""
 
-    aggregate: AggregateConfig = AggregateConfig()
-    clean: CleanConfig = CleanConfig()
-    deduplicate: DeduplicateConfig = DeduplicateConfig()
-    label: LabelConfig = LabelConfig()
-    anonymize: AnonymizeConfig = AnonymizeConfig()
-    synthesize: SynthesizeConfig = SynthesizeConfig()
-    split: SplitConfig = SplitConfig()
-    check: CheckConfig = CheckConfig()
+    aggregate: AggregateConfig = Field(AggregateConfig(), description="What is read.")
+    clean: CleanConfig = Field(CleanConfig(), description="What is kept.")
+    deduplicate: DeduplicateConfig = Field(DeduplicateConfig(), description="What counts as the same.")
+    label: LabelConfig = Field(LabelConfig(), description="How texts are labelled.")
+    anonymize: AnonymizeConfig = Field(AnonymizeConfig(), description="What is personal.")
+    synthesize: SynthesizeConfig = Field(SynthesizeConfig(), description="The synthetic ticket table.")
+    split: SplitConfig = Field(SplitConfig(), description="Questions to train on and to hold out.")
+    check: CheckConfig = Field(CheckConfig(), description="Gates of the dataset.")

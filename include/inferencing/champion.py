@@ -2,7 +2,7 @@
 
 import re
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.ref import ArtifactRef
@@ -43,14 +43,12 @@ def document(bucket: Bucket, use_case: str) -> Document:
 def read(bucket: Bucket, use_case: str) -> tuple[Champion | None, str | None]:
     """The champion and the alias's version; (None, None) before the first deployment."""
     alias = document(bucket, use_case)
-    value, version = alias.read()
-    if value is None:
-        return None, None
     try:
-        return Champion.model_validate(value), version
-    except ValidationError as error:
+        value, version = alias.read()
+        return (None, None) if value is None else (Champion.model_validate(value), version)
+    except ValueError as error:  # no JSON, or no champion
         raise CorruptedArtifactError(
-            alias.key, value, "the champion alias cannot be read", "Delete it and deploy again"
+            alias.key, str(error)[:200], "the champion alias cannot be read", "Delete it and deploy again"
         ) from error
 
 

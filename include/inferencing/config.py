@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PackageConfig(BaseModel):
     """The exported model and the limits it serves under."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     weight_format: Literal["int8", "fp16", "fp32"] = Field("int8", description="Numbers the weights are stored as.")
     max_prompt_tokens: int = Field(1024, ge=8, le=131_072, description="Longer prompts are refused.")
@@ -23,7 +23,7 @@ class PackageConfig(BaseModel):
 class DeployConfig(BaseModel):
     """The smoke test that a package passes before it becomes the champion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     question: str = Field("What does the Python function len do?", min_length=1, description="Smoke test's question.")
     max_tokens: int = Field(32, ge=1, le=1024, description="Longest answer of the smoke test, in tokens.")
@@ -34,7 +34,7 @@ class DeployConfig(BaseModel):
 class InferencingConfig(BaseModel):
     """All knobs of the inferencing step."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     package: PackageConfig = Field(default_factory=PackageConfig, description="Export and limits.")
     deploy: DeployConfig = Field(default_factory=DeployConfig, description="Smoke test.")

@@ -21,6 +21,7 @@ LOOK_SECONDS = 2.0
 CANARY_SECONDS = 10.0
 ANSWER_SECONDS = 15.0
 LOAD_SECONDS = 120.0
+MOST_TIMEOUTS = 2  # canaries in a row: one alone may only have waited behind the questions of users
 
 
 class Watcher:
@@ -29,6 +30,7 @@ class Watcher:
     def __init__(self, store: ArtifactStore, address: str, canary_seconds: float = CANARY_SECONDS) -> None:
         self.store, self.address, self.canary_seconds = store, address, canary_seconds
         self.answered: dict[str, float] = {}
+        self.timeouts: dict[str, int] = {}
 
     def look(self) -> None:
         """One round: load what is missing, reload what does not answer.
@@ -60,7 +62,11 @@ class Watcher:
             except (ModelError, TransientError) as error:
                 LOG.warning("champion of %s does not answer: %s", use_case, error)
                 triton.check()
+                self.timeouts[model] = self.timeouts.get(model, 0) + 1
+                if isinstance(error, TransientError) and self.timeouts[model] < MOST_TIMEOUTS:
+                    return
                 triton.unload(model)
+        self.timeouts.pop(model, None)
         started = time.monotonic()
         triton.load(model, LOAD_SECONDS)
         self._canary(triton, model)
@@ -74,6 +80,7 @@ class Watcher:
         for _ in triton.stream(model, "ping", 1, ANSWER_SECONDS):
             pass
         self.answered[model] = time.monotonic()
+        self.timeouts.pop(model, None)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ class _Config(BaseModel):
 class Indicator(_Config):
     """A number that evaluation measures on held-out questions, and what it has to reach."""
 
-    name: IndicatorName = Field(description="What is measured.")
+    name: IndicatorName = Field(description="What is measured, on the model before it is packaged.")
     target: float = Field(ge=0, description="Value to reach, in the indicator's own unit.")
     direction: Literal["at_most", "at_least"] = Field(description="Which side of the target is good.")
     required: bool = Field(False, description="A model that misses a required indicator is not deployed.")

@@ -21,8 +21,9 @@ def _observe(config: PretrainedConfig) -> dict[str, Any]:
     """A local folder may change under one name: the sizes and times of its files tell."""
     if config.source == "package":
         return {}
-    files = sorted(path for path in Path(config.folder).rglob("*") if path.is_file())
-    return {str(p.relative_to(config.folder)): [p.stat().st_size, p.stat().st_mtime_ns] for p in files}
+    folder = Path(config.folder).expanduser()
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(p.relative_to(folder)): [p.stat().st_size, p.stat().st_mtime_ns] for p in files}
 
 
 @step("model", observes=_observe)

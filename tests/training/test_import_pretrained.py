@@ -32,6 +32,18 @@ def test_a_local_folder_becomes_a_bf16_model(store: ArtifactStore, tmp_path: Pat
     assert not changed.reused and changed.ref.digest == outcome.ref.digest
 
 
+def test_a_folder_below_home_is_watched_where_it_is_loaded_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+
+    parts = import_pretrained.parts({"config": local(Path("~/model"))})
+
+    assert list(parts.config["observed"]) == ["config.json"]
+
+
 def test_what_is_no_model_is_refused(store: ArtifactStore, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder"):
         import_pretrained(store, config=local(tmp_path / "missing"))

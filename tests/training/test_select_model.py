@@ -75,3 +75,15 @@ def test_a_candidate_without_an_evaluation_is_named(
     models, evaluations = candidates
     with pytest.raises(ConfigurationError, match="without an evaluation"):
         select(store, models, evaluations[:1])
+
+
+def test_an_evaluation_of_the_same_bytes_counts_whichever_run_wrote_them(
+    store: ArtifactStore, candidates: tuple[list[ArtifactRef], list[ArtifactRef]]
+) -> None:
+    models, evaluations = candidates
+    again = hand_made_model(store, name="large", parameters=135_000_000, license="Apache-2.0", run=1)
+    assert again.digest == models[1].digest and again != models[1]
+
+    metrics = select(store, [models[0], again], evaluations, max_parameters=200_000_000)
+
+    assert metrics["selected"] == again.model_dump()

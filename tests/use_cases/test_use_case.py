@@ -84,6 +84,21 @@ def test_an_unknown_use_case_lists_the_known_ones() -> None:
         ("      target: 1.6", "      targt: 1.6\n      target: 1.6", "strategy.indicators.0.targt", "mean target?"),
         ('schedule: "0 3 * * 1"', 'schedule: "every monday"', "schedule", "cron"),
         ('schedule: "0 3 * * 1"', 'schedule: "0 3 * * 1 2 5 9"', "schedule", "cron"),
+        ('schedule: "0 3 * * 1"', 'schedule: "0 3 * * 1 30"', "schedule", "five fields"),
+        ('schedule: "0 3 * * 1"', 'schedule: "0 3 * * 1 30 2027"', "schedule", "five fields"),
+        ("packages: [httpx,", 'packages: ["",', "data_preparation.aggregate.packages.0", "should match pattern"),
+        ("    tickets: 800", "    tickets: 0", "data_preparation.aggregate.tickets", "at least 50"),
+        ("    - name: tickets", "    - name: ticket", "strategy.data_sources.2.name", "Did you mean tickets?"),
+        (
+            "    - name: tickets",
+            "    - name: emails",
+            "strategy.data_sources.2.name",
+            "Known: docstrings, pydoc_topics",
+        ),
+        ("    steps: 100", "    learning_rate: .inf", "training.pretrain.learning_rate", "finite number"),
+        ("    rank: 16", "    clip: .inf", "customization.lora.clip", "finite number"),
+        ("    weight_format: int8", "    export_seconds: .inf", "inferencing.package.export_seconds", "finite number"),
+        ("    budget: 100", "    budget: .nan", "strategy.limits.budget", "finite number"),
         ("title: An", "name: mine\ntitle: An", "name", "the file's name is the name"),
     ],
 )
@@ -144,6 +159,16 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_bytes("title: caf\xe9\n".encode("latin-1"))
     with pytest.raises(ConfigurationError, match="UTF-8"):
         load_use_case("mine", None, tmp_path)
+
+
+def test_presets_and_no_schedule_are_schedules() -> None:
+    assert load_use_case("python_assistant", {"schedule": "@weekly"}).schedule == "@weekly"
+    assert load_use_case("python_assistant", {"schedule": None}).schedule is None
+
+
+def test_tickets_are_not_read_undeclared() -> None:
+    with pytest.raises(ConfigurationError, match=r"strategy\.data_sources = \['docstrings'\]: tickets are aggregated"):
+        load_use_case("python_assistant", {"strategy.data_sources": [{"name": "docstrings", "sensitivity": "public"}]})
 
 
 def test_a_personal_source_has_to_be_anonymized() -> None:
