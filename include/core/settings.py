@@ -40,7 +40,7 @@ class Settings(BaseModel):
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Local stack: Triton over gRPC.")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="Local stack: Triton's Prometheus metrics.")
 
-    disk_needed_gb: float = Field(8, gt=0, description="Refuse to install with less free disk, and to start with less than 2 of it.")
+    disk_needed_gb: float = Field(8, gt=0, description="Refuse to install with less free disk; starting needs 2 of it.")
     memory_needed_gb: float = Field(8, gt=0, description="Refuse to install or start with less free memory.")
 
     triton_url: str = Field("", description="host:port of Triton's gRPC endpoint; empty: the local stack's.")

@@ -28,7 +28,7 @@ def tune(work: Workspace, model: ArtifactRef, dataset: ArtifactRef, config: Lora
     spec = {"config": config.model_dump(), "model": str(base), "questions": str(questions)}
     results = run_job(work, tune_job.__name__, spec)
     shutil.copytree(results / "adapter", work.output, dirs_exist_ok=True)
-    info = {"technique": config.technique, "base": model.model_dump()}
+    info = {"technique": config.technique, "base": model.digest}
     (work.output / "adapter_info.json").write_text(json.dumps(info, indent=1))
     summary = json.loads((results / tune_job.SUMMARY).read_text())
     _describe(work, config, json.loads((results / CURVE).read_text()), summary | {"questions": len(pairs)})

@@ -38,7 +38,7 @@ def test_tuning_writes_an_adapter_that_helps(
     written = sorted(path.name for path in folder.iterdir())
     assert written == ["adapter_config.json", "adapter_info.json", "adapter_model.safetensors", "report.html"]
     info = json.loads((folder / "adapter_info.json").read_text())
-    assert info == {"technique": config.technique, "base": model.model_dump()}
+    assert info == {"technique": config.technique, "base": model.digest}
     assert outcome.metrics["final_loss"] < outcome.metrics["first_loss"]
     base = AutoModelForCausalLM.from_pretrained(store.fetch(model, tmp_path / "base"))
     PeftModel.from_pretrained(base, folder)
