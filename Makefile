@@ -20,7 +20,7 @@ status: ## show the local stack's programs
 	@if [ -x $(BIN)/genai ]; then $(BIN)/genai status; else echo "stack: not installed"; exit 3; fi
 
 test: install-dev ## install, then run all tests (PYTEST="-k name" chooses)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: install-dev ## lint, format, types, import rules
 	$(BIN)/ruff check .

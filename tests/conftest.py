@@ -18,6 +18,11 @@ from include.local import object_store
 WEED = PROJECT_ROOT / ".genai" / "bin" / "weed"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first: of two processes, one runs it while the other runs the rest."""
+    items.sort(key=lambda item: "test_workflow" not in item.nodeid)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Steps write their scratch below a temporary folder, never into the project's state."""
