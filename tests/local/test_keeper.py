@@ -4,7 +4,8 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+import pytest
 
 from include.core.settings import Settings
 from include.local.layout import layout
@@ -23,8 +24,10 @@ def keeper(supervisor: Supervisor) -> int:
     return int(supervisor.processes()["keeper"]["pid"])
 
 
-def test_keeper_and_supervisord_start_each_other_again(tmp_path: Path) -> None:
-    settings = Settings(state_folder=tmp_path)
+def test_keeper_and_supervisord_start_each_other_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+    # a socket's path has little room: a name shorter than the test's
+    folder = tmp_path_factory.mktemp("keeper")
+    settings = Settings(state_folder=folder)
     at = layout(settings)
     at.make_private()
     launch(at, settings, [])
@@ -38,12 +41,12 @@ def test_keeper_and_supervisord_start_each_other_again(tmp_path: Path) -> None:
 
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: supervisor.pid() not in (None, pid))
-        eventually(lambda: len(marked(MARK, str(tmp_path))) == 2)
+        eventually(lambda: len(marked(MARK, str(folder))) == 2)
 
         supervisor.call("shutdown")
-        eventually(lambda: not marked(MARK, str(tmp_path)))
+        eventually(lambda: not marked(MARK, str(folder)))
         assert (at.state.stat().st_mode | at.logs.stat().st_mode) & 0o077 == 0
     finally:
-        for process in marked(MARK, str(tmp_path)):
+        for process in marked(MARK, str(folder)):
             send(process.pid, signal.SIGKILL)
         reap()
