@@ -122,9 +122,11 @@ def find_or_start(api: AirflowApi, dag: str, overrides: dict[str, Any], *, force
             return WorkflowRun(api, dag, scheduled, "its schedule started a run")
     body = {"logical_date": None, "conf": {"overrides": overrides, "force_rerun": force}}
     started = api.post(f"/dags/{dag}/dagRuns", body)
-    # only now: a run that the schedule owes waits behind this one
     unpause(api, found)
-    return WorkflowRun(api, dag, started["dag_run_id"], "started a run")
+    # Airflow starts what a schedule owes at once when a DAG is first unpaused, and one run at a time
+    waits = found["is_paused"] and found.get("timetable_summary")
+    how = "started a run; it waits for the one that the schedule owes" if waits else "started a run"
+    return WorkflowRun(api, dag, started["dag_run_id"], how)
 
 
 def unpause(api: AirflowApi, dag: dict[str, Any]) -> None:
