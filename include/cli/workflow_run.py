@@ -124,7 +124,7 @@ def find_or_start(api: AirflowApi, dag: str, overrides: dict[str, Any], *, force
     started = api.post(f"/dags/{dag}/dagRuns", body)
     unpause(api, found)
     # Airflow starts what a schedule owes at once when a DAG is first unpaused, and one run at a time
-    waits = found["is_paused"] and found.get("timetable_summary")
+    waits = found["is_paused"] and found.get("next_dagrun_run_after")
     how = "started a run; it waits for the one that the schedule owes" if waits else "started a run"
     return WorkflowRun(api, dag, started["dag_run_id"], how)
 
