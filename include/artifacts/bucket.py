@@ -1,13 +1,14 @@
 """One bucket on any S3 server, with this project's errors and conditional writes."""
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
+from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, S3Error, ServerError
 from pydantic import BaseModel, ConfigDict, SecretStr
 from urllib3.exceptions import HTTPError
@@ -22,6 +23,7 @@ from include.core.errors import (
 from include.core.settings import Settings
 
 CHUNK = 1 << 20
+NEVER = datetime.min.replace(tzinfo=UTC)
 _MISSING = {"NoSuchKey", "NoSuchObject"}
 _PRESENT = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _FULL = {"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded"}
@@ -33,6 +35,14 @@ _REFUSED = {
     "AccountProblem",
     "ExpiredToken",
 }
+
+
+class StoredObject(NamedTuple):
+    """An object as a listing shows it; `size` in bytes, `modified` in UTC."""
+
+    key: str
+    size: int
+    modified: datetime
 
 
 class StoreAddress(BaseModel):
@@ -82,7 +92,7 @@ class Bucket:
     """
 
     def __init__(self, address: StoreAddress, retries: int = 8) -> None:
-        self.address = address
+        self.address, self.retries = address, retries
         policy = urllib3.Retry(
             total=retries,
             raise_on_status=False,
@@ -103,7 +113,7 @@ class Bucket:
 
     def check(self) -> None:
         """Fail with the remedy unless the bucket can be read with these keys."""
-        with self._errors(""):
+        with self.errors(""):
             found = self.client.bucket_exists(self.address.bucket)
         if not found:
             raise StoreAccessError(
@@ -112,14 +122,9 @@ class Bucket:
 
     def ensure(self) -> None:
         """Create the bucket where it is missing, then `check` it."""
-        with suppress(_BucketPresentError), self._errors(""):
+        with suppress(_BucketPresentError), self.errors(""):
             self.client.make_bucket(self.address.bucket)
         self.check()
-
-    def put_file(self, key: str, path: Path) -> None:
-        """Upload a file, in parts where it is large."""
-        with self._errors(key):
-            self.client.fput_object(self.address.bucket, key, str(path))
 
     def put_bytes(
         self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
@@ -127,7 +132,7 @@ class Bucket:
         """Write an object; returns its new ETag, or None where the condition did not hold."""
         headers = {"If-None-Match": "*"} if if_none_match else {"If-Match": f'"{if_match}"'} if if_match else {}
         try:
-            with self._errors(key):
+            with self.errors(key):
                 # minio-py has no public argument for conditional writes
                 result = self.client._put_object(self.address.bucket, key, data, headers=headers)
         except _ConditionError:
@@ -136,7 +141,7 @@ class Bucket:
 
     def get_bytes(self, key: str) -> tuple[bytes, str]:
         """An object's bytes and its ETag; ArtifactNotFoundError where there is none."""
-        with self._errors(key):
+        with self.errors(key):
             response = self.client.get_object(self.address.bucket, key)
             try:
                 return response.read(), response.headers.get("ETag", "").strip('"')
@@ -144,56 +149,63 @@ class Bucket:
                 response.close()
                 response.release_conn()
 
-    def get_file(self, key: str, path: Path, sha256: str) -> None:
-        """Download to `path`, verifying the digest; nothing is left where it differs."""
-        partial = path.with_name(path.name + ".partial")
-        try:
-            with partial.open("wb") as file:
-                self.verify(key, sha256, file.write)
-            partial.rename(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    def stream(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        """`length` bytes of an object from `offset`, a chunk at a time.
 
-    def verify(self, key: str, sha256: str, write: Callable[[bytes], object] = len) -> None:
-        """Read an object through `write`, a chunk at a time; CorruptedArtifactError where its digest differs."""
-        digest = hashlib.sha256()
-        with self._errors(key):
-            response = self.client.get_object(self.address.bucket, key)
+        A connection that breaks is taken up where it broke.
+        """
+        end, broken = offset + length, 0
+        while True:
             try:
-                for chunk in response.stream(CHUNK):
-                    digest.update(chunk)
-                    write(chunk)
+                for chunk in self._chunks(key, offset, end - offset):
+                    offset += len(chunk)
+                    yield chunk
+                return
+            except StoreUnavailableError:
+                broken += 1
+                if broken > self.retries:
+                    raise
+
+    def _chunks(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        with self.errors(key):
+            response = self.client.get_object(self.address.bucket, key, offset=offset, length=length)
+            try:
+                yield from response.stream(CHUNK)
             finally:
                 response.close()
                 response.release_conn()
-        if digest.hexdigest() != sha256:
-            raise CorruptedArtifactError(
-                f"s3://{self.address.bucket}/{key}",
-                digest.hexdigest()[:12],
-                f"the object's bytes do not match the manifest's sha256 {sha256[:12]}",
-                "Restore the object from a backup, or run its step again with force_rerun",
-            )
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object inside the bucket, on the server."""
-        with self._errors(source):
+        with self.errors(source):
             self.client.copy_object(self.address.bucket, target, CopySource(self.address.bucket, source))
+
+    def objects(self, prefix: str) -> list[StoredObject]:
+        """All objects below a prefix, in the order of their keys."""
+        with self.errors(prefix):
+            return [
+                StoredObject(str(item.object_name), item.size or 0, item.last_modified or NEVER)
+                for item in self.client.list_objects(self.address.bucket, prefix, recursive=True)
+            ]
 
     def keys(self, prefix: str) -> list[str]:
         """All keys below a prefix."""
-        with self._errors(prefix):
-            return [
-                str(item.object_name) for item in self.client.list_objects(self.address.bucket, prefix, recursive=True)
-            ]
+        return [item.key for item in self.objects(prefix)]
 
-    def delete(self, keys: list[str]) -> None:
-        """Delete objects; missing ones do not matter."""
-        for key in keys:
-            with self._errors(key):
-                self.client.remove_object(self.address.bucket, key)
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, a thousand in a request; missing ones do not matter."""
+        with self.errors(""):
+            for problem in self.client.remove_objects(self.address.bucket, map(DeleteObject, keys)):
+                raise StoreUnavailableError(
+                    f"s3://{self.address.bucket}/{problem.name}",
+                    problem.code,
+                    f"not deleted: {problem.message}",
+                    "Try again",
+                )
 
     @contextmanager
-    def _errors(self, key: str) -> Iterator[None]:
+    def errors(self, key: str) -> Iterator[None]:
+        """What goes wrong inside, as this project's errors about `key`."""
         where = f"s3://{self.address.bucket}/{key}"
         try:
             yield
@@ -216,6 +228,10 @@ class Bucket:
                     f"{self.address.endpoint} answers {error.code} for {where}",
                     "Correct the keys, the bucket or its policy",
                 ) from None
+            if error.code == "InvalidRange":
+                raise CorruptedArtifactError(
+                    where, None, "the object is shorter than its manifest says", "Run its step again with force_rerun"
+                ) from None
             if error.code in _FULL or error.response.status == 507:
                 raise DiskFullError(where, error.code, "the object store is full", "Give it room") from error
             raise StoreUnavailableError(
@@ -236,9 +252,3 @@ class _BucketPresentError(Exception):
 
 class _ConditionError(Exception):
     """If-Match or If-None-Match did not hold."""
-
-
-def digest_file(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

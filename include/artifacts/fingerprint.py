@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import importlib.metadata
+import importlib.util
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -14,6 +15,8 @@ from include.core.settings import PROJECT_ROOT
 
 # They carry bytes and messages, never results; a change of the store's format raises Manifest.format instead.
 INFRASTRUCTURE = ("include.core", "include.artifacts", "include.local")
+# where one of these is read, docstrings are behaviour
+DOCSTRING_READERS = {"__doc__", "getdoc", "get_docstring"}
 
 
 @cache
@@ -21,18 +24,20 @@ def code_parts(module: str) -> tuple[dict[str, str], dict[str, str]]:
     """Digests of a module and of all project modules it imports, and versions of the libraries they import."""
     digests: dict[str, str] = {}
     libraries: set[str] = set()
-    waiting = [module]
+    waiting, seen = [module], set[str]()
     while waiting:
         name = waiting.pop()
-        if name in digests:
+        source = None if name in seen else _source(name)
+        seen.add(name)
+        if source is None:
             continue
-        tree = ast.parse(_source(name).read_text())
-        digests[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()[:16]
-        for imported in _imports(tree):
-            if imported.split(".")[0] != "include":
-                libraries.add(imported.split(".")[0])
-            elif not imported.startswith(INFRASTRUCTURE):
-                waiting.append(imported)
+        tree = ast.parse(source.read_bytes())
+        imported = _imports(tree, name if source.name == "__init__.py" else name.rpartition(".")[0])
+        if tree.body:
+            digests[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()[:16]
+        # importing a module runs the packages around it
+        waiting += [found for one in (*imported, name) for found in _with_parents(one) if _counts(found)]
+        libraries |= {top for one in imported if not _is_ours(top := one.split(".")[0])}
     return dict(sorted(digests.items())), _versions(libraries)
 
 
@@ -71,26 +76,44 @@ def _differences(old: Any, new: Any, path: str) -> list[tuple[str, Any, Any]]:
     return [] if old == new else [(path, old, new)]
 
 
-def _source(module: str) -> Path:
+def _source(module: str) -> Path | None:
+    """The file of a module of this project; None for any other module, and for a package without __init__.py."""
     base = PROJECT_ROOT.joinpath(*module.split("."))
-    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def _imports(tree: ast.Module) -> list[str]:
+def _is_ours(package: str) -> bool:
+    return _source(package) is not None or any((PROJECT_ROOT / package).glob("*/*.py"))
+
+
+def _counts(module: str) -> bool:
+    return not any(module == name or module.startswith(f"{name}.") for name in INFRASTRUCTURE)
+
+
+def _with_parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _imports(tree: ast.Module, package: str) -> list[str]:
+    """Modules that a module of `package` imports, names taken from modules included: they may be modules."""
     found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            # `from include.training import shards` imports a module, `from include.training.shards import X` a name
-            children = [f"{node.module}.{alias.name}" for alias in node.names]
-            found += [
-                child if child.startswith("include.") and _source(child).exists() else node.module for child in children
-            ]
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
+            base = parents[: len(parents) - node.level + 1] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            found += [name, *(f"{name}.{alias.name}" for alias in node.names)]
     return found
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if names & DOCSTRING_READERS:
+        return tree
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -106,8 +129,19 @@ def _versions(packages: set[str]) -> dict[str, str]:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found |= {name: importlib.metadata.version(name) for name in _distributions().get(package, [])}
+            names = _distributions().get(package, [])
+            found |= {name: importlib.metadata.version(name) for name in names} or {package: _files_digest(package)}
     return found
+
+
+def _files_digest(package: str) -> str:
+    """Digest of the source of a package that no distribution owns; `absent` where there is none."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        return "absent"
+    folders = [Path(folder) for folder in spec.submodule_search_locations or []]
+    paths = sorted(path for folder in folders for path in folder.rglob("*.py")) or [Path(str(spec.origin))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
 @cache

@@ -2,18 +2,31 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.artifacts.ref import ArtifactRef, Kind
 
 REPORT_FILE = "report.html"
+FORMAT: Final = 2
 
 
 def canonical_json(value: Any) -> bytes:
-    """One byte string for equal values, whatever their key order."""
+    """One byte string for equal values, whatever their key order; TypeError for what JSON would blur."""
+    _refuse_blurred(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _refuse_blurred(value: Any) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"a key is {key!r}: JSON would make it equal to a text")
+            _refuse_blurred(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_blurred(inner)
 
 
 def sha256_of(value: Any) -> str:
@@ -26,8 +39,26 @@ class FileEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     path: str
-    size: int
-    sha256: str
+    size: int = Field(ge=0)
+    sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the bytes, or, of a file in blocks, of its blocks' SHA-256 digests one after another.",
+    )
+    block: int = Field(0, ge=0, description="Bytes of a block, the last one may be shorter; 0: the file is one block.")
+
+
+def file_key(attempt: str, entry: FileEntry) -> str:
+    """Key of a file below the prefix of an attempt."""
+    return f"{attempt}/{entry.sha256[:16]}/{entry.path}"
+
+
+class RunName(BaseModel):
+    """A run of a use case, and the moment whose data it looks at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    use_case: str
+    run_id: str
+    as_of: str = Field(description="Records from this moment on do not exist for the run; UTC, ISO 8601.")
 
 
 class FingerprintParts(BaseModel):
@@ -41,14 +72,14 @@ class FingerprintParts(BaseModel):
 
     def digest(self, step: str) -> str:
         """The fingerprint of `step` run on these parts."""
-        return sha256_of({"step": step, **self.model_dump()})
+        return sha256_of({"format": FORMAT, "step": step, **self.model_dump()})
 
 
 class Manifest(BaseModel):
     """Everything known of one artifact."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    format: int = 1
+    format: Literal[2] = FORMAT
     kind: Kind
     step: str
     fingerprint: str
@@ -59,6 +90,7 @@ class Manifest(BaseModel):
     metrics: dict[str, Any]
     created_at: str = Field(description="UTC, ISO 8601.")
     created_by: str
+    run: RunName | None = Field(None, description="The run that made it; none where a person called the step.")
     seconds: float
 
     @property
@@ -67,6 +99,10 @@ class Manifest(BaseModel):
         return sha256_of(
             [[f.path, f.sha256] for f in sorted(self.files, key=lambda f: f.path) if f.path != REPORT_FILE]
         )
+
+    def key(self, entry: FileEntry) -> str:
+        """Where a file's bytes are. The name depends on them, so that no writer can change another's."""
+        return file_key(f"{self.ref.prefix}/{self.attempt}", entry)
 
     @property
     def ref(self) -> ArtifactRef:

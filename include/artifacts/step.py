@@ -7,7 +7,7 @@ def anonymize(work: Workspace, source: ArtifactRef, config: AnonymizeConfig) -> 
     work.metrics["entities"] = 12
 
 ref = anonymize(store, source=ref, config=config)             # in a notebook, a test, a script
-outcome = anonymize.run(store, {"source": ref, "config": config}, slot="python_assistant/anonymize")
+outcome = anonymize.run(store, {"source": ref, "config": config}, place=place)        # in a workflow
 """
 
 import logging
@@ -24,13 +24,15 @@ from pydantic import BaseModel
 
 from include.artifacts.bucket import StoreAddress
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
-from include.artifacts.manifest import FingerprintParts, Manifest
+from include.artifacts.history import History, Place, RunRecord, now
+from include.artifacts.manifest import FingerprintParts, Manifest, RunName, sha256_of
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 from include.artifacts.scratch import disk_full, scratch_folder
-from include.artifacts.store import ArtifactStore, Document
+from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError
 
 P = ParamSpec("P")
+MOST_REASONS = 6
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,30 @@ class Outcome:
 class Workspace:
     """What a running step sees: its inputs on local disk, a folder to write to, metrics to fill."""
 
-    def __init__(self, store: ArtifactStore, step: str, fingerprint: str, folder: Path) -> None:
+    def __init__(
+        self, store: ArtifactStore, step: str, fingerprint: str, folder: Path, measured: tuple[ArtifactRef, ...] = ()
+    ) -> None:
         self.store, self.step, self.fingerprint = store, step, fingerprint
         self.folder, self.output = folder, folder / "output"
         self.output.mkdir(parents=True)
         self.metrics: dict[str, Any] = {}
         self.log = logging.getLogger(f"genai.{step}")
+        self._measured = measured
 
     def fetch(self, ref: ArtifactRef, *, only: str = "") -> Path:
         """A verified local copy of an artifact, or of its files whose path starts with `only`."""
         target = self.folder / "inputs" / f"{ref.fingerprint[:16]}{only.replace('/', '_')}"
         return target if target.exists() else self.store.fetch(ref, target, only=only)
+
+    def manifest(self, ref: ArtifactRef) -> Manifest:
+        """What is known of an input: its metrics and its own inputs.
+
+        TypeError where the step does not declare it by `measures`: its result would depend on what its
+        fingerprint does not cover.
+        """
+        if ref not in self._measured:
+            raise TypeError(f"{self.step} reads the metrics of {ref}: name the argument in @step(measures=...)")
+        return self.store.manifest(ref)
 
     @property
     def address(self) -> StoreAddress:
@@ -72,11 +87,16 @@ class Step(Generic[P]):
         self,
         function: Callable[Concatenate[Workspace, P], None],
         kind: Kind,
-        resources: tuple[str, ...],
-        observes: Callable[..., dict[str, Any]] | None,
+        resources: tuple[str, ...] = (),
+        observes: Callable[..., dict[str, Any]] | None = None,
+        through: tuple[str, ...] = (),
+        measures: tuple[str, ...] = (),
     ) -> None:
         self.function, self.kind, self.resources, self.observes = function, kind, resources, observes
-        self.name = function.__module__.removeprefix("include.")
+        self.through, self.measures = through, measures
+        module = function.__module__.removeprefix("include.")
+        same = module.rpartition(".")[2] == function.__name__
+        self.name = module if same else f"{module}.{function.__name__}"
         self.__doc__ = function.__doc__
 
     def __call__(self, store: ArtifactStore, *args: P.args, **kwargs: P.kwargs) -> ArtifactRef:
@@ -85,20 +105,24 @@ class Step(Generic[P]):
             raise TypeError(f"{self.name} takes its arguments by name")
         return self.run(store, dict(kwargs)).ref
 
-    def parts(self, arguments: dict[str, Any]) -> FingerprintParts:
+    def parts(self, store: ArtifactStore, arguments: dict[str, Any]) -> FingerprintParts:
         """What decides this step's result on `arguments`."""
         code, libraries = code_parts(self.function.__module__)
         inputs: dict[str, Any] = {}
         config: dict[str, Any] = {}
         for name, value in arguments.items():
-            if isinstance(value, ArtifactRef):
-                inputs[name] = value.digest
-            elif isinstance(value, list | tuple) and value and all(isinstance(item, ArtifactRef) for item in value):
-                inputs[name] = [item.digest for item in value]
-            else:
-                config[name] = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+            refs = _refs(value)
+            if refs:
+                inputs[name] = value.digest if isinstance(value, ArtifactRef) else [ref.digest for ref in refs]
+                if name in self.measures:
+                    inputs[f"{name}.metrics"] = sha256_of([_measures(store.manifest(ref)) for ref in refs])
+            elif isinstance(value, BaseModel):
+                config[name] = value.model_dump(mode="json")
+                config[f"{name}.type"] = type(value).__name__
+            elif name not in self.through:
+                config[name] = value
         if self.observes:
-            config["observed"] = self.observes(**arguments)
+            config["observed"] = self.observes(store, **arguments)
         return FingerprintParts(
             code=code | resource_digests(self.resources), libraries=libraries, config=config, inputs=inputs
         )
@@ -108,47 +132,44 @@ class Step(Generic[P]):
         store: ArtifactStore,
         arguments: dict[str, Any],
         *,
-        slot: str = "",
+        place: Place | None = None,
         config_path: str = "",
         force: bool = False,
     ) -> Outcome:
         """Reuse the artifact of these arguments, or make and commit it.
 
-        `slot` names the place in a workflow whose last run explains this one; `config_path` is where
-        the configuration lies in the use case; `force` makes the artifact anew.
+        `place` is the task instance whose earlier runs explain this one, and whose record is kept; `config_path`
+        is where the configuration lies in the use case; `force` makes the artifact anew.
         """
-        parts = self.parts(arguments)
+        parts = self.parts(store, arguments)
         fingerprint = parts.digest(self.name)
-        last = Document(store.bucket, f"last_runs/{slot or self.name}.json")
         found = None if force else store.find(self.name, fingerprint)
         if found:
-            last.write({"step": self.name, "fingerprint": fingerprint})
-            return Outcome(
-                found.ref,
-                True,
-                f"reused: same code, configuration and inputs as on {found.created_at[:19]}",
-                found.metrics,
-                found.seconds,
-            )
-        reason = "ran: forced" if force else self._why(store, last, parts, config_path)
-        logging.getLogger(f"genai.{self.name}").info(reason)
-        manifest = self._make(store, arguments, parts, fingerprint, replace=force)
-        last.write({"step": self.name, "fingerprint": fingerprint})
-        return Outcome(manifest.ref, False, reason, manifest.metrics, manifest.seconds)
+            outcome = Outcome(found.ref, True, _reused(found), found.metrics, found.seconds)
+        else:
+            reason = "ran: forced" if force else self.why(store, parts, place, config_path)
+            logging.getLogger(f"genai.{self.name}").info(reason)
+            manifest = self._make(store, arguments, parts, fingerprint, place, replace=force)
+            outcome = Outcome(manifest.ref, False, reason, manifest.metrics, manifest.seconds)
+        if place:
+            record(store, place, outcome)
+        return outcome
 
-    def _why(self, store: ArtifactStore, last: Document, parts: FingerprintParts, config_path: str) -> str:
-        try:
-            value, _ = last.read()
-            before = store.find(str(value["step"]), str(value["fingerprint"])) if value else None
-        except CorruptedArtifactError:
-            before = None  # what explains is a hint; what counts is the fingerprint
+    def why(self, store: ArtifactStore, parts: FingerprintParts, place: Place | None, config_path: str) -> str:
+        """Which of `parts` differ from those of the run before, and which run that is."""
+        before = History(store.bucket).before(place) if place else None
         if before is None:
             return "ran: first run"
-        lines = explain(before.parts, parts, config_path)
-        return "ran: " + (
-            "; ".join(lines[:6]) + (f"; and {len(lines) - 6} more" if len(lines) > 6 else "")
-            or "its artifact was deleted"
-        )
+        try:
+            old = store.find(before.ref.step, before.ref.fingerprint)
+        except CorruptedArtifactError:
+            old = None  # what explains is a hint; what counts is the fingerprint
+        run = f"run {before.place.run_id}"
+        if old is None:
+            return f"ran: the artifact of {run} was deleted"
+        lines = explain(old.parts, parts, config_path)
+        more = f"; and {len(lines) - MOST_REASONS} more" if len(lines) > MOST_REASONS else ""
+        return f"ran: {'; '.join(lines[:MOST_REASONS]) or 'its artifact was deleted'}{more} (since {run})"
 
     def _make(
         self,
@@ -156,15 +177,17 @@ class Step(Generic[P]):
         arguments: dict[str, Any],
         parts: FingerprintParts,
         fingerprint: str,
+        place: Place | None,
         *,
         replace: bool,
     ) -> Manifest:
         started = time.monotonic()
+        measured = tuple(ref for name in self.measures for ref in _refs(arguments.get(name)))
         with scratch_folder(self.name) as folder:
             try:
-                work = Workspace(store, self.name, fingerprint, folder)
+                work = Workspace(store, self.name, fingerprint, folder, measured)
                 self.function(work, **arguments)  # type: ignore[call-arg]
-                attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output)
+                attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output, fresh=replace)
             except Exception as error:
                 if full := disk_full(error, folder):
                     raise full from error
@@ -180,20 +203,66 @@ class Step(Generic[P]):
             inputs={name: value for name, value in arguments.items() if name in parts.inputs},
             created_at=datetime.now(UTC).isoformat(),
             created_by=f"{socket.gethostname()}:{os.getpid()}",
+            run=RunName(use_case=place.use_case, run_id=place.run_id, as_of=place.as_of) if place else None,
             seconds=round(time.monotonic() - started, 2),
         )
         return store.replace(manifest) if replace else store.commit(manifest)
 
 
-def step(
-    kind: Kind, *, resources: tuple[str, ...] = (), observes: Callable[..., dict[str, Any]] | None = None
-) -> Callable[[Callable[Concatenate[Workspace, P], None]], Step[P]]:
-    """Make a function a step that writes a `kind` of artifact, named after its module.
+def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:
+    """Keep what a task did, for plans, lineage and retention."""
+    History(store.bucket).write(
+        RunRecord(
+            place=place,
+            ref=outcome.ref,
+            reused=outcome.reused,
+            reason=outcome.reason,
+            metrics=outcome.metrics,
+            seconds=outcome.seconds,
+            at=now(),
+        )
+    )
 
-    `resources` are files, relative to the project, whose content decides the result too. `observes`
-    takes the step's arguments and returns the state of whatever else the step reads (the version of a
-    source, say) as JSON: it counts as configuration, so that a changed source is never answered from the cache.
+
+def _reused(manifest: Manifest) -> str:
+    made = f" in run {manifest.run.run_id}" if manifest.run else ""
+    return f"reused: same code, configuration and inputs as on {manifest.created_at[:19]}{made}"
+
+
+def _refs(value: object) -> list[ArtifactRef]:
+    """The references that an argument is, none where it is something else."""
+    if isinstance(value, ArtifactRef):
+        return [value]
+    if isinstance(value, list | tuple) and all(isinstance(item, ArtifactRef) for item in value):
+        return list(value)
+    return []
+
+
+def _measures(manifest: Manifest) -> dict[str, Any]:
+    """What `Workspace.manifest` shows of an input, beside its bytes."""
+    inputs = {name: [ref.digest for ref in _refs(value)] for name, value in manifest.inputs.items()}
+    return {"metrics": manifest.metrics, "inputs": inputs}
+
+
+def step(
+    kind: Kind,
+    *,
+    resources: tuple[str, ...] = (),
+    observes: Callable[..., dict[str, Any]] | None = None,
+    through: tuple[str, ...] = (),
+    measures: tuple[str, ...] = (),
+) -> Callable[[Callable[Concatenate[Workspace, P], None]], Step[P]]:
+    """Make a function a step that writes a `kind` of artifact.
+
+    It is named after its module, and after itself where the module has another name. `resources` are files,
+    relative to the project, whose content decides the result too. `observes` takes the store and the step's
+    arguments and returns the state of whatever else the step reads (the version of a source, say) as JSON: it
+    counts as configuration, so that a changed source is never answered from the cache. `through` names arguments
+    that decide the result only through what `observes` returns (the moment a source is looked at, say).
+    `measures` names the inputs whose metrics the step reads by `work.manifest`, beside their bytes.
     """
     if kind not in get_args(Kind):
         raise TypeError(f"unknown kind of artifact: {kind}")
-    return lambda function: Step(function, kind, resources, observes)
+    if through and not observes:
+        raise TypeError("through names what observes covers: give observes")
+    return lambda function: Step(function, kind, resources, observes, through, measures)

@@ -1,28 +1,39 @@
 """The artifact store: files first, manifest last, and nothing visible before it."""
 
-import hashlib
-import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from include.artifacts.bucket import Bucket, StoreAddress, digest_file
-from include.artifacts.manifest import FileEntry, Manifest
+from include.artifacts import multipart, transfer
+from include.artifacts.bucket import Bucket, StoreAddress
+from include.artifacts.manifest import FileEntry, Manifest, file_key
+from include.artifacts.multipart import PendingUpload
 from include.artifacts.ref import ArtifactRef, artifact_prefix
 from include.artifacts.scratch import require_room
-from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
+from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, StoreUnavailableError
 
 MANIFEST = "manifest.json"
-TRANSFERS = 4
+BIRTH = "%Y%m%dT%H%M%SZ"
+# an upload is taken up for half of it, committed for five sixths of it, and swept after it
+WINDOW = timedelta(hours=24)
+
+
+def attempt_age(attempt: str) -> timedelta | None:
+    """How long ago an attempt began, from its name; None for a name that is no attempt's."""
+    try:
+        return datetime.now(UTC) - datetime.strptime(attempt.partition("-")[0], BIRTH).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 class ArtifactStore:
     """Commits and reads artifacts in one bucket."""
 
-    def __init__(self, address: StoreAddress, retries: int = 8) -> None:
-        self.bucket = Bucket(address, retries)
+    def __init__(self, address: StoreAddress, retries: int = 8, window: timedelta = WINDOW) -> None:
+        self.bucket, self.window = Bucket(address, retries), window
 
     def find(self, step: str, fingerprint: str) -> Manifest | None:
         """The manifest of a committed artifact, or None."""
@@ -54,24 +65,52 @@ class ArtifactStore:
             )
         return found
 
-    def upload(self, prefix: str, folder: Path) -> tuple[str, tuple[FileEntry, ...]]:
-        """Upload a folder's files under a fresh attempt; invisible until a manifest names the attempt."""
-        attempt = uuid.uuid4().hex[:12]
-        paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        if self.bucket.address.on_this_machine:
-            require_room(folder, sum(path.stat().st_size for path in paths))
+    def upload(self, prefix: str, folder: Path, *, fresh: bool = False) -> tuple[str, tuple[FileEntry, ...]]:
+        """Upload a folder's files; invisible until a manifest names the attempt that is returned with them.
 
-        def send(path: Path) -> FileEntry:
-            name = path.relative_to(folder).as_posix()
-            entry = FileEntry(path=name, size=path.stat().st_size, sha256=digest_file(path))
-            self.bucket.put_file(f"{prefix}/{attempt}/{name}", path)
+        What a killed writer of the same artifact left is taken up, unless `fresh` asks for all bytes anew.
+        """
+        attempt, present, pending = self._attempt(prefix, fresh=fresh)
+        base = f"{prefix}/{attempt}"
+        paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        if self.bucket.address.on_this_machine:
+            require_room(folder, sum(path.stat().st_size for path in paths.values()))
+
+        def send(name: str, path: Path) -> FileEntry:
+            entry, data = transfer.read_small(path, name)
+            if present.get(file_key(base, entry)) != entry.size:
+                self.bucket.put_bytes(file_key(base, entry), data)
             return entry
 
-        with ThreadPoolExecutor(TRANSFERS) as pool:
-            return attempt, tuple(pool.map(send, paths))
+        large = {name: path for name, path in paths.items() if transfer.block_size(path.stat().st_size)}
+        small = {name: path for name, path in paths.items() if name not in large}
+        with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
+            entries = list(pool.map(send, small.keys(), small.values()))
+            for name, path in large.items():
+                entry = transfer.describe(path, name, pool)
+                key = file_key(base, entry)
+                if present.get(key) != entry.size:
+                    transfer.upload_blocks(self.bucket, key, path, entry, pool, pending.get(key))
+                entries.append(entry)
+        return attempt, tuple(sorted(entries, key=lambda entry: entry.path))
+
+    def _attempt(self, prefix: str, *, fresh: bool) -> tuple[str, dict[str, int], dict[str, PendingUpload]]:
+        """An attempt to upload under, the sizes of the objects in it, and its pending uploads by key."""
+        if not fresh:
+            present = {item.key: item.size for item in self.bucket.objects(f"{prefix}/")}
+            pending = {upload.key: upload for upload in multipart.pending(self.bucket, f"{prefix}/")}
+            names = {key.removeprefix(f"{prefix}/").partition("/")[0] for key in (*present, *pending)}
+            young = [name for name in names if (age := attempt_age(name)) is not None and age < self.window / 2]
+            if young:
+                return max(young), present, pending
+        return f"{datetime.now(UTC).strftime(BIRTH)}-{uuid.uuid4().hex[:12]}", {}, {}
 
     def commit(self, manifest: Manifest) -> Manifest:
-        """Make an uploaded attempt visible; where another writer was first, its manifest is the answer."""
+        """Make an uploaded attempt visible; where another writer was first, its manifest is the answer.
+
+        What the other writers uploaded is left to the sweep, the only one that deletes.
+        """
+        self._require_young(manifest)
         prefix = artifact_prefix(manifest.step, manifest.fingerprint)
         if self.bucket.put_bytes(
             f"{prefix}/{MANIFEST}", manifest.model_dump_json(indent=1).encode(), if_none_match=True
@@ -79,18 +118,28 @@ class ArtifactStore:
             return manifest
         winner = self.find(manifest.step, manifest.fingerprint)
         if winner is None:
-            raise ArtifactNotFoundError(
+            raise StoreUnavailableError(
                 prefix,
                 manifest.fingerprint,
                 "another writer's manifest vanished during the commit",
                 "Run the step again",
             )
-        if winner.attempt != manifest.attempt:
-            self.bucket.delete(self.bucket.keys(f"{prefix}/{manifest.attempt}/"))
         return winner
 
+    def _require_young(self, manifest: Manifest) -> None:
+        """Files of an attempt older than the window may be swept at any moment."""
+        age = attempt_age(manifest.attempt)
+        if age is None or age > self.window * 5 / 6:
+            raise StoreUnavailableError(
+                f"{manifest.ref}",
+                manifest.attempt,
+                f"its upload took longer than {self.window * 5 / 6}",
+                "Run it again",
+            )
+
     def replace(self, manifest: Manifest) -> Manifest:
-        """Make an attempt visible in place of the committed one (a forced rerun); the old files stay unnamed."""
+        """Make an attempt visible in place of the committed one (a forced rerun); the sweep takes the old files."""
+        self._require_young(manifest)
         prefix = artifact_prefix(manifest.step, manifest.fingerprint)
         self.bucket.put_bytes(f"{prefix}/{MANIFEST}", manifest.model_dump_json(indent=1).encode())
         return manifest
@@ -102,17 +151,23 @@ class ArtifactStore:
         folder.mkdir(parents=True, exist_ok=True)
         require_room(folder, sum(entry.size for entry in entries))
 
-        def receive(entry: FileEntry) -> None:
+        targets = {}
+        for entry in entries:
             target = (folder / entry.path).resolve()
             if not target.is_relative_to(folder.resolve()):
                 raise CorruptedArtifactError(
                     str(ref), entry.path, "a file's path leaves the artifact's folder", "Do not use this artifact"
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.bucket.get_file(f"{ref.prefix}/{manifest.attempt}/{entry.path}", target, entry.sha256)
+            targets[entry.path] = target
 
-        with ThreadPoolExecutor(TRANSFERS) as pool:
-            list(pool.map(receive, entries))
+        def receive(entry: FileEntry) -> None:
+            transfer.download(self.bucket, manifest.key(entry), targets[entry.path], entry)
+
+        with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
+            list(pool.map(receive, (entry for entry in entries if not entry.block)))
+            for entry in (entry for entry in entries if entry.block):
+                transfer.download(self.bucket, manifest.key(entry), targets[entry.path], entry, pool)
         return folder
 
     def read(self, ref: ArtifactRef, path: str) -> bytes:
@@ -120,43 +175,5 @@ class ArtifactStore:
         manifest = self.manifest(ref)
         for entry in manifest.files:
             if entry.path == path:
-                data, _ = self.bucket.get_bytes(f"{ref.prefix}/{manifest.attempt}/{path}")
-                if hashlib.sha256(data).hexdigest() != entry.sha256:
-                    raise CorruptedArtifactError(
-                        f"{ref}/{path}",
-                        len(data),
-                        "the object's bytes do not match the manifest",
-                        "Run its step again with force_rerun",
-                    )
-                return data
+                return transfer.read(self.bucket, manifest.key(entry), entry)
         raise ArtifactNotFoundError(str(ref), path, "the artifact has no such file", "Look at its manifest")
-
-
-class Document:
-    """A small JSON document that changes by compare-and-swap only (aliases, serving state)."""
-
-    def __init__(self, bucket: Bucket, key: str) -> None:
-        self.bucket, self.key = bucket, key
-
-    def read(self) -> tuple[dict[str, object] | None, str | None]:
-        """The value and its version; (None, None) before the first write."""
-        try:
-            data, version = self.bucket.get_bytes(self.key)
-        except ArtifactNotFoundError:
-            return None, None
-        try:
-            value = json.loads(data)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise CorruptedArtifactError(self.key, data[:40], "it is no JSON object", "Delete it from the bucket")
-        return value, version
-
-    def swap(self, value: dict[str, object], version: str | None) -> bool:
-        """Write `value` if the document still has `version` (None: if it does not exist yet)."""
-        data = json.dumps(value, indent=1).encode()
-        return self.bucket.put_bytes(self.key, data, if_none_match=version is None, if_match=version) is not None
-
-    def write(self, value: dict[str, object]) -> None:
-        """Write without a condition: for hints that may be lost."""
-        self.bucket.put_bytes(self.key, json.dumps(value, indent=1).encode())

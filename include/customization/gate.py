@@ -44,7 +44,7 @@ class Trial:
         return self.better and not self.missed
 
 
-@step("report")
+@step("report", measures=("baseline", "evaluations"))
 def gate(
     work: Workspace,
     model: ArtifactRef,
@@ -62,7 +62,7 @@ def gate(
     and every required indicator on target. ConfigurationError where the evaluations do not belong together.
     """
     declared = json.loads(work.store.read(charter, "charter.json")).get("indicators", [])
-    before = work.store.manifest(baseline)
+    before = work.manifest(baseline)
     if content(before.inputs.get("model")) != content(model):
         raise ConfigurationError("baseline", str(baseline), "it evaluates another model", f"Evaluate {model}")
     trials = _trials(work, model, baseline, adapters, evaluations, declared, config)
@@ -85,14 +85,14 @@ def _trials(
     declared: list[dict[str, Any]],
     config: GateConfig,
 ) -> list[Trial]:
-    manifests = {content(work.store.manifest(ref).inputs.get("adapter")): ref for ref in evaluations}
+    manifests = {content(work.manifest(ref).inputs.get("adapter")): ref for ref in evaluations}
     missing = [str(ref) for ref in adapters if content(ref) not in manifests]
     if missing or not adapters:
         raise ConfigurationError("evaluations", missing, "adapters without an evaluation", "Evaluate every adapter")
-    base, before = work.store.manifest(baseline).metrics, _losses(work, baseline)
+    base, before = work.manifest(baseline).metrics, _losses(work, baseline)
     found = []
     for adapter in adapters:
-        evaluation = work.store.manifest(manifests[content(adapter)])
+        evaluation = work.manifest(manifests[content(adapter)])
         if content(evaluation.inputs.get("model")) != content(model):
             raise ConfigurationError("evaluations", str(adapter), "evaluated on another model", f"Evaluate on {model}")
         mean, low, high = _difference(before, _losses(work, manifests[content(adapter)]), config)

@@ -8,6 +8,7 @@ from typing import Any
 
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation import docstrings
 from include.data_preparation.config import AggregateConfig
@@ -15,7 +16,7 @@ from include.data_preparation.documents import Document, rank, write_planted, wr
 from include.data_preparation.tickets import Ticket, generate_tickets
 
 
-def observed(config: AggregateConfig) -> dict[str, Any]:
+def observed(_: ArtifactStore, config: AggregateConfig) -> dict[str, Any]:
     """Versions of what the sources are read from; SourceError where a package is missing."""
     versions = {"python": platform.python_version()}
     for name in config.packages:

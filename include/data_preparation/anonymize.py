@@ -8,6 +8,7 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import (
@@ -21,7 +22,7 @@ from include.data_preparation.documents import (
 from include.data_preparation.personal_data import PersonalDataFinder, Pseudonyms, Score, Span, locate
 
 
-def observed(config: AnonymizeConfig, **_: object) -> dict[str, Any]:
+def observed(_: ArtifactStore, config: AnonymizeConfig, **__: object) -> dict[str, Any]:
     """Versions of spaCy and its pipeline, which decide what is found; ConfigurationError where it is not installed."""
     try:
         model = importlib.metadata.version(config.model)

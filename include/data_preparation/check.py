@@ -24,7 +24,7 @@ class _Tables(NamedTuple):
     corpus: gates.Rows
 
 
-@step("dataset")
+@step("dataset", measures=("aggregated", "cleaned", "deduplicated", "anonymized", "synthetic"))
 def check(
     work: Workspace,
     dataset: ArtifactRef,
@@ -40,11 +40,11 @@ def check(
     folder = work.fetch(dataset)
     tables = _Tables(*(read_table(folder / name) for name in TABLES))
     measured = {
-        name: work.store.manifest(ref).metrics
+        name: work.manifest(ref).metrics
         for name, ref in (("aggregated", aggregated), ("deduplicated", deduplicated), ("synthetic", synthetic))
     }
-    measured["cleaned"] = {"documents": sum(int(work.store.manifest(ref).metrics["documents"]) for ref in cleaned)}
-    anonymization = [work.store.manifest(ref).metrics for ref in anonymized]
+    measured["cleaned"] = {"documents": sum(int(work.manifest(ref).metrics["documents"]) for ref in cleaned)}
+    anonymization = [work.manifest(ref).metrics for ref in anonymized]
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
     results = _hold_against(tables, measured, anonymization, leaks, _limits(work, charter), config)
     dropped = [row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)]

@@ -5,8 +5,8 @@ import re
 from pydantic import BaseModel, ConfigDict
 
 from include.artifacts.bucket import Bucket
+from include.artifacts.document import Document
 from include.artifacts.ref import ArtifactRef
-from include.artifacts.store import Document
 from include.core.errors import ConfigurationError, CorruptedArtifactError
 
 ALIASES = "aliases/"

@@ -7,6 +7,8 @@ import logging
 import time
 from datetime import UTC, datetime
 
+from include.artifacts import transfer
+from include.artifacts.manifest import FileEntry
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Outcome
 from include.artifacts.store import ArtifactStore
@@ -54,16 +56,16 @@ def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
     present = set(store.bucket.keys(f"{target}/"))
     served = [entry for entry in manifest.files if "/" in entry.path or entry.path == "config.pbtxt"]
     for entry in sorted(served, key=lambda entry: entry.path == "config.pbtxt"):
-        served_key, source = f"{target}/{entry.path}", f"{package.prefix}/{manifest.attempt}/{entry.path}"
-        if served_key in present and _is_whole(store, served_key, entry.sha256):
+        served_key, source = f"{target}/{entry.path}", manifest.key(entry)
+        if served_key in present and _is_whole(store, served_key, entry):
             continue
-        store.bucket.verify(source, entry.sha256)
+        transfer.verify(store.bucket, source, entry)
         store.bucket.copy(source, served_key)
 
 
-def _is_whole(store: ArtifactStore, key: str, sha256: str) -> bool:
+def _is_whole(store: ArtifactStore, key: str, entry: FileEntry) -> bool:
     try:
-        store.bucket.verify(key, sha256)
+        transfer.verify(store.bucket, key, entry)
     except CorruptedArtifactError as error:
         LOG.warning("copied again: %s", error)
         return False

@@ -10,6 +10,7 @@ from typing import Any
 
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
 from include.core.errors import ModelError, ServerUnavailableError, SourceError, TransientError
 from include.training.config import PretrainedConfig
 from include.training.tokenizer import save_tokenizer
@@ -17,7 +18,7 @@ from include.training.tokenizer import save_tokenizer
 _UNREACHABLE = ("connection broken", "timed out", "max retries exceeded", "network is unreachable", "name resolution")
 
 
-def _observe(config: PretrainedConfig) -> dict[str, Any]:
+def _observe(_: ArtifactStore, config: PretrainedConfig) -> dict[str, Any]:
     """A local folder may change under one name: the sizes and times of its files tell."""
     if config.source == "package":
         return {}

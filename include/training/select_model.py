@@ -29,7 +29,7 @@ class Candidate:
         return str(self.info["name"])
 
 
-@step("report")
+@step("report", measures=("evaluations",))
 def select_model(
     work: Workspace,
     models: list[ArtifactRef],
@@ -65,7 +65,7 @@ def _candidates(
 ) -> list[Candidate]:
     by_model = {}
     for evaluation in evaluations:
-        manifest = work.store.manifest(evaluation)
+        manifest = work.manifest(evaluation)
         by_model[content(manifest.inputs["model"])] = manifest.metrics
     missing = [str(model) for model in models if content(model) not in by_model]
     if missing or not models:

@@ -1,9 +1,11 @@
 """What a run may change: the form's main knobs, overrides of any other field, and a forced rerun."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context, Param
 
+from include.artifacts.history import Place
 from include.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,12 +22,19 @@ MAIN_KNOBS = (
 
 
 def run_params(use_case: "UseCase", knobs: tuple[str, ...] = MAIN_KNOBS) -> dict[str, Param]:
-    """The trigger form: `force_rerun`, the main knobs with the use case's values, and `overrides`."""
+    """The trigger form: `force_rerun`, `as_of`, the main knobs with the use case's values, and `overrides`."""
     params = {
         "force_rerun": Param(
             False, type="boolean", title="Force rerun", description="Run every step, whatever the store holds already."
         )
     }
+    params["as_of"] = Param(
+        "",
+        type="string",
+        title="As of",
+        description="Look at the sources as they stood at this moment (ISO 8601, UTC without an offset). Empty: at the "
+        "end of the run's data interval, or now where it has none.",
+    )
     params |= {path: _knob(use_case, path) for path in knobs}
     params["overrides"] = Param(
         {},
@@ -56,12 +65,12 @@ def overrides_of(context: Context) -> dict[str, Any]:
     """Dotted path -> value: the form's knobs, then `overrides`; ConfigurationError for anything unknown in conf."""
     params = context["params"]
     for key in context["dag_run"].conf or {}:
-        if "." not in key and key not in ("force_rerun", "overrides"):
+        if "." not in key and key not in ("force_rerun", "as_of", "overrides"):
             raise ConfigurationError(
                 f"conf.{key}",
                 "",
                 "a run knows no such option",
-                'Use force_rerun, a dotted path, or overrides = {"<dotted path>": <value>}',
+                'Use force_rerun, as_of, a dotted path, or overrides = {"<dotted path>": <value>}',
             )
     extra = params.get("overrides") or {}
     if not isinstance(extra, dict):
@@ -74,6 +83,33 @@ def load_for_run(context: Context) -> "UseCase":
     from include.use_cases import load_use_case
 
     return load_use_case(context["ti"].dag_id, overrides=overrides_of(context))
+
+
+def place_of(context: Context) -> Place:
+    """This task instance, and the moment whose data its run looks at.
+
+    That moment is the param `as_of`; without it the end of the run's data interval; for a run that has none, such
+    as one triggered without a logical date, the moment when it was started.
+    """
+    ti, run = context["ti"], context["dag_run"]
+    given = context["params"].get("as_of") or run.data_interval_end or run.run_after
+    return Place(
+        use_case=ti.dag_id,
+        run_id=ti.run_id,
+        as_of=_moment(given).isoformat(),
+        task=ti.task_id,
+        map_index=-1 if ti.map_index is None else ti.map_index,
+    )
+
+
+def _moment(given: datetime | str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        raise ConfigurationError(
+            "conf.as_of", given, "not a moment in ISO 8601", "Write e.g. 2026-11-23T03:00:00+00:00"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def is_forced(context: Context) -> bool:

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
-from genai_airflow.run_options import is_forced, load_for_run
+from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
@@ -63,14 +63,13 @@ class RunStepOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the place of this task instance."""
-        ti = context["ti"]
         with failing_at_once():
             use_case, store = load_for_run(context), open_store()
             context["label"] = self._label(store)
             outcome = import_step(self.step).run(
                 store,
                 self._arguments() | ({"config": use_case.at(self.config)} if self.config else {}),
-                slot=f"{ti.dag_id}/{ti.task_id}/{ti.map_index}",
+                place=place_of(context),
                 config_path=self.config,
                 force=is_forced(context),
             )

@@ -33,7 +33,7 @@ def test_a_killed_writer_leaves_no_artifact_and_the_next_one_succeeds(
     threading.Timer(moment, writer.kill).start()
     writer.wait()
 
-    found = store.find(big_step.name, big_step.parts({"name": name}).digest(big_step.name))
+    found = store.find(big_step.name, big_step.parts(store, {"name": name}).digest(big_step.name))
     ref = big_step(store, name=name)
     copy = store.fetch(ref, scratch / name)
     assert found is None or found.ref == ref
@@ -69,6 +69,6 @@ def test_too_little_room_is_named_before_anything_is_written(store: ArtifactStor
 def test_a_disk_that_fills_up_is_named_and_nothing_is_visible(store: ArtifactStore) -> None:
     with pytest.raises(DiskFullError, match="the disk is full"):
         full_disk_step(store, name="full")
-    fingerprint = full_disk_step.parts({"name": "full"}).digest(full_disk_step.name)
+    fingerprint = full_disk_step.parts(store, {"name": "full"}).digest(full_disk_step.name)
     assert store.find(full_disk_step.name, fingerprint) is None
     assert list(settings().scratch.iterdir()) == []

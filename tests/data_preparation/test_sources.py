@@ -104,7 +104,7 @@ def test_a_package_that_is_missing_or_has_no_docstrings_is_named(store: Artifact
 
 def test_a_changed_package_is_not_answered_from_the_cache() -> None:
     config = AggregateConfig(packages=("httpx",))
-    observed = aggregate.parts({"config": config}).config["observed"]
+    observed = aggregate.parts(None, {"config": config}).config["observed"]
 
     assert observed["httpx"] == importlib.metadata.version("httpx")
     assert observed["python"].startswith("3.11.")

@@ -68,7 +68,7 @@ def corrupt_newest(store: ArtifactStore, step: int) -> None:
     manifest = store.find(f"{STEP}.checkpoints", fingerprint)
     assert manifest
     name = next(entry.path for entry in manifest.files if "optim_states" in entry.path)
-    key = f"{manifest.ref.prefix}/{manifest.attempt}/{name}"
+    key = next(manifest.key(entry) for entry in manifest.files if entry.path == name)
     data, _ = store.bucket.get_bytes(key)
     store.bucket.put_bytes(key, data[:-8] + bytes(8))
 

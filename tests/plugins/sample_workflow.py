@@ -190,7 +190,7 @@ def modules() -> dict[str, ModuleType]:
         load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
     for name, kind in STEPS.items():
-        made: Step[...] = Step(_work, kind, (), None)  # type: ignore[arg-type]
+        made: Step[...] = Step(_work, kind)  # type: ignore[arg-type]
         made.name = name
         found[f"include.{name}"] = ModuleType(f"include.{name}")
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)

@@ -83,7 +83,8 @@ def test_a_changed_knob_reruns_what_depends_on_it_and_a_gate_keeps_its_report(
     assert [index for task, index in found if task == "customization.tune"] == [0]
     assert xcom(changed, "training.pretrain", "outcome")["reused"]
     tuned = xcom(changed, "customization.tune", "outcome", 0)
-    assert (tuned["reused"], tuned["reason"]) == (False, "ran: customization.lora.rank 8 -> 16")
+    assert not tuned["reused"]
+    assert tuned["reason"].startswith("ran: customization.lora.rank 8 -> 16 (since run manual__")
     assert found["customization.gate", -1] == "failed"
     assert found["inferencing.package", -1] == "upstream_failed"
     assert changed.get_task_instance("customization.gate").try_number == 1

@@ -39,7 +39,7 @@ def test_a_folder_below_home_is_watched_where_it_is_loaded_from(
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
 
-    parts = import_pretrained.parts({"config": local(Path("~/model"))})
+    parts = import_pretrained.parts(None, {"config": local(Path("~/model"))})
 
     assert list(parts.config["observed"]) == ["config.json"]
 

@@ -1,0 +1,107 @@
+"""What each run of a use case did: one small record a task, the thread that plans, lineage and retention follow."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from include.artifacts.bucket import Bucket
+from include.artifacts.manifest import RunName
+from include.artifacts.ref import ArtifactRef
+from include.core.errors import ArtifactNotFoundError
+
+RUNS = "runs/"
+READERS = 8
+
+
+class Place(RunName):
+    """One task instance of one run."""
+
+    task: str = Field(description="Task of the workflow, e.g. data_preparation.clean.")
+    map_index: int = Field(-1, ge=-1, description="Index of a mapped task instance.")
+
+    @property
+    def folder(self) -> str:
+        """Prefix of all records of this task in the runs of its use case."""
+        return f"{RUNS}{self.use_case}/{self.task}/{self.map_index}/"
+
+    @property
+    def key(self) -> str:
+        """Key of this instance's record; keys of one task sort by the moment that their runs look at."""
+        return f"{self.folder}{sortable(self.as_of)}~{quote(self.run_id, safe='')}.json"
+
+
+class RunRecord(BaseModel):
+    """What one task instance did."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    place: Place
+    ref: ArtifactRef
+    reused: bool
+    reason: str
+    metrics: dict[str, Any]
+    seconds: float = Field(description="What making the artifact took, in the run that made it.")
+    at: str = Field(description="When the task ended; UTC, ISO 8601.")
+
+
+class History:
+    """The records of all runs in one bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    def write(self, record: RunRecord) -> None:
+        """Keep a record; a retry replaces the one of the try before."""
+        self.bucket.put_bytes(record.place.key, record.model_dump_json(indent=1).encode())
+
+    def before(self, place: Place, *, passed: bool = False) -> RunRecord | None:
+        """The record that a task's result is compared with.
+
+        It is of the run that looks at the newest moment up to `place`'s own, the last one written among equals;
+        where there is none, of the run that looks at the next later one. `passed`: of an earlier moment only, and
+        only a gate that let its input through.
+        """
+        moment = sortable(place.as_of)
+        found = [(key.removeprefix(place.folder)[: len(moment)], at, key) for key, at in self._keys(place.folder)]
+        earlier = sorted((entry for entry in found if entry[0] <= moment), reverse=True)
+        later = sorted(entry for entry in found if entry[0] > moment)
+        if passed:
+            earlier, later = [entry for entry in earlier if entry[0] < moment], []
+        for _, _, key in [*earlier, *later]:
+            record = self._read(key)
+            if record and (not passed or record.metrics.get("passed")):
+                return record
+        return None
+
+    def use_cases(self) -> list[str]:
+        """Use cases that have run."""
+        return sorted({key.removeprefix(RUNS).partition("/")[0] for key, _ in self._keys(RUNS)})
+
+    def records(self, use_case: str) -> Iterator[RunRecord]:
+        """All records of a use case."""
+        keys = [key for key, _ in self._keys(f"{RUNS}{use_case}/")]
+        with ThreadPoolExecutor(READERS) as pool:
+            yield from (record for record in pool.map(self._read, keys) if record)
+
+    def _keys(self, prefix: str) -> list[tuple[str, datetime]]:
+        return [(item.key, item.modified) for item in self.bucket.objects(prefix)]
+
+    def _read(self, key: str) -> RunRecord | None:
+        """A record; None where it is damaged or gone: it explains, and decides nothing."""
+        try:
+            return RunRecord.model_validate_json(self.bucket.get_bytes(key)[0])
+        except (ArtifactNotFoundError, ValidationError):
+            return None
+
+
+def sortable(moment: str) -> str:
+    """An ISO 8601 moment in UTC as text of fixed width that sorts by time."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def now() -> str:
+    """This moment; UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat()
