@@ -12,11 +12,13 @@ from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
+from include.artifacts.history import now
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import PermanentError
 
 if TYPE_CHECKING:
+    from include.artifacts.history import Place
     from include.artifacts.step import Outcome, Step
 
 
@@ -73,8 +75,12 @@ class RunStepOperator(BaseOperator):
                 config_path=self.config,
                 force=is_forced(context),
             )
+            self.finished(store, place_of(context), outcome)
         self.log.info("%s (%s, %.1f s)", outcome.reason, outcome.ref, outcome.seconds)
         return publish(outcome, context)
+
+    def finished(self, store: ArtifactStore, place: "Place", outcome: "Outcome") -> None:
+        """What an operator of a kind of its own does with the outcome."""
 
     def _arguments(self) -> dict[str, Any]:
         mapped = {self.over: self.item} if self.over else {}
@@ -88,6 +94,24 @@ class RunStepOperator(BaseOperator):
         if isinstance(item, ArtifactRef):
             return str(store.manifest(item).metrics.get("technique") or item.step.rpartition(".")[2])
         return f"{self.over} {item}"
+
+
+class JudgeModelOperator(RunStepOperator):
+    """Runs a gate, and keeps its verdict: the newest one alone may move the champion."""
+
+    def finished(self, store: ArtifactStore, place: "Place", outcome: "Outcome") -> None:
+        """Make it the use case's verdict, unless one of a run that looks at a later moment stands."""
+        champion = import_module("include.inferencing.champion")
+        verdict = champion.Verdict(
+            use_case=place.use_case,
+            run_id=place.run_id,
+            as_of=place.as_of,
+            passed=bool(outcome.metrics["passed"]),
+            report=outcome.ref,
+            at=now(),
+        )
+        newest = champion.judge(store.bucket, place.use_case, verdict)
+        self.log.info("the newest verdict" if newest else "a verdict that looks at a later moment stands")
 
 
 class DeployModelOperator(BaseOperator):
@@ -110,7 +134,10 @@ class DeployModelOperator(BaseOperator):
         with failing_at_once():
             use_case = load_for_run(context)
             deploy = import_module("include.inferencing.deploy").deploy
-            outcome = deploy(open_store(), restore_refs(self.package), use_case.name, use_case.at(self.config))
+            record = import_module("include.artifacts.step").record
+            store, place = open_store(), place_of(context)
+            outcome = deploy(store, restore_refs(self.package), place, use_case.at(self.config))
+            record(store, place, outcome)
         self.log.info("%s (%s)", outcome.reason, outcome.ref)
         return publish(outcome, context)
 
