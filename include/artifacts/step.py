@@ -15,6 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, get_args
 from pydantic import BaseModel
 
 from include.artifacts.bucket import StoreAddress
+from include.artifacts.claim import sole_writer
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
 from include.artifacts.history import History, Place, RunRecord, now
 from include.artifacts.manifest import FingerprintParts, Manifest, RunName, sha256_of
@@ -145,12 +147,16 @@ class Step(Generic[P]):
         fingerprint = parts.digest(self.name)
         found = None if force else store.find(self.name, fingerprint)
         if found:
-            outcome = Outcome(found.ref, True, _reused(found), found.metrics, found.seconds)
+            outcome = _reuse(found)
         else:
             reason = "ran: forced" if force else self.why(store, parts, place, config_path)
-            logging.getLogger(f"genai.{self.name}").info(reason)
-            manifest = self._make(store, arguments, parts, fingerprint, place, replace=force)
-            outcome = Outcome(manifest.ref, False, reason, manifest.metrics, manifest.seconds)
+            with nullcontext() if force else sole_writer(store, self.name, fingerprint, place) as made_meanwhile:
+                if made_meanwhile:
+                    outcome = _reuse(made_meanwhile)
+                else:
+                    logging.getLogger(f"genai.{self.name}").info(reason)
+                    manifest = self._make(store, arguments, parts, fingerprint, place, replace=force)
+                    outcome = Outcome(manifest.ref, False, reason, manifest.metrics, manifest.seconds)
         if place:
             record(store, place, outcome)
         return outcome
@@ -224,9 +230,10 @@ def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:
     )
 
 
-def _reused(manifest: Manifest) -> str:
+def _reuse(manifest: Manifest) -> Outcome:
     made = f" in run {manifest.run.run_id}" if manifest.run else ""
-    return f"reused: same code, configuration and inputs as on {manifest.created_at[:19]}{made}"
+    reason = f"reused: same code, configuration and inputs as on {manifest.created_at[:19]}{made}"
+    return Outcome(manifest.ref, True, reason, manifest.metrics, manifest.seconds)
 
 
 def _refs(value: object) -> list[ArtifactRef]:
