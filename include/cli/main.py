@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from include.cli import airflow, history, sweep
 from include.core.errors import GenaiError
 
 OK, FAILED, BAD_INPUT, NOT_RUNNING = 0, 1, 2, 3
@@ -12,6 +13,9 @@ EPILOG = """examples:
   genai run python_assistant                            the whole workflow; what is unchanged is reused
   genai run python_assistant --set customization.lora.rank=16
   genai ask "What does textwrap.dedent do?"
+  genai history python_assistant                        what each run ran and reused
+  genai airflow backfill create --dag-id python_assistant --from-date 2026-10-01 --to-date 2026-10-30
+  genai sweep --keep-runs 10                            lists what would go; --delete deletes it
   genai status
 
 exit codes: 0 ok, 1 the workflow failed, 2 bad input or a missing prerequisite, 3 not running"""
@@ -64,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("question", metavar="QUESTION")
     sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
     sub.set_defaults(command=ask)
+    for module in (history, sweep, airflow):
+        module.add_command(commands)
     return top
 
 
@@ -104,14 +110,11 @@ def run(parsed: argparse.Namespace) -> int:
 
 def ask(parsed: argparse.Namespace) -> int:
     """Print the model's answer as it comes."""
-    from include.artifacts.store import ArtifactStore
+    from include.cli.store import open_store
     from include.core.settings import settings
     from include.inferencing.ask import ask as answer
-    from include.local.layout import layout
-    from include.local.programs import store_address
 
-    address = store_address(settings(), layout(settings()).credentials())
-    store = ArtifactStore(address, retries=2)
+    store = open_store()
     for piece in answer(parsed.question, parsed.use_case, store, settings().triton_address):
         print(piece, end="", flush=True)
     print()
