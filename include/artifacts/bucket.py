@@ -165,6 +165,8 @@ class Bucket:
                 return
             except StoreUnavailableError:
                 broken += 1
+                if length and offset == end:
+                    return
                 if broken > self.retries:
                     raise
 
