@@ -20,6 +20,7 @@ from include.core.errors import PermanentError
 if TYPE_CHECKING:
     from include.artifacts.history import Place
     from include.artifacts.step import Outcome, Step
+    from include.use_cases import UseCase
 
 
 @contextmanager
@@ -66,25 +67,30 @@ class RunStepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the place of this task instance."""
         with failing_at_once():
-            use_case, store = load_for_run(context), open_store()
+            use_case, store, place = load_for_run(context), open_store(), place_of(context)
             context["label"] = self._label(store)
             outcome = import_step(self.step).run(
                 store,
-                self._arguments() | ({"config": use_case.at(self.config)} if self.config else {}),
-                place=place_of(context),
+                self.step_arguments(use_case, place.as_of),
+                place=place,
                 config_path=self.config,
                 force=is_forced(context),
             )
-            self.finished(store, place_of(context), outcome)
+            self.finished(store, place, outcome)
         self.log.info("%s (%s, %.1f s)", outcome.reason, outcome.ref, outcome.seconds)
         return publish(outcome, context)
 
     def finished(self, store: ArtifactStore, place: "Place", outcome: "Outcome") -> None:
         """What an operator of a kind of its own does with the outcome."""
 
-    def _arguments(self) -> dict[str, Any]:
+    def step_arguments(self, use_case: "UseCase", as_of: str) -> dict[str, Any]:
+        """What the step is called with in a run that looks at the sources as of a moment.
+
+        The template fields hold values by now. Runs and plans ask here, so that they cannot disagree.
+        """
         mapped = {self.over: self.item} if self.over else {}
-        return {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
+        config = {"config": use_case.at(self.config)} if self.config else {}
+        return {name: restore_refs(value) for name, value in (self.arguments | mapped).items()} | config
 
     def _label(self, store: ArtifactStore) -> str:
         """What tells this mapped instance from its siblings in the web UI."""
@@ -151,6 +157,12 @@ def import_step(path: str) -> "Step[...]":
     return step
 
 
+def chosen(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What other tasks take from a step's metrics: the shards to map over, the artifact that it selected."""
+    found = {"shards": list(range(int(metrics["shards"])))} if "shards" in metrics else {}
+    return found | ({"selected": metrics["selected"]} if "selected" in metrics else {})
+
+
 def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:
     """Push what other tasks, the report view and the run's summary read; a gate that is not passed fails the task.
 
@@ -161,10 +173,8 @@ def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:
         "outcome",
         {"reused": outcome.reused, "reason": outcome.reason, "metrics": metrics, "seconds": outcome.seconds},
     )
-    if "shards" in metrics:
-        ti.xcom_push("shards", list(range(int(metrics["shards"]))))
-    if "selected" in metrics:
-        ti.xcom_push("selected", metrics["selected"])
+    for key, value in chosen(metrics).items():
+        ti.xcom_push(key, value)
     if metrics.get("passed") is False:
         ti.xcom_push("return_value", ref)
         raise AirflowFailException(f"The gate is not passed: {metrics.get('verdict', 'see the report')}")

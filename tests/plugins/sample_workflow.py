@@ -74,12 +74,23 @@ class Indicator(_Model):
     description: str = "Agreement"
 
 
+class Limits(_Model):
+    currency: str = "EUR"
+
+
+class TrainingPlan(_Model):
+    devices: int = 2
+    device_hour_price: float = 3600.0
+
+
 class Strategy(_Model):
     goal: str = "Answer"
     owner: str = "Engineering"
     indicators: tuple[Indicator, ...] = (Indicator(),)
     error: Literal["", "transient"] = ""
     approval: Approval = Approval()
+    limits: Limits = Limits()
+    training: TrainingPlan = TrainingPlan()
 
 
 class DataPreparation(_Model):
