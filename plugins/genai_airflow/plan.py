@@ -185,10 +185,13 @@ class _Walk:
         if isinstance(package, Unknown):
             return self._instance(task, -1, "may run", self._dependence(package.tasks))
         try:
-            current, _ = champion.read(self.store.bucket, self.run.dag.dag_id)
+            alias, _ = champion.read_alias(self.store.bucket, self.run.dag.dag_id)
         except PermanentError as error:
             return self._instance(task, -1, "fails", str(error))
-        name = champion.model_name(self.run.dag.dag_id, package)
+        name, current = champion.model_name(self.run.dag.dag_id, package), alias.champion
+        if alias.verdict and not alias.allows(self.run.place(task.task_id)):
+            newest = f"the verdict of run {alias.verdict.run_id} is newer"
+            return self._instance(task, -1, "checks", f"{newest}: the champion stays")
         if current and current.model_name == name:
             return self._instance(task, -1, "checks", f"{name} is champion: whether it answers")
         return self._instance(task, -1, "runs", f"champion {current.model_name if current else 'none'} -> {name}")
