@@ -47,12 +47,23 @@ class Outcome:
 
 
 class Workspace:
-    """What a running step sees: its inputs on local disk, a folder to write to, metrics to fill."""
+    """What a running step sees: its inputs on local disk, a folder to write to, metrics to fill.
+
+    `observed` is what `@step(observes=...)` reported for its fingerprint: a source that says something else when it
+    is read has changed in between.
+    """
 
     def __init__(
-        self, store: ArtifactStore, step: str, fingerprint: str, folder: Path, measured: tuple[ArtifactRef, ...] = ()
+        self,
+        store: ArtifactStore,
+        step: str,
+        fingerprint: str,
+        folder: Path,
+        measured: tuple[ArtifactRef, ...] = (),
+        observed: dict[str, Any] | None = None,
     ) -> None:
         self.store, self.step, self.fingerprint = store, step, fingerprint
+        self.observed = observed or {}
         self.folder, self.output = folder, folder / "output"
         self.output.mkdir(parents=True)
         self.metrics: dict[str, Any] = {}
@@ -185,7 +196,8 @@ class Step(Generic[P]):
         measured = tuple(ref for name in self.measures for ref in _refs(arguments.get(name)))
         with scratch_folder(self.name) as folder:
             try:
-                work = Workspace(store, self.name, fingerprint, folder, measured)
+                observed = parts.config.get("observed") if self.observes else None
+                work = Workspace(store, self.name, fingerprint, folder, measured, observed)
                 self.function(work, **arguments)  # type: ignore[call-arg]
                 attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output, fresh=replace)
             except Exception as error:

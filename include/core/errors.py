@@ -14,6 +14,7 @@ GenaiError
 └── TransientError            worth a retry
     ├── StoreUnavailableError the object store does not answer
     ├── ServerUnavailableError  Triton or Airflow does not answer
+    ├── SourceChangedError    a data source changed while it was read
     └── JobFailedError        a distributed job died; it resumes from its last checkpoint
 """
 
@@ -79,6 +80,10 @@ class StoreUnavailableError(TransientError):
 
 class ServerUnavailableError(TransientError):
     """Triton or Airflow does not answer."""
+
+
+class SourceChangedError(TransientError):
+    """A data source changed while it was read; the next try reads it whole."""
 
 
 class JobFailedError(TransientError):

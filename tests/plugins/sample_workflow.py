@@ -19,6 +19,7 @@ STEPS = {
         f"data_preparation.{name}": "dataset"
         for name in (
             "aggregate",
+            "compare_sources",
             "clean",
             "deduplicate",
             "label",
@@ -83,6 +84,7 @@ class Strategy(_Model):
 
 class DataPreparation(_Model):
     aggregate: Knob = Knob()
+    compare_sources: Knob = Knob()
     clean: Knob = Knob()
     deduplicate: Knob = Knob()
     label: Knob = Knob()
@@ -190,7 +192,8 @@ def modules() -> dict[str, ModuleType]:
         load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
     for name, kind in STEPS.items():
-        made: Step[...] = Step(_work, kind)  # type: ignore[arg-type]
+        through = ("as_of",) if name == "data_preparation.aggregate" else ()
+        made: Step[...] = Step(_work, kind, through=through)  # type: ignore[arg-type]
         made.name = name
         found[f"include.{name}"] = ModuleType(f"include.{name}")
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)

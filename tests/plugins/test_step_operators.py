@@ -9,7 +9,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from tests.plugins.conftest import Run
 
-TASKS = 29
+TASKS = 30
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:
