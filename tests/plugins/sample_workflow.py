@@ -169,6 +169,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
     (work.output / "lines.txt").write_text("\n".join([*lines, str(config)]))
     Report(work.step).text("<script>alert(1)</script>").write(work.output)
     work.metrics["lines"] = len(lines)
+    if "as_of" in arguments:
+        work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
     for choice in ("adapters", "models"):
