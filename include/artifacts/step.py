@@ -171,7 +171,7 @@ class Step(Generic[P]):
         with scratch_folder(self.name) as folder:
             try:
                 work = Workspace(store, self.name, fingerprint, folder, measured)
-                self._require_unchanged(store, arguments, parts)
+                self._require_loaded(parts)
                 self.function(work, **arguments)  # type: ignore[call-arg]
                 self._require_unchanged(store, arguments, parts)
                 attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output, fresh=replace)
@@ -195,13 +195,18 @@ class Step(Generic[P]):
         )
         return store.replace(manifest) if replace else store.commit(manifest)
 
+    def _require_loaded(self, parts: FingerprintParts) -> None:
+        """ChangedMeanwhileError where this process would run other code than the fingerprint names."""
+        changed = sorted(name for name, digest in parts.code.items() if self._loaded.get(name, digest) != digest)
+        if changed or self._loaded.keys() != parts.code.keys() - set(self.resources):
+            raise ChangedMeanwhileError(
+                self.name, ", ".join(changed), "the code on disk is not what this process has loaded", "Run it again"
+            )
+
     def _require_unchanged(self, store: ArtifactStore, arguments: dict[str, Any], parts: FingerprintParts) -> None:
-        """ChangedMeanwhileError where the result would be filed under what did not make it."""
-        lines = explain(parts, self.parts(store, arguments), "")
-        if self._loaded != code_parts(self.function.__module__)[0]:
-            lines.append("the code on disk is not what this process has loaded")
-        if lines:
-            raise ChangedMeanwhileError(self.name, "; ".join(lines), "it changed while the step ran", "Run it again")
+        """ChangedMeanwhileError where a source is not what it was when the step began to read it."""
+        if self.observes and self.observes(store, **arguments) != parts.config["observed"]:
+            raise ChangedMeanwhileError(self.name, "observed", "a source changed while it was read", "Run it again")
 
 
 def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:

@@ -160,7 +160,7 @@ class _Walk:
 
     def _ask(self, operator: RunStepOperator, index: int) -> Decision:
         place = self.run.place(operator.task_id, index)
-        arguments = operator.step_arguments(self.use_case, place.as_of)
+        arguments = operator.step_arguments(self.use_case, self.store, place)
         return import_step(operator.step).decide(self.store, arguments, place=place, config_path=operator.config)
 
     def _uncertain(self, task: Any, index: int, missing: tuple[str, ...]) -> PlannedInstance:

@@ -20,6 +20,7 @@ STEPS = {
         f"data_preparation.{name}": "dataset"
         for name in (
             "aggregate",
+            "compare_sources",
             "clean",
             "deduplicate",
             "label",
@@ -95,6 +96,7 @@ class Strategy(_Model):
 
 class DataPreparation(_Model):
     aggregate: Knob = Knob()
+    compare_sources: Knob = Knob()
     clean: Knob = Knob()
     deduplicate: Knob = Knob()
     label: Knob = Knob()
@@ -179,6 +181,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
     (work.output / "lines.txt").write_text("\n".join([*lines, str(config)]))
     Report(work.step).text("<script>alert(1)</script>").write(work.output)
     work.metrics["lines"] = len(lines)
+    if "as_of" in arguments:
+        work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
     for choice in ("adapters", "models"):
@@ -202,7 +206,8 @@ def modules() -> dict[str, ModuleType]:
         load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
     for name, kind in STEPS.items():
-        made: Step[...] = Step(_work, kind)  # type: ignore[arg-type]
+        through = ("as_of",) if name == "data_preparation.aggregate" else ()
+        made: Step[...] = Step(_work, kind, through=through)  # type: ignore[arg-type]
         made.name = name
         found[f"include.{name}"] = ModuleType(f"include.{name}")
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)
