@@ -192,6 +192,11 @@ class Bucket:
                 for item in self.client.list_objects(self.address.bucket, prefix, recursive=True)
             ]
 
+    def holds(self, prefix: str) -> bool:
+        """Whether there is any object below a prefix, by one request."""
+        with self.errors(prefix):
+            return next(iter(self.client.list_objects(self.address.bucket, prefix)), None) is not None
+
     def keys(self, prefix: str) -> list[str]:
         """All keys below a prefix."""
         return [item.key for item in self.objects(prefix)]

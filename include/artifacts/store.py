@@ -32,7 +32,7 @@ def attempt_birth(attempt: str) -> datetime | None:
 def attempt_age(attempt: str) -> timedelta | None:
     """How long ago an attempt began; None for a name that is no attempt's."""
     birth = attempt_birth(attempt)
-    return None if birth is None else datetime.now(UTC) - birth
+    return datetime.now(UTC) - birth if birth else None
 
 
 class ArtifactStore:

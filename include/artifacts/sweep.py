@@ -15,6 +15,8 @@ from pydantic import ValidationError
 
 from include.artifacts import multipart
 from include.artifacts.bucket import StoredObject
+from include.artifacts.claim import CLAIMS
+from include.artifacts.conditions import PROBES
 from include.artifacts.manifest import Manifest
 from include.artifacts.multipart import PendingUpload
 from include.artifacts.ref import artifact_prefix, split_prefix
@@ -82,6 +84,7 @@ def sweep(store: ArtifactStore, *, dry_run: bool = False) -> Swept:
     manifests, unreadable = read_manifests(store, found)
     garbage = [piece for folder in found for piece in _uncommitted(folder, manifests, unreadable, born_before)]
     garbage += _spent_checkpoints(found, manifests, store.window)
+    garbage += _left_behind(store)
     uploads = [upload for upload in multipart.pending(store.bucket, "") if _is_old(upload, born_before)]
     if not dry_run:
         delete(store, garbage)
@@ -158,6 +161,14 @@ def _spent_checkpoints(found: list[Folder], manifests: dict[str, Manifest], wind
             yield whole(folder, "a checkpoint of a finished job")
         elif age > window * ABANDONED:
             yield whole(folder, "a checkpoint of a job that nobody resumed")
+
+
+def _left_behind(store: ArtifactStore) -> Iterator[Garbage]:
+    """Claims of dead workers that nobody took over, and what killed start-up checks wrote."""
+    for prefix, reason in ((CLAIMS, "a dead worker's claim"), (PROBES, "a killed start-up check's object")):
+        old = [item for item in store.bucket.objects(prefix) if datetime.now(UTC) - item.modified > store.window]
+        if old:
+            yield Garbage(prefix, reason, tuple(item.key for item in old), sum(item.size for item in old))
 
 
 def whole(folder: Folder, reason: str) -> Garbage:
