@@ -73,8 +73,7 @@ class Step(Generic[P]):
         same = module.rpartition(".")[2] == function.__name__
         self.name = module if same else f"{module}.{function.__name__}"
         self.__doc__ = function.__doc__
-        # the code that this process runs: a source may change under a process that lives long
-        self._loaded, _ = code_parts(function.__module__)
+        self._loaded = code_parts(function.__module__)  # what this process runs
 
     def __call__(self, store: ArtifactStore, *args: P.args, **kwargs: P.kwargs) -> ArtifactRef:
         """Run or reuse; arguments by name only."""
@@ -107,8 +106,7 @@ class Step(Generic[P]):
         is where the configuration lies in the use case; `force` makes the artifact anew.
         """
         decision = self.decide(store, arguments, place=place, config_path=config_path, force=force)
-        found = decision.found
-        if found:
+        if found := decision.found:
             outcome = Outcome(found.ref, True, decision.reason, found.metrics, found.seconds)
         else:
             logging.getLogger(f"genai.{self.name}").info(decision.reason)
@@ -191,8 +189,8 @@ class Step(Generic[P]):
     def _require_unchanged(self, store: ArtifactStore, arguments: dict[str, Any], parts: FingerprintParts) -> None:
         """ChangedMeanwhileError where the result would be filed under what did not make it."""
         lines = explain(parts, self.parts(store, arguments), "")
-        if self._loaded != code_parts(self.function.__module__)[0]:
-            lines.append("the code on disk is not what this process has loaded")
+        if self._loaded != code_parts(self.function.__module__):
+            lines.append("code or libraries on disk are not what this process has loaded")
         if lines:
             raise ChangedMeanwhileError(self.name, "; ".join(lines), "it changed while the step ran", "Run it again")
 
