@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from include.cli import lineage
 from include.core.errors import GenaiError
 
 OK, FAILED, BAD_INPUT, NOT_RUNNING = 0, 1, 2, 3
@@ -12,6 +13,8 @@ EPILOG = """examples:
   genai run python_assistant                            the whole workflow; what is unchanged is reused
   genai run python_assistant --set customization.lora.rank=16
   genai ask "What does textwrap.dedent do?"
+  genai lineage python_assistant                        what the model that answers was made of
+  genai lineage ticket:T00012                           every dataset, model and deployment that a record went into
   genai status
 
 exit codes: 0 ok, 1 the workflow failed, 2 bad input or a missing prerequisite, 3 not running"""
@@ -64,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("question", metavar="QUESTION")
     sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
     sub.set_defaults(command=ask)
+    lineage.add_to(commands)
     return top
 
 
@@ -103,18 +107,17 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def ask(parsed: argparse.Namespace) -> int:
-    """Print the model's answer as it comes."""
-    from include.artifacts.store import ArtifactStore
+    """Print the model's answer as it comes, and on standard error which model it was."""
+    from include.cli.lineage import hint
+    from include.cli.open_store import open_store
     from include.core.settings import settings
     from include.inferencing.ask import ask as answer
-    from include.local.layout import layout
-    from include.local.programs import store_address
 
-    address = store_address(settings(), layout(settings()).credentials())
-    store = ArtifactStore(address, retries=2)
-    for piece in answer(parsed.question, parsed.use_case, store, settings().triton_address):
+    told = answer(parsed.question, parsed.use_case, open_store(), settings().triton_address)
+    for piece in told:
         print(piece, end="", flush=True)
-    print()
+    print(flush=True)
+    print(f"answered by {told.model_name}; what it was made of: {hint(told.model_name)}", file=sys.stderr)
     return OK
 
 
