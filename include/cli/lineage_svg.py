@@ -6,10 +6,10 @@ from html import escape
 from include.cli.lineage_tree import figures, made
 from include.cli.lineage_view import BACKWARD, Item, View, collapsed
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 270, 62, 80, 18, 20
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 270, 76, 60, 30, 20
 SWEEPS = 6
 # what fits into a box, in characters
-TITLE, LINE = 34, 44
+TITLE, LINE = 36, 42
 STYLE = """
  text { font: 11px system-ui, sans-serif; fill: #1c2430; }
  .title { font-weight: 600; font-size: 12px; }
@@ -76,23 +76,26 @@ def _curve(start: tuple[int, int], end: tuple[int, int], argument: str) -> str:
     x, y = start[0] + WIDTH, start[1] + HEIGHT // 2
     to_x, to_y = end[0], end[1] + HEIGHT // 2
     bend = max(GAP_X // 2, (to_x - x) // 2)
-    drawn = f"M{x},{y} C{x + bend},{y} {to_x - bend},{to_y} {to_x},{to_y}"
+    # a line that passes a column runs below the boxes that it would be hidden by
+    low = HEIGHT if to_x - x > WIDTH and y == to_y else 0
+    drawn = f"M{x},{y} C{x + bend},{y + low} {to_x - bend},{to_y + low} {to_x},{to_y}"
     return f'<path d="{drawn}"><title>{escape(argument)}</title></path>'
 
 
 def _box(item: Item, place: tuple[int, int], *, is_root: bool) -> str:
     x, y = place
     note = item.note or ("gone" if item.gone else "")
-    lines = [line for line in (note, figures(item), made(item)) if line][:2]
+    title, _, fingerprint = item.title.partition("/")
+    lines = [line for line in (note, figures(item), f"{fingerprint} {made(item)}".strip()) if line]
     tooltip = "\n".join(part for part in (item.title, note, figures(item), made(item)) if part)
     marks = f"box {item.kind}{' root' if is_root else ''}{' gone' if item.gone else ''}"
     texts = "".join(
-        f'<text x="{x + 10}" y="{y + 37 + 15 * row}">{escape(_cut(line, LINE))}</text>'
+        f'<text x="{x + 10}" y="{y + 35 + 15 * row}">{escape(_cut(line, LINE))}</text>'
         for row, line in enumerate(lines)
     )
     return (
         f'<g><title>{escape(tooltip)}</title><rect class="{marks}" x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" '
-        f'rx="6"/><text class="title" x="{x + 10}" y="{y + 20}">{escape(_cut(item.title, TITLE))}</text>{texts}</g>'
+        f'rx="6"/><text class="title" x="{x + 10}" y="{y + 18}">{escape(_cut(title, TITLE))}</text>{texts}</g>'
     )
 
 
