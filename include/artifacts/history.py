@@ -92,9 +92,9 @@ class History:
         """Use cases that have run."""
         return sorted({key.removeprefix(RUNS).partition("/")[0] for key, _ in self._keys(RUNS)})
 
-    def records(self, use_case: str) -> Iterator[RunRecord]:
-        """All records of a use case."""
-        keys = [key for key, _ in self._keys(f"{RUNS}{use_case}/")]
+    def records(self, use_case: str, task: str = "") -> Iterator[RunRecord]:
+        """All records of a use case, or of one of its tasks."""
+        keys = [key for key, _ in self._keys(f"{RUNS}{use_case}/{task and task + '/'}")]
         with ThreadPoolExecutor(READERS) as pool:
             yield from (record for record in pool.map(self._read, keys) if record)
 

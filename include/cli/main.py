@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, history, sweep
+from include.cli import airflow, history, lineage, sweep
 from include.core.errors import GenaiError
 
 OK, FAILED, BAD_INPUT, NOT_RUNNING = 0, 1, 2, 3
@@ -16,6 +16,8 @@ EPILOG = """examples:
   genai run python_assistant --set customization.lora.rank=16
   genai plan python_assistant --set customization.lora.rank=16     which steps that would run, and why
   genai ask "What does textwrap.dedent do?"
+  genai lineage python_assistant                        what the model that answers was made of
+  genai lineage ticket:T00012                           every dataset, model and deployment that a record went into
   genai history python_assistant                        what each run ran and reused
   genai airflow backfill create --dag-id python_assistant --from-date 2026-10-01 --to-date 2026-10-30
   genai sweep --keep-runs 10                            lists what would go; --delete deletes it
@@ -63,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("question", metavar="QUESTION")
     sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
     sub.set_defaults(command=ask)
-    for module in (history, sweep, airflow):
+    for module in (lineage, history, sweep, airflow):
         module.add_command(commands)
     return top
 
@@ -126,15 +128,17 @@ def plan(parsed: argparse.Namespace) -> int:
 
 
 def ask(parsed: argparse.Namespace) -> int:
-    """Print the model's answer as it comes."""
+    """Print the model's answer as it comes, and on standard error which model it was."""
+    from include.cli.lineage import hint
     from include.cli.store import open_store
     from include.core.settings import settings
     from include.inferencing.ask import ask as answer
 
-    store = open_store()
-    for piece in answer(parsed.question, parsed.use_case, store, settings().triton_address):
+    told = answer(parsed.question, parsed.use_case, open_store(), settings().triton_address)
+    for piece in told:
         print(piece, end="", flush=True)
-    print()
+    print(flush=True)
+    print(f"answered by {told.model_name}; what it was made of: {hint(told.model_name)}", file=sys.stderr)
     return OK
 
 

@@ -53,6 +53,11 @@ class Settings(BaseModel):
     )
     training_ranks: int = Field(2, ge=1, le=1024, description="Processes of a DeepSpeed job on this machine.")
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
+    openlineage_url: str = Field(
+        "",
+        pattern=r"^(https?://.*)?$",
+        description="Local stack: the catalogue that Airflow sends OpenLineage events to; empty: none are sent.",
+    )
 
     @field_validator("state_folder", "use_cases_folder", "serving_python")
     @classmethod

@@ -67,6 +67,14 @@ def variables(options: dict[str, dict[str, object]]) -> dict[str, str]:
     }
 
 
+def lineage_events(settings: Settings) -> dict[str, object]:
+    """Where Airflow's provider sends OpenLineage events. A catalogue that is away costs a task a few seconds."""
+    if not settings.openlineage_url:
+        return {"disabled": True}
+    transport = {"type": "http", "url": settings.openlineage_url, "timeout": 3, "retry": {"total": 1}}
+    return {"transport": json.dumps(transport), "namespace": "genai", "execution_timeout": 8}
+
+
 def sections(settings: Settings, credentials: Credentials, dags: Path) -> dict[str, dict[str, object]]:
     """Airflow's options that differ from its defaults."""
     at = layout(settings)
@@ -99,6 +107,7 @@ def sections(settings: Settings, credentials: Credentials, dags: Path) -> dict[s
         },
         "workers": TUNED["workers"],
         "dag_processor": TUNED["dag_processor"],
+        "openlineage": lineage_events(settings),
         "logging": {
             "base_log_folder": at.logs / "airflow",
             "dag_processor_child_process_log_directory": at.logs / "dag_processor",

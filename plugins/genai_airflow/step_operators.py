@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from genai_airflow.lineage_events import LineageEvents, Trace, refs_in
 from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
 from include.artifacts.history import History, Place, now
 from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import record
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, PermanentError
+from include.core.settings import settings
 
 if TYPE_CHECKING:
     from include.artifacts.step import Outcome, Step
@@ -34,7 +37,7 @@ def failing_at_once() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-class RunStepOperator(BaseOperator):
+class RunStepOperator(LineageEvents, BaseOperator):
     """Runs one step, or reuses its artifact.
 
     :param step: `data_preparation.anonymize`, or `package.module:attribute` for a step outside include.
@@ -77,13 +80,16 @@ class RunStepOperator(BaseOperator):
         with failing_at_once():
             use_case, store, place = load_for_run(context), open_store(), place_of(context)
             context["label"] = self._label(store)
+            arguments = self.step_arguments(use_case, store, place)
+            self.trace = Trace(store.bucket.address.bucket, tuple(refs_in(arguments)))
             outcome = import_step(self.step).run(
                 store,
-                self.step_arguments(use_case, store, place),
+                arguments,
                 place=place,
                 config_path=self.config,
                 force=is_forced(context),
             )
+            self.trace.outcome = outcome
             self.finished(store, place, outcome)
         self.log.info("%s (%s, %.1f s)", outcome.reason, outcome.ref, outcome.seconds)
         return publish(outcome, context)
@@ -134,7 +140,7 @@ class JudgeModelOperator(RunStepOperator):
         self.log.info("the newest verdict" if newest else "a verdict that looks at a later moment stands")
 
 
-class DeployModelOperator(BaseOperator):
+class DeployModelOperator(LineageEvents, BaseOperator):
     """Serves a package as the use case's champion, unless it is that already.
 
     :param package: reference of the package.
@@ -152,12 +158,15 @@ class DeployModelOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Deploy, and hand on what `RunStepOperator` hands on."""
         with failing_at_once():
-            use_case = load_for_run(context)
+            use_case, store, package = load_for_run(context), open_store(), restore_refs(self.package)
+            self.trace = Trace(store.bucket.address.bucket, (package,))
             deploy = import_module("include.inferencing.deploy").deploy
-            record = import_module("include.artifacts.step").record
-            store, place = open_store(), place_of(context)
-            outcome = deploy(store, restore_refs(self.package), place, use_case.at(self.config))
+            place = place_of(context)
+            outcome: Outcome = deploy(store, package, place, use_case.at(self.config))
             record(store, place, outcome)
+            self.trace.outcome = outcome
+            if outcome.metrics.get("deployed", True):
+                self.trace.served_as = f"{settings().model_repository}/{outcome.metrics['model']}"
         self.log.info("%s (%s)", outcome.reason, outcome.ref)
         return publish(outcome, context)
 

@@ -196,7 +196,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
 
 
 def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Knob) -> Outcome:
-    return Outcome(package, True, "reused: the package is the champion and answers", {"run": run.run_id}, 0.1)
+    metrics = {"model": f"{run.use_case}-1"}
+    return Outcome(package, True, "reused: the package is the champion and answers", metrics, 0.1)
 
 
 def modules() -> dict[str, ModuleType]:

@@ -1,0 +1,58 @@
+"""Which packages serve or served: from the champion aliases and the records of the runs that deployed."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from include.artifacts.history import History, RunRecord
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.core.errors import CorruptedArtifactError
+from include.inferencing import champion
+from include.inferencing.champion import Champion
+
+TASK = "inferencing.deploy"
+CHAMPION, PREVIOUS, EARLIER = "champion", "previous champion", "deployed earlier"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A package under its name on Triton; `runs` deployed it, or found it serving, the latest last."""
+
+    use_case: str
+    model_name: str
+    package: ArtifactRef
+    state: str
+    since: str
+    """When it became champion, UTC; empty where only its runs are known."""
+    runs: tuple[RunRecord, ...]
+
+
+def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
+    """All deployments that are known of, and the use cases whose alias cannot be read."""
+    history = History(store.bucket)
+    found: list[Deployment] = []
+    damaged: list[str] = []
+    for use_case in sorted({*champion.use_cases(store.bucket), *history.use_cases()}):
+        current = None
+        try:
+            current = champion.read(store.bucket, use_case)
+        except CorruptedArtifactError:
+            damaged.append(use_case)
+        by_name: dict[str, list[RunRecord]] = defaultdict(list)
+        for record in sorted(history.records(use_case, TASK), key=lambda record: record.at):
+            # a run whose verdict was not the newest left the champion as it was
+            if record.metrics.get("deployed", True):
+                by_name[champion.model_name(use_case, record.ref)].append(record)
+        for serving in (current, current and current.previous):
+            if serving:
+                by_name.setdefault(serving.model_name, [])
+        found += [_deployment(use_case, name, current, runs) for name, runs in by_name.items()]
+    return found, damaged
+
+
+def _deployment(use_case: str, name: str, current: Champion | None, runs: list[RunRecord]) -> Deployment:
+    if current and current.model_name == name:
+        return Deployment(use_case, name, current.package, CHAMPION, current.moved_at, tuple(runs))
+    if current and current.previous and current.previous.model_name == name:
+        return Deployment(use_case, name, current.previous.package, PREVIOUS, "", tuple(runs))
+    return Deployment(use_case, name, runs[-1].ref, EARLIER, "", tuple(runs))
