@@ -1,10 +1,14 @@
 """References to artifacts: what steps hand each other instead of bytes."""
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["charter", "dataset", "checkpoint", "model", "adapter", "report", "package", "deployment"]
+
+
+_ARTIFACT = re.compile(r"(?!(?:runs|aliases)/)([^/]+(?:/[^/]+)*)/([0-9a-f]{64})/")
 
 
 class ArtifactRef(BaseModel):
@@ -31,3 +35,9 @@ class ArtifactRef(BaseModel):
 def artifact_prefix(step: str, fingerprint: str) -> str:
     """`data_preparation.anonymize`, `ab12..` -> `data_preparation/anonymize/ab12..`."""
     return f"{step.replace('.', '/')}/{fingerprint}"
+
+
+def split_prefix(key: str) -> tuple[str, str, str] | None:
+    """Step, fingerprint and prefix of the artifact that an object belongs to; None for any other object."""
+    found = _ARTIFACT.match(key)
+    return (found[1].replace("/", "."), found[2], f"{found[1]}/{found[2]}") if found else None

@@ -15,14 +15,16 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, get_args
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, get_args
 
 from pydantic import BaseModel
 
 from include.artifacts.bucket import StoreAddress
+from include.artifacts.claim import sole_writer
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
 from include.artifacts.history import History, Place, RunRecord, now
 from include.artifacts.manifest import FingerprintParts, Manifest, RunName, sha256_of
@@ -44,6 +46,14 @@ class Outcome:
     reason: str
     metrics: dict[str, Any]
     seconds: float
+
+
+class Decision(NamedTuple):
+    """What decides a step's result, the committed artifact that is reused, None where the step runs, and why."""
+
+    parts: FingerprintParts
+    found: Manifest | None
+    reason: str
 
 
 class Workspace:
@@ -152,19 +162,38 @@ class Step(Generic[P]):
         `place` is the task instance whose earlier runs explain this one, and whose record is kept; `config_path`
         is where the configuration lies in the use case; `force` makes the artifact anew.
         """
-        parts = self.parts(store, arguments)
-        fingerprint = parts.digest(self.name)
-        found = None if force else store.find(self.name, fingerprint)
+        decision = self.decide(store, arguments, place=place, config_path=config_path, force=force)
+        found = decision.found
         if found:
-            outcome = Outcome(found.ref, True, _reused(found), found.metrics, found.seconds)
+            outcome = _reuse(found)
         else:
-            reason = "ran: forced" if force else self.why(store, parts, place, config_path)
-            logging.getLogger(f"genai.{self.name}").info(reason)
-            manifest = self._make(store, arguments, parts, fingerprint, place, replace=force)
-            outcome = Outcome(manifest.ref, False, reason, manifest.metrics, manifest.seconds)
+            fingerprint = decision.parts.digest(self.name)
+            with nullcontext() if force else sole_writer(store, self.name, fingerprint, place) as made_meanwhile:
+                if made_meanwhile:
+                    outcome = _reuse(made_meanwhile)
+                else:
+                    logging.getLogger(f"genai.{self.name}").info(decision.reason)
+                    manifest = self._make(store, arguments, decision.parts, place, replace=force)
+                    outcome = Outcome(manifest.ref, False, decision.reason, manifest.metrics, manifest.seconds)
         if place:
             record(store, place, outcome)
         return outcome
+
+    def decide(
+        self,
+        store: ArtifactStore,
+        arguments: dict[str, Any],
+        *,
+        place: Place | None = None,
+        config_path: str = "",
+        force: bool = False,
+    ) -> Decision:
+        """What `run` would do, and why: runs and plans ask here, so that they cannot disagree."""
+        parts = self.parts(store, arguments)
+        found = None if force else store.find(self.name, parts.digest(self.name))
+        if found:
+            return Decision(parts, found, _reused(found))
+        return Decision(parts, None, "ran: forced" if force else self.why(store, parts, place, config_path))
 
     def why(self, store: ArtifactStore, parts: FingerprintParts, place: Place | None, config_path: str) -> str:
         """Which of `parts` differ from those of the run before, and which run that is."""
@@ -187,12 +216,11 @@ class Step(Generic[P]):
         store: ArtifactStore,
         arguments: dict[str, Any],
         parts: FingerprintParts,
-        fingerprint: str,
         place: Place | None,
         *,
         replace: bool,
     ) -> Manifest:
-        started = time.monotonic()
+        started, fingerprint = time.monotonic(), parts.digest(self.name)
         measured = tuple(ref for name in self.measures for ref in _refs(arguments.get(name)))
         with scratch_folder(self.name) as folder:
             try:
@@ -234,6 +262,10 @@ def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:
             at=now(),
         )
     )
+
+
+def _reuse(manifest: Manifest) -> Outcome:
+    return Outcome(manifest.ref, True, _reused(manifest), manifest.metrics, manifest.seconds)
 
 
 def _reused(manifest: Manifest) -> str:

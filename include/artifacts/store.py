@@ -21,12 +21,18 @@ BIRTH = "%Y%m%dT%H%M%SZ"
 WINDOW = timedelta(hours=24)
 
 
-def attempt_age(attempt: str) -> timedelta | None:
-    """How long ago an attempt began, from its name; None for a name that is no attempt's."""
+def attempt_birth(attempt: str) -> datetime | None:
+    """When an attempt began, UTC, from its name; None for a name that is no attempt's."""
     try:
-        return datetime.now(UTC) - datetime.strptime(attempt.partition("-")[0], BIRTH).replace(tzinfo=UTC)
+        return datetime.strptime(attempt.partition("-")[0], BIRTH).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def attempt_age(attempt: str) -> timedelta | None:
+    """How long ago an attempt began; None for a name that is no attempt's."""
+    birth = attempt_birth(attempt)
+    return datetime.now(UTC) - birth if birth else None
 
 
 class ArtifactStore:

@@ -19,7 +19,7 @@ def ask(
     """
     if not question.strip():
         raise ConfigurationError("question", question, "the question is empty", "Ask something")
-    current, _ = champion.read(store.bucket, use_case)
+    current = champion.read(store.bucket, use_case)
     if current is None:
         raise ModelError("use_case", use_case, "it has no champion yet", "Run its workflow to the end first")
     with TritonClient(address) as triton:

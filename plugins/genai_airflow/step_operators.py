@@ -13,13 +13,15 @@ from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
-from include.artifacts.history import History, Place
+from include.artifacts.history import History, now
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, PermanentError
 
 if TYPE_CHECKING:
+    from include.artifacts.history import Place
     from include.artifacts.step import Outcome, Step
+    from include.use_cases import UseCase
 
 log = logging.getLogger(__name__)
 
@@ -78,22 +80,30 @@ class RunStepOperator(BaseOperator):
             context["label"] = self._label(store)
             outcome = import_step(self.step).run(
                 store,
-                self._arguments(store, place) | ({"config": use_case.at(self.config)} if self.config else {}),
+                self.step_arguments(use_case, store, place),
                 place=place,
                 config_path=self.config,
                 force=is_forced(context),
             )
+            self.finished(store, place, outcome)
         self.log.info("%s (%s, %.1f s)", outcome.reason, outcome.ref, outcome.seconds)
         return publish(outcome, context)
 
-    def _arguments(self, store: ArtifactStore, place: Place) -> dict[str, Any]:
+    def finished(self, store: ArtifactStore, place: "Place", outcome: "Outcome") -> None:
+        """What an operator of a kind of its own does with the outcome."""
+
+    def step_arguments(self, use_case: "UseCase", store: ArtifactStore, place: "Place") -> dict[str, Any]:
+        """What the step is called with in a place.
+
+        The template fields hold values by now. Runs and plans ask here, so that they cannot disagree.
+        """
         mapped = {self.over: self.item} if self.over else {}
         arguments = {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
         if self.moment:
             arguments[self.moment] = place.as_of
         if self.previous:
             arguments["previous"] = baseline(store, place, self.previous, arguments[self.previous])
-        return arguments
+        return arguments | ({"config": use_case.at(self.config)} if self.config else {})
 
     def _label(self, store: ArtifactStore) -> str:
         """What tells this mapped instance from its siblings in the web UI."""
@@ -103,6 +113,24 @@ class RunStepOperator(BaseOperator):
         if isinstance(item, ArtifactRef):
             return str(store.manifest(item).metrics.get("technique") or item.step.rpartition(".")[2])
         return f"{self.over} {item}"
+
+
+class JudgeModelOperator(RunStepOperator):
+    """Runs a gate, and keeps its verdict: the newest one alone may move the champion."""
+
+    def finished(self, store: ArtifactStore, place: "Place", outcome: "Outcome") -> None:
+        """Make it the use case's verdict, unless one of a run that looks at a later moment stands."""
+        champion = import_module("include.inferencing.champion")
+        verdict = champion.Verdict(
+            use_case=place.use_case,
+            run_id=place.run_id,
+            as_of=place.as_of,
+            passed=bool(outcome.metrics["passed"]),
+            report=outcome.ref,
+            at=now(),
+        )
+        newest = champion.judge(store.bucket, place.use_case, verdict)
+        self.log.info("the newest verdict" if newest else "a verdict that looks at a later moment stands")
 
 
 class DeployModelOperator(BaseOperator):
@@ -125,12 +153,15 @@ class DeployModelOperator(BaseOperator):
         with failing_at_once():
             use_case = load_for_run(context)
             deploy = import_module("include.inferencing.deploy").deploy
-            outcome = deploy(open_store(), restore_refs(self.package), use_case.name, use_case.at(self.config))
+            record = import_module("include.artifacts.step").record
+            store, place = open_store(), place_of(context)
+            outcome = deploy(store, restore_refs(self.package), place, use_case.at(self.config))
+            record(store, place, outcome)
         self.log.info("%s (%s)", outcome.reason, outcome.ref)
         return publish(outcome, context)
 
 
-def baseline(store: ArtifactStore, place: Place, argument: str, current: ArtifactRef) -> ArtifactRef | None:
+def baseline(store: ArtifactStore, place: "Place", argument: str, current: ArtifactRef) -> ArtifactRef | None:
     """What a gate's `argument` was in the newest run of an earlier moment that passed it.
 
     None where there is no such run, where its artifacts were deleted, and where it was `current` itself: a run
@@ -159,6 +190,12 @@ def import_step(path: str) -> "Step[...]":
     return step
 
 
+def chosen(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What other tasks take from a step's metrics: the shards to map over, the artifact that it selected."""
+    found = {"shards": list(range(int(metrics["shards"])))} if "shards" in metrics else {}
+    return found | ({"selected": metrics["selected"]} if "selected" in metrics else {})
+
+
 def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:
     """Push what other tasks, the report view and the run's summary read; a gate that is not passed fails the task.
 
@@ -169,10 +206,8 @@ def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:
         "outcome",
         {"reused": outcome.reused, "reason": outcome.reason, "metrics": metrics, "seconds": outcome.seconds},
     )
-    if "shards" in metrics:
-        ti.xcom_push("shards", list(range(int(metrics["shards"]))))
-    if "selected" in metrics:
-        ti.xcom_push("selected", metrics["selected"])
+    for key, value in chosen(metrics).items():
+        ti.xcom_push(key, value)
     if metrics.get("passed") is False:
         ti.xcom_push("return_value", ref)
         raise AirflowFailException(f"The gate is not passed: {metrics.get('verdict', 'see the report')}")

@@ -6,7 +6,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import TaskGroup, XComArg
 
 from genai_airflow.fan_out import list_shards, list_techniques
-from genai_airflow.step_operators import DeployModelOperator, RunStepOperator
+from genai_airflow.step_operators import DeployModelOperator, JudgeModelOperator, RunStepOperator
 
 if TYPE_CHECKING:
     from include.use_cases import UseCase
@@ -162,7 +162,7 @@ def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg
             .output
         )
         evaluations = _evaluate_each("adapter", adapters, model=model, dataset=dataset)
-        gate = RunStepOperator(
+        gate = JudgeModelOperator(
             task_id="gate",
             step="customization.gate",
             config="customization.gate",
@@ -173,7 +173,8 @@ def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg
                 "evaluations": evaluations,
                 "charter": charter,
             },
-            doc_md="Compares each adapter with the base on the charter's indicators. None better: the run stops here.",
+            doc_md="Compares each adapter with the base on the charter's indicators. None better: the run stops here. "
+            "The verdict of the run that looks at the newest data alone may move the champion.",
         ).output
     return gate["selected"]
 

@@ -1,11 +1,13 @@
 """The commit protocol on a real S3 server."""
 
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
+from include.artifacts.conditions import check_conditions
 from include.artifacts.document import Document
 from include.artifacts.history import Place
 from include.artifacts.ref import ArtifactRef
@@ -95,6 +97,44 @@ def test_wrong_keys_bucket_and_endpoint_are_told_apart(object_store_server: Obje
     with pytest.raises(StoreAccessError):
         object_store_server.store(object_store_server.reader).bucket.put_bytes("k", b"v")
     assert httpx.get(f"http://127.0.0.1:{object_store_server.port}/genai/k").status_code == 403
+
+
+class CarelessServer(BaseHTTPRequestHandler):
+    """An S3 endpoint that takes every write, whatever its condition."""
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b"<DeleteResult/>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_an_endpoint_that_ignores_conditions_is_refused(object_store_server: ObjectStoreServer) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CarelessServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    careless = object_store_server.store(endpoint=f"127.0.0.1:{server.server_port}").bucket
+    with pytest.raises(StoreAccessError, match="refuses If-None-Match where there is one; it refuses If-Match"):
+        check_conditions(careless)
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_object_store_honours_conditions_and_keeps_nothing_of_the_check(store: ArtifactStore) -> None:
+    check_conditions(store.bucket)
+    assert store.bucket.keys("probes/") == []
+    assert store.bucket.put_bytes("never/written.json", b"1", if_match="0" * 32) is None
 
 
 def test_a_dead_store_is_transient(object_store_server: ObjectStoreServer) -> None:

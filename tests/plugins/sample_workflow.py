@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.artifacts.bucket import StoreAddress
+from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Outcome, Step, Workspace
@@ -74,12 +75,23 @@ class Indicator(_Model):
     description: str = "Agreement"
 
 
+class Limits(_Model):
+    currency: str = "EUR"
+
+
+class TrainingPlan(_Model):
+    devices: int = 2
+    device_hour_price: float = 3600.0
+
+
 class Strategy(_Model):
     goal: str = "Answer"
     owner: str = "Engineering"
     indicators: tuple[Indicator, ...] = (Indicator(),)
     error: Literal["", "transient"] = ""
     approval: Approval = Approval()
+    limits: Limits = Limits()
+    training: TrainingPlan = TrainingPlan()
 
 
 class DataPreparation(_Model):
@@ -183,8 +195,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics |= {"passed": config.passed, "verdict": "no adapter is better than the base"}
 
 
-def deploy(store: ArtifactStore, package: ArtifactRef, use_case: str, config: Knob) -> Outcome:
-    return Outcome(package, True, "reused: the package is the champion and answers", {"use_case": use_case}, 0.1)
+def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Knob) -> Outcome:
+    return Outcome(package, True, "reused: the package is the champion and answers", {"run": run.run_id}, 0.1)
 
 
 def modules() -> dict[str, ModuleType]:

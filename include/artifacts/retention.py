@@ -1,0 +1,110 @@
+"""Which artifacts stay: what aliases name, what the last runs used, and all that these descend from."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from include.artifacts.document import Document
+from include.artifacts.history import History, RunRecord
+from include.artifacts.manifest import Manifest
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.artifacts.sweep import CHECKPOINTS, Garbage, delete, folders, read_manifests, whole
+from include.core.errors import ConfigurationError
+
+ALIASES = "aliases/"
+
+
+class Retained(NamedTuple):
+    """What a retention keeps and what it deletes, or would delete."""
+
+    kept: int
+    kept_size: int
+    going: list[Garbage]
+    unreadable: list[str]
+    """Artifacts of another format, or damaged: they are left alone."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of what goes."""
+        return sum(piece.size for piece in self.going)
+
+
+def retain(store: ArtifactStore, runs: int, *, dry_run: bool = True) -> Retained:
+    """Keep what aliases name, what the last `runs` runs of each use case used, and their ancestors; the rest goes.
+
+    What was made or used within the store's window stays too: a run may be under way. A run that begins to use an
+    artifact in the moment of its deletion fails and, started again, makes it anew.
+    """
+    if runs < 1:
+        raise ConfigurationError("keep_runs", runs, "at least the last run has to stay", "Give 1 or more")
+    found = list(folders(store))
+    manifests, unreadable = read_manifests(store, found)
+    kept = ancestors(set(_roots(store, runs, manifests)), manifests)
+    going = [
+        whole(folder, f"no alias names it, none of the last {runs} runs used it")
+        for folder in found
+        if folder.prefix in manifests and folder.prefix not in kept and not folder.step.endswith(CHECKPOINTS)
+    ]
+    if not dry_run:
+        # a run may have begun since: what it uses has a record by now
+        kept |= ancestors(set(_used(store, runs)), manifests)
+        going = [piece for piece in going if piece.prefix not in kept]
+        delete(store, going)
+    stays = [folder for folder in found if folder.prefix in kept]
+    return Retained(len(stays), sum(folder.size for folder in stays), going, sorted(unreadable))
+
+
+def ancestors(roots: set[str], manifests: dict[str, Manifest]) -> set[str]:
+    """The prefixes of `roots` and of all that they descend from."""
+    seen: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        prefix = waiting.pop()
+        if prefix in seen:
+            continue
+        seen.add(prefix)
+        if manifest := manifests.get(prefix):
+            waiting += [ref.prefix for ref in references([manifest.inputs, manifest.metrics])]
+    return seen
+
+
+def references(value: Any) -> Iterator[ArtifactRef]:
+    """Every reference in a value, at any depth, as an object or as JSON."""
+    if isinstance(value, ArtifactRef):
+        yield value
+    elif isinstance(value, dict):
+        if value.keys() == ArtifactRef.model_fields.keys():
+            yield ArtifactRef.model_validate(value)
+        else:
+            for inner in value.values():
+                yield from references(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from references(inner)
+
+
+def _roots(store: ArtifactStore, runs: int, manifests: dict[str, Manifest]) -> Iterator[str]:
+    for key in store.bucket.keys(ALIASES):
+        yield from (ref.prefix for ref in references(Document(store.bucket, key).read()[0]))
+    yield from _used(store, runs)
+    for prefix, manifest in manifests.items():
+        if datetime.now(UTC) - datetime.fromisoformat(manifest.created_at) < store.window:
+            yield prefix
+
+
+def _used(store: ArtifactStore, runs: int) -> Iterator[str]:
+    """Prefixes of what the last runs of each use case used, and of what any run used within the window."""
+    history = History(store.bucket)
+    for use_case in history.use_cases():
+        by_run: dict[str, list[RunRecord]] = defaultdict(list)
+        for record in history.records(use_case):
+            by_run[record.place.run_id].append(record)
+        newest = sorted(by_run.values(), key=lambda records: max(record.at for record in records), reverse=True)
+        for number, records in enumerate(newest):
+            yield from (record.ref.prefix for record in records if number < runs or _is_fresh(record, store))
+
+
+def _is_fresh(record: RunRecord, store: ArtifactStore) -> bool:
+    return datetime.now(UTC) - datetime.fromisoformat(record.at) < store.window
