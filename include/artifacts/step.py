@@ -18,20 +18,21 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from inspect import signature
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, get_args
 
-from pydantic import BaseModel
-
-from include.artifacts.bucket import StoreAddress
+from include.artifacts.arguments import argument_parts, references
 from include.artifacts.claim import sole_writer
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
 from include.artifacts.history import History, Place, RunRecord, now
-from include.artifacts.manifest import FingerprintParts, Manifest, RunName, sha256_of
+from include.artifacts.manifest import FingerprintParts, Manifest, RunName
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 from include.artifacts.scratch import disk_full, scratch_folder
 from include.artifacts.store import ArtifactStore
-from include.core.errors import CorruptedArtifactError
+from include.artifacts.workspace import Workspace
+from include.core.errors import ChangedMeanwhileError, CorruptedArtifactError
+
+__all__ = ["Decision", "Outcome", "Step", "Workspace", "record", "step"]
 
 P = ParamSpec("P")
 MOST_REASONS = 6
@@ -56,51 +57,6 @@ class Decision(NamedTuple):
     reason: str
 
 
-class Workspace:
-    """What a running step sees: its inputs on local disk, a folder to write to, metrics to fill.
-
-    `observed` is what `@step(observes=...)` reported for its fingerprint: a source that says something else when it
-    is read has changed in between.
-    """
-
-    def __init__(
-        self,
-        store: ArtifactStore,
-        step: str,
-        fingerprint: str,
-        folder: Path,
-        measured: tuple[ArtifactRef, ...] = (),
-        observed: dict[str, Any] | None = None,
-    ) -> None:
-        self.store, self.step, self.fingerprint = store, step, fingerprint
-        self.observed = observed or {}
-        self.folder, self.output = folder, folder / "output"
-        self.output.mkdir(parents=True)
-        self.metrics: dict[str, Any] = {}
-        self.log = logging.getLogger(f"genai.{step}")
-        self._measured = measured
-
-    def fetch(self, ref: ArtifactRef, *, only: str = "") -> Path:
-        """A verified local copy of an artifact, or of its files whose path starts with `only`."""
-        target = self.folder / "inputs" / f"{ref.fingerprint[:16]}{only.replace('/', '_')}"
-        return target if target.exists() else self.store.fetch(ref, target, only=only)
-
-    def manifest(self, ref: ArtifactRef) -> Manifest:
-        """What is known of an input: its metrics and its own inputs.
-
-        TypeError where the step does not declare it by `measures`: its result would depend on what its
-        fingerprint does not cover.
-        """
-        if ref not in self._measured:
-            raise TypeError(f"{self.step} reads the metrics of {ref}: name the argument in @step(measures=...)")
-        return self.store.manifest(ref)
-
-    @property
-    def address(self) -> StoreAddress:
-        """The object store's address, for child processes."""
-        return self.store.bucket.address
-
-
 class Step(Generic[P]):
     """A step function with its cache; see `step`."""
 
@@ -119,6 +75,8 @@ class Step(Generic[P]):
         same = module.rpartition(".")[2] == function.__name__
         self.name = module if same else f"{module}.{function.__name__}"
         self.__doc__ = function.__doc__
+        # the code that this process runs: a source may change under a process that lives long
+        self._loaded, _ = code_parts(function.__module__)
 
     def __call__(self, store: ArtifactStore, *args: P.args, **kwargs: P.kwargs) -> ArtifactRef:
         """Run or reuse; arguments by name only."""
@@ -129,21 +87,9 @@ class Step(Generic[P]):
     def parts(self, store: ArtifactStore, arguments: dict[str, Any]) -> FingerprintParts:
         """What decides this step's result on `arguments`."""
         code, libraries = code_parts(self.function.__module__)
-        inputs: dict[str, Any] = {}
-        config: dict[str, Any] = {}
-        for name, value in arguments.items():
-            refs = _refs(value)
-            if refs:
-                inputs[name] = value.digest if isinstance(value, ArtifactRef) else [ref.digest for ref in refs]
-                if name in self.measures:
-                    inputs[f"{name}.metrics"] = sha256_of([_measures(store.manifest(ref)) for ref in refs])
-            elif isinstance(value, BaseModel):
-                config[name] = value.model_dump(mode="json")
-                config[f"{name}.type"] = type(value).__name__
-            elif name not in self.through:
-                config[name] = value
+        config, inputs = argument_parts(store, arguments, self.through, self.measures)
         if self.observes:
-            config["observed"] = self.observes(store, **arguments)
+            config["observed"] = self.observes(store, **arguments)  # `step` lets no argument have this name
         return FingerprintParts(
             code=code | resource_digests(self.resources), libraries=libraries, config=config, inputs=inputs
         )
@@ -221,12 +167,13 @@ class Step(Generic[P]):
         replace: bool,
     ) -> Manifest:
         started, fingerprint = time.monotonic(), parts.digest(self.name)
-        measured = tuple(ref for name in self.measures for ref in _refs(arguments.get(name)))
+        measured = tuple(ref for name in self.measures for ref in references(arguments.get(name)))
         with scratch_folder(self.name) as folder:
             try:
-                observed = parts.config.get("observed") if self.observes else None
-                work = Workspace(store, self.name, fingerprint, folder, measured, observed)
+                work = Workspace(store, self.name, fingerprint, folder, measured)
+                self._require_loaded(parts)
                 self.function(work, **arguments)  # type: ignore[call-arg]
+                self._require_unchanged(store, arguments, parts)
                 attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output, fresh=replace)
             except Exception as error:
                 if full := disk_full(error, folder):
@@ -247,6 +194,19 @@ class Step(Generic[P]):
             seconds=round(time.monotonic() - started, 2),
         )
         return store.replace(manifest) if replace else store.commit(manifest)
+
+    def _require_loaded(self, parts: FingerprintParts) -> None:
+        """ChangedMeanwhileError where this process would run other code than the fingerprint names."""
+        changed = sorted(name for name, digest in parts.code.items() if self._loaded.get(name, digest) != digest)
+        if changed or self._loaded.keys() != parts.code.keys() - set(self.resources):
+            raise ChangedMeanwhileError(
+                self.name, ", ".join(changed), "the code on disk is not what this process has loaded", "Run it again"
+            )
+
+    def _require_unchanged(self, store: ArtifactStore, arguments: dict[str, Any], parts: FingerprintParts) -> None:
+        """ChangedMeanwhileError where a source is not what it was when the step began to read it."""
+        if self.observes and self.observes(store, **arguments) != parts.config["observed"]:
+            raise ChangedMeanwhileError(self.name, "observed", "a source changed while it was read", "Run it again")
 
 
 def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:
@@ -273,21 +233,6 @@ def _reused(manifest: Manifest) -> str:
     return f"reused: same code, configuration and inputs as on {manifest.created_at[:19]}{made}"
 
 
-def _refs(value: object) -> list[ArtifactRef]:
-    """The references that an argument is, none where it is something else."""
-    if isinstance(value, ArtifactRef):
-        return [value]
-    if isinstance(value, list | tuple) and all(isinstance(item, ArtifactRef) for item in value):
-        return list(value)
-    return []
-
-
-def _measures(manifest: Manifest) -> dict[str, Any]:
-    """What `Workspace.manifest` shows of an input, beside its bytes."""
-    inputs = {name: [ref.digest for ref in _refs(value)] for name, value in manifest.inputs.items()}
-    return {"metrics": manifest.metrics, "inputs": inputs}
-
-
 def step(
     kind: Kind,
     *,
@@ -309,4 +254,15 @@ def step(
         raise TypeError(f"unknown kind of artifact: {kind}")
     if through and not observes:
         raise TypeError("through names what observes covers: give observes")
-    return lambda function: Step(function, kind, resources, observes, through, measures)
+
+    def make(function: Callable[Concatenate[Workspace, P], None]) -> Step[P]:
+        named = signature(function).parameters.keys()
+        if "observed" in named:
+            raise TypeError(f"{function.__name__}: the fingerprint keeps the name observed for what observes returns")
+        if missing := {*through, *measures} - named:
+            raise TypeError(f"{function.__name__} takes no argument {', '.join(sorted(missing))}")
+        if function.__closure__:
+            raise TypeError(f"{function.__name__} takes values from around it that no fingerprint covers")
+        return Step(function, kind, resources, observes, through, measures)
+
+    return make

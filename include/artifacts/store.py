@@ -90,8 +90,9 @@ class ArtifactStore:
 
         large = {name: path for name, path in paths.items() if transfer.block_size(path.stat().st_size)}
         small = {name: path for name, path in paths.items() if name not in large}
-        with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
+        with transfer.threads(path.stat().st_size for path in small.values()) as pool:
             entries = list(pool.map(send, small.keys(), small.values()))
+        with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
             for name, path in large.items():
                 entry = transfer.describe(path, name, pool)
                 key = file_key(base, entry)
@@ -170,8 +171,10 @@ class ArtifactStore:
         def receive(entry: FileEntry) -> None:
             transfer.download(self.bucket, manifest.key(entry), targets[entry.path], entry)
 
+        small = [entry for entry in entries if not entry.block]
+        with transfer.threads(entry.size for entry in small) as pool:
+            list(pool.map(receive, small))
         with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
-            list(pool.map(receive, (entry for entry in entries if not entry.block)))
             for entry in (entry for entry in entries if entry.block):
                 transfer.download(self.bucket, manifest.key(entry), targets[entry.path], entry, pool)
         return folder

@@ -31,6 +31,11 @@ def block_size(size: int) -> int:
     return max(BLOCK, ceil(size / MOST_BLOCKS / CHUNK) * CHUNK)
 
 
+def threads(sizes: Iterable[int]) -> ThreadPoolExecutor:
+    """What moves files of these sizes: more threads where requests, not bytes, take the time."""
+    return ThreadPoolExecutor(TRANSFERS if max(sizes, default=0) > CHUNK else TRANSFERS * 4)
+
+
 def describe(path: Path, name: str, pool: ThreadPoolExecutor) -> FileEntry:
     """A large file's entry in the manifest, its blocks hashed in parallel."""
     size = path.stat().st_size

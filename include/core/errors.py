@@ -14,7 +14,7 @@ GenaiError
 └── TransientError            worth a retry
     ├── StoreUnavailableError the object store does not answer
     ├── ServerUnavailableError  Triton or Airflow does not answer
-    ├── SourceChangedError    a data source changed while it was read
+    ├── ChangedMeanwhileError   code or a source changed under a running step
     └── JobFailedError        a distributed job died; it resumes from its last checkpoint
 """
 
@@ -82,8 +82,8 @@ class ServerUnavailableError(TransientError):
     """Triton or Airflow does not answer."""
 
 
-class SourceChangedError(TransientError):
-    """A data source changed while it was read; the next try reads it whole."""
+class ChangedMeanwhileError(TransientError):
+    """What decides a step's result changed while it ran; the next try takes it as it is then."""
 
 
 class JobFailedError(TransientError):

@@ -10,7 +10,7 @@ from typing import Any
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
-from include.core.errors import SourceChangedError, SourceError
+from include.core.errors import SourceError
 from include.data_preparation import docstrings
 from include.data_preparation.config import AggregateConfig
 from include.data_preparation.dated_sources import DatedSource, read_dated_sources, states
@@ -42,14 +42,9 @@ def observed(store: ArtifactStore, as_of: str, config: AggregateConfig) -> dict[
 def aggregate(work: Workspace, as_of: str, config: AggregateConfig) -> None:
     """Topics, docstrings, tickets and records visible at the moment `as_of`, as documents in `config.shards` files.
 
-    quarantined.parquet names the lines of record files that are no records. SourceChangedError where a source is no
-    longer what the fingerprint saw.
+    quarantined.parquet names the lines of record files that are no records.
     """
     dated = read_dated_sources(work.store, as_of, config)
-    if states(dated) != work.observed[VISIBLE]:
-        raise SourceChangedError(
-            "data_preparation.aggregate.records", as_of, "a source changed while it was read", "Try again"
-        )
     documents, origins = _collect(dated, config)
     if not documents:
         raise SourceError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ArtifactNotFoundError, SourceChangedError, SourceError
+from include.core.errors import ArtifactNotFoundError, ChangedMeanwhileError, SourceError
 from include.core.settings import PROJECT_ROOT
 from include.data_preparation.config import BUCKET_PREFIX, RecordsConfig
 from include.data_preparation.documents import Document
@@ -100,7 +100,7 @@ def _files(store: ArtifactStore, source: RecordsConfig) -> Iterator[tuple[str, b
         try:
             yield name, files[name]()
         except (ArtifactNotFoundError, FileNotFoundError):
-            raise SourceChangedError(FIELD, where + name, "it went away while it was read", "Try again") from None
+            raise ChangedMeanwhileError(FIELD, where + name, "it went away while it was read", "Try again") from None
         except OSError as error:
             raise SourceError(FIELD, where + name, f"it cannot be read: {error}", "Make it readable") from error
 

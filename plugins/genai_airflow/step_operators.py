@@ -13,13 +13,12 @@ from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
-from include.artifacts.history import History, now
+from include.artifacts.history import History, Place, now
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, PermanentError
 
 if TYPE_CHECKING:
-    from include.artifacts.history import Place
     from include.artifacts.step import Outcome, Step
     from include.use_cases import UseCase
 
@@ -89,21 +88,23 @@ class RunStepOperator(BaseOperator):
         self.log.info("%s (%s, %.1f s)", outcome.reason, outcome.ref, outcome.seconds)
         return publish(outcome, context)
 
-    def finished(self, store: ArtifactStore, place: "Place", outcome: "Outcome") -> None:
+    def finished(self, store: ArtifactStore, place: Place, outcome: "Outcome") -> None:
         """What an operator of a kind of its own does with the outcome."""
 
-    def step_arguments(self, use_case: "UseCase", store: ArtifactStore, place: "Place") -> dict[str, Any]:
-        """What the step is called with in a place.
+    def step_arguments(self, use_case: "UseCase", store: ArtifactStore, place: Place) -> dict[str, Any]:
+        """What the step is called with at a place in a run.
 
         The template fields hold values by now. Runs and plans ask here, so that they cannot disagree.
         """
         mapped = {self.over: self.item} if self.over else {}
         arguments = {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
+        if self.config:
+            arguments["config"] = use_case.at(self.config)
         if self.moment:
             arguments[self.moment] = place.as_of
         if self.previous:
             arguments["previous"] = baseline(store, place, self.previous, arguments[self.previous])
-        return arguments | ({"config": use_case.at(self.config)} if self.config else {})
+        return arguments
 
     def _label(self, store: ArtifactStore) -> str:
         """What tells this mapped instance from its siblings in the web UI."""
@@ -118,7 +119,7 @@ class RunStepOperator(BaseOperator):
 class JudgeModelOperator(RunStepOperator):
     """Runs a gate, and keeps its verdict: the newest one alone may move the champion."""
 
-    def finished(self, store: ArtifactStore, place: "Place", outcome: "Outcome") -> None:
+    def finished(self, store: ArtifactStore, place: Place, outcome: "Outcome") -> None:
         """Make it the use case's verdict, unless one of a run that looks at a later moment stands."""
         champion = import_module("include.inferencing.champion")
         verdict = champion.Verdict(
@@ -161,7 +162,7 @@ class DeployModelOperator(BaseOperator):
         return publish(outcome, context)
 
 
-def baseline(store: ArtifactStore, place: "Place", argument: str, current: ArtifactRef) -> ArtifactRef | None:
+def baseline(store: ArtifactStore, place: Place, argument: str, current: ArtifactRef) -> ArtifactRef | None:
     """What a gate's `argument` was in the newest run of an earlier moment that passed it.
 
     None where there is no such run, where its artifacts were deleted, and where it was `current` itself: a run

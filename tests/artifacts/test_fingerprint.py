@@ -52,12 +52,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ''')
     )
     monkeypatch.setattr(fingerprint, "PROJECT_ROOT", tmp_path)
-    fingerprint.code_parts.cache_clear()
     return package
 
 
 def digest_of_outer() -> str:
-    fingerprint.code_parts.cache_clear()
     return sha256_of(fingerprint.code_parts("include.demo.outer"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Outcome, Workspace
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ConfigurationError, SourceChangedError, SourceError
+from include.core.errors import ChangedMeanwhileError, ConfigurationError, SourceError
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.compare_sources import compare_sources
 from include.data_preparation.config import AggregateConfig, CompareSourcesConfig, RecordsConfig
@@ -138,7 +138,7 @@ def test_a_source_that_changes_while_it_is_read_is_read_again(
         begin(*arguments)
 
     monkeypatch.setattr(Workspace, "__init__", begin_late)
-    with pytest.raises(SourceChangedError, match="changed while it was read"):
+    with pytest.raises(ChangedMeanwhileError, match="changed while it was read"):
         at(store, "2026-02-01", notes.config)
     monkeypatch.undo()
     assert at(store, "2026-02-01", notes.config).metrics["documents"] == 2

@@ -17,7 +17,7 @@ from tests.faults import workers
 from tests.faults.workers import Scene
 
 WORKERS = 6
-NAMES = 4
+NAMES = 3
 # seconds: a worker that is to be killed lives up to this long, and what lives longer than a worker may hangs
 LIFE = 0.4
 LIMIT = 60.0

@@ -1,0 +1,46 @@
+"""What of a step's arguments decides its result."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from include.artifacts.manifest import Manifest, sha256_of
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+
+
+def argument_parts(
+    store: ArtifactStore, arguments: dict[str, Any], through: tuple[str, ...], measures: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A fingerprint's `config` and `inputs`: artifacts by their bytes, and by their metrics where `measures` names
+    the argument; models by type and value; other values as they are, but for those that `through` names."""
+    config: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
+    for name, value in arguments.items():
+        refs = references(value)
+        if refs:
+            inputs[name] = value.digest if isinstance(value, ArtifactRef) else [ref.digest for ref in refs]
+            if name in measures:
+                inputs[f"{name}.metrics"] = sha256_of([_measured(store.manifest(ref)) for ref in refs])
+        elif isinstance(value, BaseModel):
+            # as what it is, not as what its fields are declared to hold
+            config[name] = value.model_dump(mode="json", serialize_as_any=True)
+            config[f"{name}.type"] = f"{type(value).__module__}.{type(value).__qualname__}"
+        elif name not in through:
+            config[name] = value
+    return config, inputs
+
+
+def references(value: object) -> list[ArtifactRef]:
+    """The references that an argument is, none where it is something else."""
+    if isinstance(value, ArtifactRef):
+        return [value]
+    if isinstance(value, list | tuple) and all(isinstance(item, ArtifactRef) for item in value):
+        return list(value)
+    return []
+
+
+def _measured(manifest: Manifest) -> dict[str, Any]:
+    """What `Workspace.manifest` shows of an input, beside its bytes."""
+    inputs = {name: [ref.digest for ref in references(value)] for name, value in manifest.inputs.items()}
+    return {"metrics": manifest.metrics, "inputs": inputs}
