@@ -1,6 +1,7 @@
 """What of a step's arguments decides its result."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -25,10 +26,33 @@ def argument_parts(
         elif isinstance(value, BaseModel):
             # as what it is, not as what its fields are declared to hold
             config[name] = value.model_dump(mode="json", serialize_as_any=True)
-            config[f"{name}.type"] = f"{type(value).__module__}.{type(value).__qualname__}"
+            config[f"{name}.type"] = _type(value)
+            config |= {f"{name}.{path}.type": found for path, found in _chosen_types(value)}
         elif name not in through:
             config[name] = value
     return config, inputs
+
+
+def _type(value: BaseModel) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _chosen_types(model: BaseModel, path: str = "") -> Iterator[tuple[str, str]]:
+    """Where a model holds others, the types of those that its fields' declarations leave open."""
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+        declared = [one for one in (field.annotation, *get_args(field.annotation)) if _is_model(one)]
+        for index, one in enumerate(held):
+            if isinstance(one, BaseModel):
+                where = f"{path}{name}" if one is value else f"{path}{name}.{index}"
+                if declared != [type(one)]:
+                    yield where, _type(one)
+                yield from _chosen_types(one, f"{where}.")
+
+
+def _is_model(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def references(value: object) -> list[ArtifactRef]:

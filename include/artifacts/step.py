@@ -75,8 +75,7 @@ class Step(Generic[P]):
         same = module.rpartition(".")[2] == function.__name__
         self.name = module if same else f"{module}.{function.__name__}"
         self.__doc__ = function.__doc__
-        # the code that this process runs: a source may change under a process that lives long
-        self._loaded, _ = code_parts(function.__module__)
+        self._loaded = code_parts(function.__module__)  # what this process runs
 
     def __call__(self, store: ArtifactStore, *args: P.args, **kwargs: P.kwargs) -> ArtifactRef:
         """Run or reuse; arguments by name only."""
@@ -109,8 +108,7 @@ class Step(Generic[P]):
         is where the configuration lies in the use case; `force` makes the artifact anew.
         """
         decision = self.decide(store, arguments, place=place, config_path=config_path, force=force)
-        found = decision.found
-        if found:
+        if found := decision.found:
             outcome = _reuse(found)
         else:
             fingerprint = decision.parts.digest(self.name)
@@ -171,7 +169,7 @@ class Step(Generic[P]):
         with scratch_folder(self.name) as folder:
             try:
                 work = Workspace(store, self.name, fingerprint, folder, measured)
-                self._require_loaded(parts)
+                self._require_loaded()
                 self.function(work, **arguments)  # type: ignore[call-arg]
                 self._require_unchanged(store, arguments, parts)
                 attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output, fresh=replace)
@@ -195,12 +193,11 @@ class Step(Generic[P]):
         )
         return store.replace(manifest) if replace else store.commit(manifest)
 
-    def _require_loaded(self, parts: FingerprintParts) -> None:
+    def _require_loaded(self) -> None:
         """ChangedMeanwhileError where this process would run other code than the fingerprint names."""
-        changed = sorted(name for name, digest in parts.code.items() if self._loaded.get(name, digest) != digest)
-        if changed or self._loaded.keys() != parts.code.keys() - set(self.resources):
+        if self._loaded != code_parts(self.function.__module__):
             raise ChangedMeanwhileError(
-                self.name, ", ".join(changed), "the code on disk is not what this process has loaded", "Run it again"
+                self.name, "code", "code or libraries on disk are not what this process has loaded", "Run it again"
             )
 
     def _require_unchanged(self, store: ArtifactStore, arguments: dict[str, Any], parts: FingerprintParts) -> None:

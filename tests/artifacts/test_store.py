@@ -9,7 +9,7 @@ import pytest
 
 from include.artifacts.conditions import check_conditions
 from include.artifacts.document import Document
-from include.artifacts.history import Place
+from include.artifacts.history import History, Place
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, StoreAccessError, StoreUnavailableError
@@ -169,6 +169,10 @@ def test_a_damaged_record_does_not_stand_in_the_way(store: ArtifactStore) -> Non
     store.bucket.put_bytes(place("hint", 1).key, b"\xff no json")
     assert sample_step.run(store, {"text": "other"}, place=place("hint", 2)).reason == "ran: first run"
     again = sample_step.run(store, {"text": "again"}, place=place("hint", 3))
+    history = History(store.bucket)
+    for day in range(1, 5):
+        newest = history.newest("sample", place("hint", day).as_of)
+        assert newest["hint", -1] == history.before(place("hint", day))
     assert again.reason == "ran: text other -> again (since run day-2)"
 
 

@@ -49,6 +49,18 @@ def test_a_broken_use_case_is_an_import_error_and_the_others_stay() -> None:
 
 
 @pytest.mark.usefixtures("sample")
+def test_a_task_s_process_reads_its_own_use_case_only() -> None:
+    from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+    from genai_airflow.use_case_catalog import only, read_use_cases
+
+    assert [len(found) for found in read_use_cases()] == [1, 1]
+    with _airflow_parsing_context_manager(dag_id="sample", task_id="strategy.charter"):
+        assert [len(found) for found in read_use_cases()] == [1, 0]
+    with only("broken"):
+        assert [len(found) for found in read_use_cases()] == [0, 1]
+
+
+@pytest.mark.usefixtures("sample")
 def test_the_graph_reads_like_the_workflow() -> None:
     dag = the_dag()
     groups = [group for group in dag.task_group.get_task_group_dict() if group]

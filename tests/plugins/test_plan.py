@@ -219,6 +219,20 @@ def test_plans_are_served_to_users_who_may_read_the_dag(
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
+def test_the_command_line_s_client_gets_the_plan(client: Any, token: str, place: ArtifactStore, history: Any) -> None:
+    from fastapi.testclient import TestClient
+
+    from include.core.errors import ConfigurationError
+    from include.local.airflow_api import AirflowApi
+
+    api = AirflowApi("http://testserver", "", "")
+    api.client = TestClient(client.app, headers={"Authorization": f"Bearer {token}"})
+    options = {"overrides": {}, "force_rerun": True, "as_of": ""}
+    assert api.plan("sample", options)["forced"]
+    with pytest.raises(ConfigurationError, match=r"plan.broken = 400: .*Did you mean rank"):
+        api.plan("broken", options)
+
+
 @pytest.mark.parametrize(
     ("dag", "options", "message"),
     [
