@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := $(if $(GENAI_STATE_FOLDER),$(GENAI_STATE_FOLDER),.genai)/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop status test check bench install install-dev
+.PHONY: help run stop status test check faults bench install install-dev
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: install-dev ## lint, format, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy include
 	$(BIN)/lint-imports
+
+faults: install-dev ## kill writers, readers, sweepers and the store 2000 times; ends with one line of JSON (FAULTS="--seed 1")
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 bench: install ## run benchmarks/AREA; ends with one line of JSON
 	@test -n "$(AREA)" || { echo "AREA = '': name a folder of benchmarks/, e.g. make bench AREA=orchestration" >&2; exit 2; }

@@ -1,12 +1,15 @@
 """Everything this project adds to Airflow's web UI."""
 
 from airflow.plugins_manager import AirflowPlugin
+from genai_airflow.plan_view import router
 from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.report_view import app
 
+app.include_router(router)
+
 
 class GenaiPlugin(AirflowPlugin):
-    """Reports of the steps: a tab and a button of each task instance."""
+    """Reports of the steps, a tab and a button of each task instance, and plans, a tab of each DAG."""
 
     name = "genai"
     fastapi_apps = [{"app": app, "url_prefix": VIEW_PREFIX, "name": "genai"}]  # noqa: RUF012
@@ -16,5 +19,11 @@ class GenaiPlugin(AirflowPlugin):
             "href": VIEW_PREFIX + "/reports/{DAG_ID}/{RUN_ID}/{TASK_ID}?map_index={MAP_INDEX}",
             "destination": "task_instance",
             "url_route": "report",
-        }
+        },
+        {
+            "name": "Plan",
+            "href": VIEW_PREFIX + "/plan/{DAG_ID}/page",
+            "destination": "dag",
+            "url_route": "plan",
+        },
     ]

@@ -59,12 +59,20 @@ class ObjectStoreServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Launch the server and wait until it answers."""
+        self.launch()
+        self.await_answer()
+
+    def launch(self) -> None:
         (self.folder / "data").mkdir(exist_ok=True)
         line = object_store.command(
             WEED, self.folder / "data", self.folder / "s3.json", "127.0.0.1", self.port, "genai"
         )
         with (self.folder / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(line, stdout=log, stderr=log, cwd=self.folder)
+
+    def await_answer(self) -> None:
+        assert self.process
         deadline = time.monotonic() + 60
         while True:
             try:

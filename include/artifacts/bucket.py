@@ -1,7 +1,8 @@
 """One bucket on any S3 server, with this project's errors and conditional writes."""
 
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -9,32 +10,19 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
-from minio.error import InvalidResponseError, S3Error, ServerError
 from pydantic import BaseModel, ConfigDict, SecretStr
-from urllib3.exceptions import HTTPError
 
+from include.artifacts.s3_errors import BucketPresentError, ConditionError, ConflictError, translated
 from include.core.errors import (
     ArtifactNotFoundError,
-    CorruptedArtifactError,
-    DiskFullError,
     StoreAccessError,
     StoreUnavailableError,
 )
 from include.core.settings import Settings
 
 CHUNK = 1 << 20
+CONFLICT_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 NEVER = datetime.min.replace(tzinfo=UTC)
-_MISSING = {"NoSuchKey", "NoSuchObject"}
-_PRESENT = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
-_FULL = {"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded"}
-_REFUSED = {
-    "AccessDenied",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "NoSuchBucket",
-    "AccountProblem",
-    "ExpiredToken",
-}
 
 
 class StoredObject(NamedTuple):
@@ -122,7 +110,7 @@ class Bucket:
 
     def ensure(self) -> None:
         """Create the bucket where it is missing, then `check` it."""
-        with suppress(_BucketPresentError), self.errors(""):
+        with suppress(BucketPresentError, ConflictError), self.errors(""):
             self.client.make_bucket(self.address.bucket)
         self.check()
 
@@ -131,13 +119,27 @@ class Bucket:
     ) -> str | None:
         """Write an object; returns its new ETag, or None where the condition did not hold."""
         headers = {"If-None-Match": "*"} if if_none_match else {"If-Match": f'"{if_match}"'} if if_match else {}
-        try:
-            with self.errors(key):
-                # minio-py has no public argument for conditional writes
-                result = self.client._put_object(self.address.bucket, key, data, headers=headers)
-        except _ConditionError:
-            return None
-        return str(result.etag)
+        for wait in (*CONFLICT_WAITS, None):
+            try:
+                with self.errors(key):
+                    # minio-py has no public argument for conditional writes
+                    result = self.client._put_object(self.address.bucket, key, data, headers=dict(headers))
+                return str(result.etag)
+            except ConditionError:
+                return None
+            except ArtifactNotFoundError:
+                # If-Match on an object that is gone: S3 and MinIO answer 404, SeaweedFS 412
+                if if_match:
+                    return None
+                raise
+            except ConflictError:
+                # S3 answers 409 while another conditional write of the key is under way
+                if wait is None:
+                    break
+                time.sleep(wait)
+        raise StoreUnavailableError(
+            f"s3://{self.address.bucket}/{key}", "409", "other writers of this key do not let it through", "Try again"
+        )
 
     def get_bytes(self, key: str) -> tuple[bytes, str]:
         """An object's bytes and its ETag; ArtifactNotFoundError where there is none."""
@@ -163,6 +165,8 @@ class Bucket:
                 return
             except StoreUnavailableError:
                 broken += 1
+                if length and offset == end:
+                    return
                 if broken > self.retries:
                     raise
 
@@ -188,6 +192,11 @@ class Bucket:
                 for item in self.client.list_objects(self.address.bucket, prefix, recursive=True)
             ]
 
+    def holds(self, prefix: str) -> bool:
+        """Whether there is any object below a prefix, by one request."""
+        with self.errors(prefix):
+            return next(iter(self.client.list_objects(self.address.bucket, prefix)), None) is not None
+
     def keys(self, prefix: str) -> list[str]:
         """All keys below a prefix."""
         return [item.key for item in self.objects(prefix)]
@@ -203,52 +212,6 @@ class Bucket:
                     "Try again",
                 )
 
-    @contextmanager
-    def errors(self, key: str) -> Iterator[None]:
+    def errors(self, key: str) -> AbstractContextManager[None]:
         """What goes wrong inside, as this project's errors about `key`."""
-        where = f"s3://{self.address.bucket}/{key}"
-        try:
-            yield
-        except S3Error as error:
-            if error.code in _MISSING:
-                raise ArtifactNotFoundError(
-                    where,
-                    None,
-                    "there is no such object",
-                    "Run the step that writes it, with force_rerun if it is reused",
-                ) from None
-            if error.code == "PreconditionFailed" or error.response.status == 412:
-                raise _ConditionError from None
-            if error.code in _PRESENT:
-                raise _BucketPresentError from None
-            if error.code in _REFUSED or error.response.status in (401, 403):
-                raise StoreAccessError(
-                    "GENAI_S3_ACCESS_KEY",
-                    self.address.access_key,
-                    f"{self.address.endpoint} answers {error.code} for {where}",
-                    "Correct the keys, the bucket or its policy",
-                ) from None
-            if error.code == "InvalidRange":
-                raise CorruptedArtifactError(
-                    where, None, "the object is shorter than its manifest says", "Run its step again with force_rerun"
-                ) from None
-            if error.code in _FULL or error.response.status == 507:
-                raise DiskFullError(where, error.code, "the object store is full", "Give it room") from error
-            raise StoreUnavailableError(
-                where, error.code, f"the object store fails: {error.message}", "Look at its log, and at its free disk"
-            ) from error
-        except (HTTPError, InvalidResponseError, ServerError, ConnectionError) as error:
-            raise StoreUnavailableError(
-                "GENAI_S3_ENDPOINT",
-                self.address.endpoint,
-                f"the object store did not answer ({type(error).__name__})",
-                "Start it or correct the address",
-            ) from error
-
-
-class _BucketPresentError(Exception):
-    """The bucket to be made is there already."""
-
-
-class _ConditionError(Exception):
-    """If-Match or If-None-Match did not hold."""
+        return translated(f"s3://{self.address.bucket}/{key}", self.address.endpoint, self.address.access_key)

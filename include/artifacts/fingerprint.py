@@ -1,9 +1,9 @@
 """What decides a step's result: its code, libraries, configuration and inputs, and how two of these differ."""
 
-import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -11,34 +11,45 @@ from pathlib import Path
 from typing import Any
 
 from include.artifacts.manifest import FingerprintParts
+from include.artifacts.source import Source, read_source
 from include.core.settings import PROJECT_ROOT
 
 # They carry bytes and messages, never results; a change of the store's format raises Manifest.format instead.
 INFRASTRUCTURE = ("include.core", "include.artifacts", "include.local")
-# where one of these is read, docstrings are behaviour
-DOCSTRING_READERS = {"__doc__", "getdoc", "get_docstring"}
 
 
-@cache
 def code_parts(module: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Digests of a module and of all project modules it imports, and versions of the libraries they import."""
-    digests: dict[str, str] = {}
+    """Digests of a module and of all project modules it imports, and versions of the libraries they import.
+
+    Both are of what lies on disk now. TypeError for a module that cannot be read, such as a notebook's.
+    """
+    sources: dict[str, Source] = {}
     libraries: set[str] = set()
     waiting, seen = [module], set[str]()
     while waiting:
         name = waiting.pop()
-        source = None if name in seen else _source(name)
+        path = None if name in seen else _source(name)
         seen.add(name)
-        if source is None:
+        if path is None:
             continue
-        tree = ast.parse(source.read_bytes())
-        imported = _imports(tree, name if source.name == "__init__.py" else name.rpartition(".")[0])
-        if tree.body:
-            digests[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()[:16]
+        sources[name] = found = read_source(path.read_bytes(), name, is_package=path.name == "__init__.py")
         # importing a module runs the packages around it
-        waiting += [found for one in (*imported, name) for found in _with_parents(one) if _counts(found)]
-        libraries |= {top for one in imported if not _is_ours(top := one.split(".")[0])}
+        waiting += [one for import_ in (*found.imports, name) for one in _with_parents(import_) if _counts(one)]
+        waiting += [one for named in found.named if _source(named) for one in _with_parents(named) if _counts(one)]
+        libraries |= {top for one in found.imports if not _is_ours(top := one.split(".")[0])}
+    if module not in sources:
+        libraries.add(_outside(module))
+    reading = max((source.reading for source in sources.values()), default=0)
+    digests = {name: digest for name, source in sources.items() if (digest := source.digests[reading])}
     return dict(sorted(digests.items())), _versions(libraries)
+
+
+def _outside(module: str) -> str:
+    """The package of a module that is not this project's: all of it counts, or its version."""
+    package = module.split(".")[0]
+    if package == "__main__" or importlib.util.find_spec(package) is None:
+        raise TypeError(f"the code of {module} cannot be read: a step lies in a module that can be imported")
+    return package
 
 
 def resource_digests(paths: Iterable[str]) -> dict[str, str]:
@@ -77,9 +88,12 @@ def _differences(old: Any, new: Any, path: str) -> list[tuple[str, Any, Any]]:
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module of this project; None for any other module, and for a package without __init__.py."""
+    """The file of a module of this project; None for any other module, and for a package without __init__.py.
+
+    A package hides a module of the same name, as in Python.
+    """
     base = PROJECT_ROOT.joinpath(*module.split("."))
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    return next((path for path in (base / "__init__.py", Path(f"{base}.py")) if path.is_file()), None)
 
 
 def _is_ours(package: str) -> bool:
@@ -95,53 +109,38 @@ def _with_parents(module: str) -> list[str]:
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def _imports(tree: ast.Module, package: str) -> list[str]:
-    """Modules that a module of `package` imports, names taken from modules included: they may be modules."""
-    found: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")
-            base = parents[: len(parents) - node.level + 1] if node.level else []
-            name = ".".join([*base, *([node.module] if node.module else [])])
-            found += [name, *(f"{name}.{alias.name}" for alias in node.names)]
-    return found
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    if names & DOCSTRING_READERS:
-        return tree
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
-
-
 def _versions(packages: set[str]) -> dict[str, str]:
     found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
     for package in sorted(packages - sys.stdlib_module_names):
         try:
-            found[package] = importlib.metadata.version(package)
+            found[package] = _version(package, package)
         except importlib.metadata.PackageNotFoundError:
             names = _distributions().get(package, [])
-            found |= {name: importlib.metadata.version(name) for name in names} or {package: _files_digest(package)}
+            found |= {name: _version(name, package) for name in names} or {package: _files_digest(package)}
     return found
 
 
+def _version(distribution: str, package: str) -> str:
+    """A distribution's version; with its files' digest where it is installed from a folder that people edit."""
+    found = importlib.metadata.distribution(distribution)
+    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    editable = origin.get("dir_info", {}).get("editable", False)
+    return f"{found.version}+{_files_digest(package)}" if editable else found.version
+
+
 def _files_digest(package: str) -> str:
-    """Digest of the source of a package that no distribution owns; `absent` where there is none."""
+    """Digest of the code of a package that no distribution owns; `absent` where there is none."""
     spec = importlib.util.find_spec(package)
     if spec is None:
         return "absent"
     folders = [Path(folder) for folder in spec.submodule_search_locations or []]
-    paths = sorted(path for folder in folders for path in folder.rglob("*.py")) or [Path(str(spec.origin))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+    files = [(path, folder) for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".so")]
+    if not folders:
+        files = [(path, path.parent) for path in [Path(str(spec.origin))] if path.is_file()]
+    digest = hashlib.sha256()
+    for path, folder in sorted(files):
+        digest.update(f"{path.relative_to(folder)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 @cache

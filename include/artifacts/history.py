@@ -66,15 +66,27 @@ class History:
         """
         moment = sortable(place.as_of)
         found = [(key.removeprefix(place.folder)[: len(moment)], at, key) for key, at in self._keys(place.folder)]
-        earlier = sorted((entry for entry in found if entry[0] <= moment), reverse=True)
-        later = sorted(entry for entry in found if entry[0] > moment)
-        if passed:
-            earlier, later = [entry for entry in earlier if entry[0] < moment], []
-        for _, _, key in [*earlier, *later]:
+        if not passed:
+            return self._first(_by_nearness(found, moment))
+        for key in _by_nearness([entry for entry in found if entry[0] < moment], moment):
             record = self._read(key)
-            if record and (not passed or record.metrics.get("passed")):
+            if record and record.metrics.get("passed"):
                 return record
         return None
+
+    def newest(self, use_case: str, as_of: str) -> dict[tuple[str, int], RunRecord]:
+        """Task and map index -> the record that `before` finds for it, by one listing."""
+        moment, base = sortable(as_of), f"{RUNS}{use_case}/"
+        found: dict[tuple[str, int], list[tuple[str, datetime, str]]] = {}
+        for key, at in self._keys(base):
+            task, index, name = key.removeprefix(base).split("/")
+            found.setdefault((task, int(index)), []).append((name[: len(moment)], at, key))
+        with ThreadPoolExecutor(READERS) as pool:
+            records = pool.map(lambda entries: self._first(_by_nearness(entries, moment)), found.values())
+            return {instance: record for instance, record in zip(found, records, strict=True) if record}
+
+    def _first(self, keys: list[str]) -> RunRecord | None:
+        return next((record for key in keys if (record := self._read(key))), None)
 
     def use_cases(self) -> list[str]:
         """Use cases that have run."""
@@ -95,6 +107,13 @@ class History:
             return RunRecord.model_validate_json(self.bucket.get_bytes(key)[0])
         except (ArtifactNotFoundError, ValidationError):
             return None
+
+
+def _by_nearness(entries: list[tuple[str, datetime, str]], moment: str) -> list[str]:
+    """Keys of records (their moment, when written, key): the newest up to `moment` first, then the later ones."""
+    earlier = sorted((entry for entry in entries if entry[0] <= moment), reverse=True)
+    later = sorted(entry for entry in entries if entry[0] > moment)
+    return [key for _, _, key in [*earlier, *later]]
 
 
 def sortable(moment: str) -> str:

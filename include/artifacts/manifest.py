@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from include.artifacts.ref import ArtifactRef, Kind
+from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 
 REPORT_FILE = "report.html"
 FORMAT: Final = 2
@@ -102,7 +102,8 @@ class Manifest(BaseModel):
 
     def key(self, entry: FileEntry) -> str:
         """Where a file's bytes are. The name depends on them, so that no writer can change another's."""
-        return file_key(f"{self.ref.prefix}/{self.attempt}", entry)
+        # not self.ref: its digest goes over all files
+        return file_key(f"{artifact_prefix(self.step, self.fingerprint)}/{self.attempt}", entry)
 
     @property
     def ref(self) -> ArtifactRef:

@@ -7,7 +7,6 @@ from minio.datatypes import Part
 from minio.error import S3Error
 
 from include.artifacts.bucket import NEVER, Bucket
-from include.core.errors import StoreUnavailableError
 
 
 class PendingUpload(NamedTuple):
@@ -63,21 +62,17 @@ def parts(bucket: Bucket, upload: PendingUpload) -> dict[int, StoredPart]:
 
 
 def put_part(bucket: Bucket, upload: PendingUpload, number: int, data: bytes) -> str:
-    """Send one part; its ETag. StoreUnavailableError where the upload has ended meanwhile: a retry begins anew."""
+    """Send one part; its ETag. StoreUnavailableError where the upload has ended meanwhile."""
     with bucket.errors(upload.key):
         etag = bucket.client._upload_part(bucket.address.bucket, upload.key, data, None, upload.id, number)
     return str(etag).strip('"')
 
 
-def complete(bucket: Bucket, upload: PendingUpload, tags: list[str], size: int) -> None:
-    """Make the parts one object of `size` bytes; where another writer of the same bytes did so, that is the object."""
+def complete(bucket: Bucket, upload: PendingUpload, tags: list[str]) -> None:
+    """Make the parts one object. StoreUnavailableError where the upload has ended meanwhile."""
     numbered = [Part(number, tag) for number, tag in enumerate(tags, 1)]
-    try:
-        with bucket.errors(upload.key):
-            bucket.client._complete_multipart_upload(bucket.address.bucket, upload.key, upload.id, numbered)
-    except StoreUnavailableError:
-        if not any(item.key == upload.key and item.size == size for item in bucket.objects(upload.key)):
-            raise
+    with bucket.errors(upload.key):
+        bucket.client._complete_multipart_upload(bucket.address.bucket, upload.key, upload.id, numbered)
 
 
 def abort(bucket: Bucket, upload: PendingUpload) -> None:

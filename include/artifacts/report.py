@@ -106,6 +106,10 @@ class Report:
         )
         return self
 
+    def page(self) -> str:
+        """The HTML page."""
+        return _PAGE.render(title=self.title, blocks=self.blocks)
+
     def write(self, folder: Path) -> None:
         """Write report.html into a step's output folder."""
-        (folder / REPORT_FILE).write_text(_PAGE.render(title=self.title, blocks=self.blocks), encoding="utf-8")
+        (folder / REPORT_FILE).write_text(self.page(), encoding="utf-8")

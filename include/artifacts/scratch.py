@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from include.core.errors import DiskFullError
 from include.core.settings import settings
@@ -24,16 +25,27 @@ def scratch_folder(name: str) -> Iterator[Path]:
     root = settings().scratch
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
-    folder = root / f"{name}-{uuid.uuid4().hex[:8]}"
-    lock = root / f"{folder.name}.lock"
-    with lock.open("w") as owner:
-        fcntl.flock(owner, fcntl.LOCK_EX)
-        folder.mkdir()
+    folder, owner = _own(root, name)
+    with owner:
         try:
+            folder.mkdir()
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+            Path(owner.name).unlink(missing_ok=True)
+
+
+def _own(root: Path, name: str) -> tuple[Path, IO[str]]:
+    """A new name for a folder, and its lock file, locked."""
+    while True:
+        folder = root / f"{name}-{uuid.uuid4().hex[:8]}"
+        lock = root / f"{folder.name}.lock"
+        owner = lock.open("w")
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        # another process may have swept the file before it was locked; a lock without a name protects nothing
+        if lock.exists():
+            return folder, owner
+        owner.close()
 
 
 def _sweep(root: Path) -> None:

@@ -15,21 +15,24 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, get_args
+from inspect import signature
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, get_args
 
-from pydantic import BaseModel
-
-from include.artifacts.bucket import StoreAddress
+from include.artifacts.arguments import argument_parts, references
+from include.artifacts.claim import sole_writer
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
 from include.artifacts.history import History, Place, RunRecord, now
-from include.artifacts.manifest import FingerprintParts, Manifest, RunName, sha256_of
+from include.artifacts.manifest import FingerprintParts, Manifest, RunName
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 from include.artifacts.scratch import disk_full, scratch_folder
 from include.artifacts.store import ArtifactStore
-from include.core.errors import CorruptedArtifactError
+from include.artifacts.workspace import Workspace
+from include.core.errors import ChangedMeanwhileError, CorruptedArtifactError
+
+__all__ = ["Decision", "Outcome", "Step", "Workspace", "record", "step"]
 
 P = ParamSpec("P")
 MOST_REASONS = 6
@@ -46,38 +49,12 @@ class Outcome:
     seconds: float
 
 
-class Workspace:
-    """What a running step sees: its inputs on local disk, a folder to write to, metrics to fill."""
+class Decision(NamedTuple):
+    """What decides a step's result, the committed artifact that is reused, None where the step runs, and why."""
 
-    def __init__(
-        self, store: ArtifactStore, step: str, fingerprint: str, folder: Path, measured: tuple[ArtifactRef, ...] = ()
-    ) -> None:
-        self.store, self.step, self.fingerprint = store, step, fingerprint
-        self.folder, self.output = folder, folder / "output"
-        self.output.mkdir(parents=True)
-        self.metrics: dict[str, Any] = {}
-        self.log = logging.getLogger(f"genai.{step}")
-        self._measured = measured
-
-    def fetch(self, ref: ArtifactRef, *, only: str = "") -> Path:
-        """A verified local copy of an artifact, or of its files whose path starts with `only`."""
-        target = self.folder / "inputs" / f"{ref.fingerprint[:16]}{only.replace('/', '_')}"
-        return target if target.exists() else self.store.fetch(ref, target, only=only)
-
-    def manifest(self, ref: ArtifactRef) -> Manifest:
-        """What is known of an input: its metrics and its own inputs.
-
-        TypeError where the step does not declare it by `measures`: its result would depend on what its
-        fingerprint does not cover.
-        """
-        if ref not in self._measured:
-            raise TypeError(f"{self.step} reads the metrics of {ref}: name the argument in @step(measures=...)")
-        return self.store.manifest(ref)
-
-    @property
-    def address(self) -> StoreAddress:
-        """The object store's address, for child processes."""
-        return self.store.bucket.address
+    parts: FingerprintParts
+    found: Manifest | None
+    reason: str
 
 
 class Step(Generic[P]):
@@ -98,6 +75,7 @@ class Step(Generic[P]):
         same = module.rpartition(".")[2] == function.__name__
         self.name = module if same else f"{module}.{function.__name__}"
         self.__doc__ = function.__doc__
+        self._loaded = code_parts(function.__module__)  # what this process runs
 
     def __call__(self, store: ArtifactStore, *args: P.args, **kwargs: P.kwargs) -> ArtifactRef:
         """Run or reuse; arguments by name only."""
@@ -108,21 +86,9 @@ class Step(Generic[P]):
     def parts(self, store: ArtifactStore, arguments: dict[str, Any]) -> FingerprintParts:
         """What decides this step's result on `arguments`."""
         code, libraries = code_parts(self.function.__module__)
-        inputs: dict[str, Any] = {}
-        config: dict[str, Any] = {}
-        for name, value in arguments.items():
-            refs = _refs(value)
-            if refs:
-                inputs[name] = value.digest if isinstance(value, ArtifactRef) else [ref.digest for ref in refs]
-                if name in self.measures:
-                    inputs[f"{name}.metrics"] = sha256_of([_measures(store.manifest(ref)) for ref in refs])
-            elif isinstance(value, BaseModel):
-                config[name] = value.model_dump(mode="json")
-                config[f"{name}.type"] = type(value).__name__
-            elif name not in self.through:
-                config[name] = value
+        config, inputs = argument_parts(store, arguments, self.through, self.measures)
         if self.observes:
-            config["observed"] = self.observes(store, **arguments)
+            config["observed"] = self.observes(store, **arguments)  # `step` lets no argument have this name
         return FingerprintParts(
             code=code | resource_digests(self.resources), libraries=libraries, config=config, inputs=inputs
         )
@@ -141,19 +107,37 @@ class Step(Generic[P]):
         `place` is the task instance whose earlier runs explain this one, and whose record is kept; `config_path`
         is where the configuration lies in the use case; `force` makes the artifact anew.
         """
-        parts = self.parts(store, arguments)
-        fingerprint = parts.digest(self.name)
-        found = None if force else store.find(self.name, fingerprint)
-        if found:
-            outcome = Outcome(found.ref, True, _reused(found), found.metrics, found.seconds)
+        decision = self.decide(store, arguments, place=place, config_path=config_path, force=force)
+        if found := decision.found:
+            outcome = _reuse(found)
         else:
-            reason = "ran: forced" if force else self.why(store, parts, place, config_path)
-            logging.getLogger(f"genai.{self.name}").info(reason)
-            manifest = self._make(store, arguments, parts, fingerprint, place, replace=force)
-            outcome = Outcome(manifest.ref, False, reason, manifest.metrics, manifest.seconds)
+            fingerprint = decision.parts.digest(self.name)
+            with nullcontext() if force else sole_writer(store, self.name, fingerprint, place) as made_meanwhile:
+                if made_meanwhile:
+                    outcome = _reuse(made_meanwhile)
+                else:
+                    logging.getLogger(f"genai.{self.name}").info(decision.reason)
+                    manifest = self._make(store, arguments, decision.parts, place, replace=force)
+                    outcome = Outcome(manifest.ref, False, decision.reason, manifest.metrics, manifest.seconds)
         if place:
             record(store, place, outcome)
         return outcome
+
+    def decide(
+        self,
+        store: ArtifactStore,
+        arguments: dict[str, Any],
+        *,
+        place: Place | None = None,
+        config_path: str = "",
+        force: bool = False,
+    ) -> Decision:
+        """What `run` would do, and why: runs and plans ask here, so that they cannot disagree."""
+        parts = self.parts(store, arguments)
+        found = None if force else store.find(self.name, parts.digest(self.name))
+        if found:
+            return Decision(parts, found, _reused(found))
+        return Decision(parts, None, "ran: forced" if force else self.why(store, parts, place, config_path))
 
     def why(self, store: ArtifactStore, parts: FingerprintParts, place: Place | None, config_path: str) -> str:
         """Which of `parts` differ from those of the run before, and which run that is."""
@@ -176,17 +160,18 @@ class Step(Generic[P]):
         store: ArtifactStore,
         arguments: dict[str, Any],
         parts: FingerprintParts,
-        fingerprint: str,
         place: Place | None,
         *,
         replace: bool,
     ) -> Manifest:
-        started = time.monotonic()
-        measured = tuple(ref for name in self.measures for ref in _refs(arguments.get(name)))
+        started, fingerprint = time.monotonic(), parts.digest(self.name)
+        measured = tuple(ref for name in self.measures for ref in references(arguments.get(name)))
         with scratch_folder(self.name) as folder:
             try:
                 work = Workspace(store, self.name, fingerprint, folder, measured)
+                self._require_loaded()
                 self.function(work, **arguments)  # type: ignore[call-arg]
+                self._require_unchanged(store, arguments, parts)
                 attempt, files = store.upload(artifact_prefix(self.name, fingerprint), work.output, fresh=replace)
             except Exception as error:
                 if full := disk_full(error, folder):
@@ -208,6 +193,18 @@ class Step(Generic[P]):
         )
         return store.replace(manifest) if replace else store.commit(manifest)
 
+    def _require_loaded(self) -> None:
+        """ChangedMeanwhileError where this process would run other code than the fingerprint names."""
+        if self._loaded != code_parts(self.function.__module__):
+            raise ChangedMeanwhileError(
+                self.name, "code", "code or libraries on disk are not what this process has loaded", "Run it again"
+            )
+
+    def _require_unchanged(self, store: ArtifactStore, arguments: dict[str, Any], parts: FingerprintParts) -> None:
+        """ChangedMeanwhileError where a source is not what it was when the step began to read it."""
+        if self.observes and self.observes(store, **arguments) != parts.config["observed"]:
+            raise ChangedMeanwhileError(self.name, "observed", "a source changed while it was read", "Run it again")
+
 
 def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:
     """Keep what a task did, for plans, lineage and retention."""
@@ -224,24 +221,13 @@ def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:
     )
 
 
+def _reuse(manifest: Manifest) -> Outcome:
+    return Outcome(manifest.ref, True, _reused(manifest), manifest.metrics, manifest.seconds)
+
+
 def _reused(manifest: Manifest) -> str:
     made = f" in run {manifest.run.run_id}" if manifest.run else ""
     return f"reused: same code, configuration and inputs as on {manifest.created_at[:19]}{made}"
-
-
-def _refs(value: object) -> list[ArtifactRef]:
-    """The references that an argument is, none where it is something else."""
-    if isinstance(value, ArtifactRef):
-        return [value]
-    if isinstance(value, list | tuple) and all(isinstance(item, ArtifactRef) for item in value):
-        return list(value)
-    return []
-
-
-def _measures(manifest: Manifest) -> dict[str, Any]:
-    """What `Workspace.manifest` shows of an input, beside its bytes."""
-    inputs = {name: [ref.digest for ref in _refs(value)] for name, value in manifest.inputs.items()}
-    return {"metrics": manifest.metrics, "inputs": inputs}
 
 
 def step(
@@ -265,4 +251,15 @@ def step(
         raise TypeError(f"unknown kind of artifact: {kind}")
     if through and not observes:
         raise TypeError("through names what observes covers: give observes")
-    return lambda function: Step(function, kind, resources, observes, through, measures)
+
+    def make(function: Callable[Concatenate[Workspace, P], None]) -> Step[P]:
+        named = signature(function).parameters.keys()
+        if "observed" in named:
+            raise TypeError(f"{function.__name__}: the fingerprint keeps the name observed for what observes returns")
+        if missing := {*through, *measures} - named:
+            raise TypeError(f"{function.__name__} takes no argument {', '.join(sorted(missing))}")
+        if function.__closure__:
+            raise TypeError(f"{function.__name__} takes values from around it that no fingerprint covers")
+        return Step(function, kind, resources, observes, through, measures)
+
+    return make

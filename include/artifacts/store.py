@@ -21,12 +21,18 @@ BIRTH = "%Y%m%dT%H%M%SZ"
 WINDOW = timedelta(hours=24)
 
 
-def attempt_age(attempt: str) -> timedelta | None:
-    """How long ago an attempt began, from its name; None for a name that is no attempt's."""
+def attempt_birth(attempt: str) -> datetime | None:
+    """When an attempt began, UTC, from its name; None for a name that is no attempt's."""
     try:
-        return datetime.now(UTC) - datetime.strptime(attempt.partition("-")[0], BIRTH).replace(tzinfo=UTC)
+        return datetime.strptime(attempt.partition("-")[0], BIRTH).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def attempt_age(attempt: str) -> timedelta | None:
+    """How long ago an attempt began; None for a name that is no attempt's."""
+    birth = attempt_birth(attempt)
+    return datetime.now(UTC) - birth if birth else None
 
 
 class ArtifactStore:
@@ -84,8 +90,9 @@ class ArtifactStore:
 
         large = {name: path for name, path in paths.items() if transfer.block_size(path.stat().st_size)}
         small = {name: path for name, path in paths.items() if name not in large}
-        with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
+        with transfer.threads(path.stat().st_size for path in small.values()) as pool:
             entries = list(pool.map(send, small.keys(), small.values()))
+        with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
             for name, path in large.items():
                 entry = transfer.describe(path, name, pool)
                 key = file_key(base, entry)
@@ -164,8 +171,10 @@ class ArtifactStore:
         def receive(entry: FileEntry) -> None:
             transfer.download(self.bucket, manifest.key(entry), targets[entry.path], entry)
 
+        small = [entry for entry in entries if not entry.block]
+        with transfer.threads(entry.size for entry in small) as pool:
+            list(pool.map(receive, small))
         with ThreadPoolExecutor(transfer.TRANSFERS) as pool:
-            list(pool.map(receive, (entry for entry in entries if not entry.block)))
             for entry in (entry for entry in entries if entry.block):
                 transfer.download(self.bucket, manifest.key(entry), targets[entry.path], entry, pool)
         return folder

@@ -15,10 +15,12 @@ from pydantic import ValidationError
 
 from include.artifacts import multipart
 from include.artifacts.bucket import StoredObject
+from include.artifacts.claim import CLAIMS
+from include.artifacts.conditions import PROBES
 from include.artifacts.manifest import Manifest
 from include.artifacts.multipart import PendingUpload
 from include.artifacts.ref import artifact_prefix, split_prefix
-from include.artifacts.store import MANIFEST, ArtifactStore, attempt_age
+from include.artifacts.store import MANIFEST, ArtifactStore, attempt_birth
 from include.core.errors import ArtifactNotFoundError
 
 CHECKPOINTS = ".checkpoints"
@@ -76,11 +78,14 @@ class Swept(NamedTuple):
 
 def sweep(store: ArtifactStore, *, dry_run: bool = False) -> Swept:
     """Delete uncommitted files, pending uploads and spent checkpoints that are older than the store's window."""
+    # before the listing: what is old now was committed before it, or never will be, however long the listing takes
+    born_before = datetime.now(UTC) - store.window
     found = list(folders(store))
     manifests, unreadable = read_manifests(store, found)
-    garbage = [piece for folder in found for piece in _uncommitted(folder, manifests, unreadable, store.window)]
+    garbage = [piece for folder in found for piece in _uncommitted(folder, manifests, unreadable, born_before)]
     garbage += _spent_checkpoints(found, manifests, store.window)
-    uploads = [upload for upload in multipart.pending(store.bucket, "") if _is_old(upload, store.window)]
+    garbage += _left_behind(store)
+    uploads = [upload for upload in multipart.pending(store.bucket, "") if _is_old(upload, born_before)]
     if not dry_run:
         delete(store, garbage)
         for upload in uploads:
@@ -124,7 +129,7 @@ def read_manifests(store: ArtifactStore, found: Iterable[Folder]) -> tuple[dict[
 
 
 def _uncommitted(
-    folder: Folder, manifests: dict[str, Manifest], unreadable: set[str], window: timedelta
+    folder: Folder, manifests: dict[str, Manifest], unreadable: set[str], born_before: datetime
 ) -> Iterator[Garbage]:
     """Of old attempts the files that the manifest does not name; nothing beside a manifest that cannot be read."""
     if folder.prefix in unreadable or (folder.committed and folder.prefix not in manifests):
@@ -136,8 +141,7 @@ def _uncommitted(
         if item.key != f"{folder.prefix}/{MANIFEST}" and item.key not in named:
             attempts[item.key.removeprefix(f"{folder.prefix}/").partition("/")[0]].append(item)
     for attempt, objects in attempts.items():
-        age = attempt_age(attempt) or datetime.now(UTC) - max(item.modified for item in objects)
-        if age > window:
+        if (attempt_birth(attempt) or max(item.modified for item in objects)) < born_before:
             reason = "a replaced or losing writer's files" if manifest else "files of a writer that did not commit"
             yield Garbage(
                 folder.prefix, reason, tuple(item.key for item in objects), sum(item.size for item in objects)
@@ -159,6 +163,14 @@ def _spent_checkpoints(found: list[Folder], manifests: dict[str, Manifest], wind
             yield whole(folder, "a checkpoint of a job that nobody resumed")
 
 
+def _left_behind(store: ArtifactStore) -> Iterator[Garbage]:
+    """Claims of dead workers that nobody took over, and what killed start-up checks wrote."""
+    for prefix, reason in ((CLAIMS, "a dead worker's claim"), (PROBES, "a killed start-up check's object")):
+        old = [item for item in store.bucket.objects(prefix) if datetime.now(UTC) - item.modified > store.window]
+        if old:
+            yield Garbage(prefix, reason, tuple(item.key for item in old), sum(item.size for item in old))
+
+
 def whole(folder: Folder, reason: str) -> Garbage:
     """A committed artifact as something to delete."""
     manifest = f"{folder.prefix}/{MANIFEST}"
@@ -166,10 +178,10 @@ def whole(folder: Folder, reason: str) -> Garbage:
     return Garbage(folder.prefix, reason, keys, folder.size, manifest)
 
 
-def _is_old(upload: PendingUpload, window: timedelta) -> bool:
-    """Whether an upload is of an artifact's file, and older than the window."""
+def _is_old(upload: PendingUpload, born_before: datetime) -> bool:
+    """Whether an upload is of an artifact's file, and of an attempt that is too old to be committed."""
     place = split_prefix(upload.key)
     if place is None:
         return False
     attempt = upload.key.removeprefix(f"{place[2]}/").partition("/")[0]
-    return (attempt_age(attempt) or datetime.now(UTC) - upload.started) > window
+    return (attempt_birth(attempt) or upload.started) < born_before

@@ -16,7 +16,7 @@ from include.artifacts import multipart
 from include.artifacts.bucket import CHUNK, Bucket
 from include.artifacts.manifest import FileEntry
 from include.artifacts.multipart import PendingUpload
-from include.core.errors import CorruptedArtifactError
+from include.core.errors import CorruptedArtifactError, StoreUnavailableError
 
 BLOCK = 16 << 20
 # S3 takes at most 10,000 parts
@@ -29,6 +29,11 @@ def block_size(size: int) -> int:
     if size <= BLOCK:
         return 0
     return max(BLOCK, ceil(size / MOST_BLOCKS / CHUNK) * CHUNK)
+
+
+def threads(sizes: Iterable[int]) -> ThreadPoolExecutor:
+    """What moves files of these sizes: more threads where requests, not bytes, take the time."""
+    return ThreadPoolExecutor(TRANSFERS if max(sizes, default=0) > CHUNK else TRANSFERS * 4)
 
 
 def describe(path: Path, name: str, pool: ThreadPoolExecutor) -> FileEntry:
@@ -48,7 +53,20 @@ def read_small(path: Path, name: str) -> tuple[FileEntry, bytes]:
 def upload_blocks(
     bucket: Bucket, key: str, path: Path, entry: FileEntry, pool: ThreadPoolExecutor, pending: PendingUpload | None
 ) -> None:
-    """Upload a large file, or what is left to do of a `pending` upload of the same bytes."""
+    """Upload a large file, or what is left to do of a `pending` upload of the same bytes.
+
+    Two writers may do so at once: where the other one completes the upload, the object is there.
+    """
+    try:
+        _upload_blocks(bucket, key, path, entry, pool, pending)
+    except StoreUnavailableError:
+        if not any(item.key == key and item.size == entry.size for item in bucket.objects(key)):
+            raise
+
+
+def _upload_blocks(
+    bucket: Bucket, key: str, path: Path, entry: FileEntry, pool: ThreadPoolExecutor, pending: PendingUpload | None
+) -> None:
     upload = pending or multipart.begin(bucket, key)
     present = multipart.parts(bucket, upload) if pending else {}
 
@@ -61,7 +79,7 @@ def upload_blocks(
 
     spans = _spans(entry.size, entry.block)
     tags = list(pool.map(send, range(1, len(spans) + 1), spans))
-    multipart.complete(bucket, upload, tags, entry.size)
+    multipart.complete(bucket, upload, tags)
 
 
 def download(bucket: Bucket, key: str, path: Path, entry: FileEntry, pool: ThreadPoolExecutor | None = None) -> None:

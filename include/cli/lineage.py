@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.core.errors import ConfigurationError
 
@@ -22,8 +22,8 @@ REF = """what to start from: STEP/FINGERPRINT (its first 6 characters or more), 
 name on Triton (an answer carries it), or a record's id such as ticket:T00012, which is always followed forward"""
 
 
-def add_to(commands: Any) -> None:
-    """Register the command."""
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `genai lineage`."""
     sub = commands.add_parser("lineage", help=WORDS, description=WORDS)
     sub.add_argument("ref", metavar="REF", help=REF)
     sub.add_argument("--forward", action="store_true", help="what was made of it, up to the deployments")
@@ -42,7 +42,7 @@ def show(parsed: argparse.Namespace) -> int:
     """Print the lineage, or write it to a file."""
     from include.cli.lineage_svg import svg
     from include.cli.lineage_tree import tree
-    from include.cli.open_store import open_store
+    from include.cli.store import open_store
 
     view = answer(open_store(), parsed.ref, forward=parsed.forward, records=parsed.records)
     forms: dict[str, Callable[[View], str]] = {"tree": tree, "json": as_json, "svg": svg}

@@ -4,17 +4,23 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import lineage
+from include.cli import airflow, history, lineage, sweep
 from include.core.errors import GenaiError
 
 OK, FAILED, BAD_INPUT, NOT_RUNNING = 0, 1, 2, 3
 
+RUN = "run a use case's workflow and follow it"
+PLAN = "show which steps a run would run, why, and what that takes; nothing runs"
 EPILOG = """examples:
   genai run python_assistant                            the whole workflow; what is unchanged is reused
   genai run python_assistant --set customization.lora.rank=16
+  genai plan python_assistant --set customization.lora.rank=16     which steps that would run, and why
   genai ask "What does textwrap.dedent do?"
   genai lineage python_assistant                        what the model that answers was made of
   genai lineage ticket:T00012                           every dataset, model and deployment that a record went into
+  genai history python_assistant                        what each run ran and reused
+  genai airflow backfill create --dag-id python_assistant --from-date 2026-10-01 --to-date 2026-10-30
+  genai sweep --keep-runs 10                            lists what would go; --delete deletes it
   genai status
 
 exit codes: 0 ok, 1 the workflow failed, 2 bad input or a missing prerequisite, 3 not running"""
@@ -49,8 +55,23 @@ def parser() -> argparse.ArgumentParser:
         ("status", status, "show the local stack's programs"),
     ):
         commands.add_parser(name, help=words, description=words).set_defaults(command=command)
-    words = "run a use case's workflow and follow it"
-    sub = commands.add_parser("run", help=words, description=words)
+    _of_a_run(commands.add_parser("run", help=RUN, description=RUN)).set_defaults(command=run)
+    sub = _of_a_run(commands.add_parser("plan", help=PLAN, description=PLAN))
+    sub.add_argument("--as-of", default="", metavar="MOMENT", help="data up to this moment, ISO 8601 (default: now)")
+    sub.add_argument("--json", action="store_true", help="print the plan as JSON, each task instance with its reason")
+    sub.set_defaults(command=plan)
+    words = "ask the deployed model; the answer streams"
+    sub = commands.add_parser("ask", help=words, description=words)
+    sub.add_argument("question", metavar="QUESTION")
+    sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
+    sub.set_defaults(command=ask)
+    for module in (lineage, history, sweep, airflow):
+        module.add_command(commands)
+    return top
+
+
+def _of_a_run(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The options that a run and its plan share."""
     sub.add_argument("use_case", metavar="USE_CASE", help="a use case of include/use_cases, e.g. python_assistant")
     sub.add_argument(
         "--set",
@@ -61,14 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help="change a knob for this run, e.g. customization.lora.rank=16; may be repeated",
     )
     sub.add_argument("--force", action="store_true", help="run every step anew, even where nothing changed")
-    sub.set_defaults(command=run)
-    words = "ask the deployed model; the answer streams"
-    sub = commands.add_parser("ask", help=words, description=words)
-    sub.add_argument("question", metavar="QUESTION")
-    sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
-    sub.set_defaults(command=ask)
-    lineage.add_to(commands)
-    return top
+    return sub
 
 
 def up(_: argparse.Namespace) -> int:
@@ -106,10 +120,17 @@ def run(parsed: argparse.Namespace) -> int:
     return run_use_case(parsed.use_case, parsed.overrides, force=parsed.force)
 
 
+def plan(parsed: argparse.Namespace) -> int:
+    """Print what a run would do."""
+    from include.cli.plan import plan_use_case
+
+    return plan_use_case(parsed.use_case, parsed.overrides, force=parsed.force, as_of=parsed.as_of, as_json=parsed.json)
+
+
 def ask(parsed: argparse.Namespace) -> int:
     """Print the model's answer as it comes, and on standard error which model it was."""
     from include.cli.lineage import hint
-    from include.cli.open_store import open_store
+    from include.cli.store import open_store
     from include.core.settings import settings
     from include.inferencing.ask import ask as answer
 

@@ -14,6 +14,7 @@ GenaiError
 └── TransientError            worth a retry
     ├── StoreUnavailableError the object store does not answer
     ├── ServerUnavailableError  Triton or Airflow does not answer
+    ├── ChangedMeanwhileError   code or a source changed under a running step
     └── JobFailedError        a distributed job died; it resumes from its last checkpoint
 """
 
@@ -79,6 +80,10 @@ class StoreUnavailableError(TransientError):
 
 class ServerUnavailableError(TransientError):
     """Triton or Airflow does not answer."""
+
+
+class ChangedMeanwhileError(TransientError):
+    """What decides a step's result changed while it ran; the next try takes it as it is then."""
 
 
 class JobFailedError(TransientError):

@@ -43,6 +43,9 @@ class Settings(BaseModel):
     disk_needed_gb: float = Field(8, gt=0, description="Refuse to install with less free disk; starting needs 2 of it.")
     memory_needed_gb: float = Field(8, gt=0, description="Refuse to install or start with less free memory.")
 
+    keep_runs: int = Field(
+        0, ge=0, description="The daily sweep keeps what the last so many runs of a use case used; 0: everything."
+    )
     triton_url: str = Field("", description="host:port of Triton's gRPC endpoint; empty: the local stack's.")
     model_repository: str = Field("inferencing/repository", description="Prefix in the bucket that Triton serves from.")
     serving_python: Path | None = Field(

@@ -1,9 +1,10 @@
-"""Read all sources into one sharded dataset, with the ground truth of what is planted in the generated tickets."""
+"""Read all sources, as they stood at a moment, into one sharded dataset with the ground truth of planted values."""
 
 import importlib.metadata
 import platform
 import re
 from collections import Counter
+from dataclasses import astuple
 from typing import Any
 
 from include.artifacts.report import Report
@@ -12,42 +13,53 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation import docstrings
 from include.data_preparation.config import AggregateConfig
-from include.data_preparation.documents import Document, rank, write_planted, write_shards, write_table
-from include.data_preparation.tickets import Ticket, generate_tickets
+from include.data_preparation.dated_sources import DatedSource, read_dated_sources, states
+from include.data_preparation.documents import Document, rank, write_planted, write_rows, write_shards, write_table
+from include.data_preparation.record_files import Quarantined
+from include.data_preparation.tickets import Ticket
+
+QUARANTINE = "quarantined.parquet"
+# no package is called so
+VISIBLE = "visible in"
+SHOWN = 50
 
 
-def observed(_: ArtifactStore, config: AggregateConfig) -> dict[str, Any]:
-    """Versions of what the sources are read from; SourceError where a package is missing."""
-    versions = {"python": platform.python_version()}
+def observed(store: ArtifactStore, as_of: str, config: AggregateConfig) -> dict[str, Any]:
+    """Versions of the packages that are read, and what the sources with times show at the moment `as_of`.
+
+    SourceError where one of them is missing.
+    """
+    versions: dict[str, Any] = {"python": platform.python_version()}
     for name in config.packages:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             docstrings.package(name)
-    return versions
+    return versions | {VISIBLE: states(read_dated_sources(store, as_of, config))}
 
 
-@step("dataset", observes=observed)
-def aggregate(work: Workspace, config: AggregateConfig) -> None:
-    """Topics, docstrings and generated tickets as documents in `config.shards` files."""
-    documents: dict[str, Document] = {}
-    origins: Counter[str] = Counter()
-    for origin, found in _sources(config):
-        # the first of a name wins: a package may define it once a platform
-        new = {document.id: document for document in reversed(found) if document.id not in documents}
-        documents |= new
-        origins[origin] += len(new)
-    tickets = generate_tickets(config.tickets, config.seed)
-    documents |= {ticket.document.id: ticket.document for ticket in tickets}
-    origins["generated tickets"] = len(tickets)
+@step("dataset", observes=observed, through=("as_of",))
+def aggregate(work: Workspace, as_of: str, config: AggregateConfig) -> None:
+    """Topics, docstrings, tickets and records visible at the moment `as_of`, as documents in `config.shards` files.
+
+    quarantined.parquet names the lines of record files that are no records.
+    """
+    dated = read_dated_sources(work.store, as_of, config)
+    documents, origins = _collect(dated, config)
     if not documents:
         raise SourceError(
-            "data_preparation.aggregate", config.model_dump_json(), "no source is switched on", "Switch one on"
+            "data_preparation.aggregate",
+            config.model_dump_json(),
+            f"no source that is switched on shows anything as of {as_of}",
+            "Switch one on, or look at a later moment",
         )
+    tickets = [ticket for source in dated for ticket in source.tickets]
     write_shards(work.output, list(documents.values()), config.shards)
     write_planted(work.output, {ticket.document.id: ticket.truth for ticket in tickets}, documents.values())
     if tickets:
         _write_ticket_table(work, tickets)
+    quarantined = [line for source in dated for line in source.quarantined]
+    write_rows(work.output / QUARANTINE, Quarantined, quarantined)
     work.metrics.update(
         documents=len(documents),
         sources=sum(1 for count in origins.values() if count),
@@ -55,8 +67,24 @@ def aggregate(work: Workspace, config: AggregateConfig) -> None:
         shards=config.shards,
         by_origin=dict(origins),
         by_license=dict(sorted(Counter(document.license for document in documents.values()).items())),
+        dated={source.name: source.counts for source in dated},
     )
-    _report(work)
+    _report(work, dated)
+
+
+def _collect(dated: list[DatedSource], config: AggregateConfig) -> tuple[dict[str, Document], Counter[str]]:
+    """Documents by id, and how many each source gave; 0 where it gave none."""
+    documents: dict[str, Document] = {}
+    origins: Counter[str] = Counter()
+    for origin, found in _sources(config):
+        # the first of a name wins: a package may define it once a platform
+        new = {document.id: document for document in reversed(found) if document.id not in documents}
+        documents |= new
+        origins[origin] += len(new)
+    for source in dated:
+        documents |= {document.id: document for document in source.documents}
+        origins[source.name] += len(source.documents)
+    return documents, origins
 
 
 def _sources(config: AggregateConfig) -> list[tuple[str, list[Document]]]:
@@ -106,10 +134,18 @@ def _write_ticket_table(work: Workspace, tickets: list[Ticket]) -> None:
     write_table(work.output / "tickets_table.parquet", pyarrow.Table.from_pylist([ticket.row for ticket in tickets]))
 
 
-def _report(work: Workspace) -> None:
+def _report(work: Workspace, dated: list[DatedSource]) -> None:
+    counts = {source.name: source.counts for source in dated}
+    headers = ["source", *next(iter(counts.values()), {})]
+    lines = [(source.name, *astuple(line)) for source in dated for line in source.quarantined]
     Report("Aggregated sources").text(
         f"{work.metrics['documents']} documents, {work.metrics['words']} words. "
         "Tickets are generated by this project and marked as generated."
     ).bars(work.metrics["by_origin"], "Documents by origin").bars(
         work.metrics["by_license"], "Documents by licence"
-    ).write(work.output)
+    ).table(headers, [(name, *row.values()) for name, row in counts.items()], "Sources with times, as they stood").text(
+        "Late: recorded after a record that happened later. Corrected: an earlier version was recorded before. Deleted "
+        "and erased records are left out, erased ones at every moment. Quarantined lines are no records."
+    ).table(["source", "file", "line", "reason"], lines[:SHOWN], f"Quarantined lines, {len(lines)} in all").write(
+        work.output
+    )

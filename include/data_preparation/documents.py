@@ -45,7 +45,7 @@ def write_rows(path: Path, row_type: type, rows: Iterable[Any]) -> None:
     """Dataclass rows as parquet, in the order given; typed even where there are no rows."""
     import pyarrow
 
-    types = {str: pyarrow.string(), bool: pyarrow.bool_(), float: pyarrow.float64()}
+    types = {str: pyarrow.string(), bool: pyarrow.bool_(), int: pyarrow.int64(), float: pyarrow.float64()}
     schema = pyarrow.schema([(field.name, types[field.type]) for field in fields(row_type)])  # type: ignore[index]
     write_table(path, pyarrow.Table.from_pylist([asdict(row) for row in rows], schema=schema))
 

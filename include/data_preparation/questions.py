@@ -24,6 +24,11 @@ _TOPIC = (
     "What should I know about {name} in Python?",
     "What does the Python language reference say about {name}?",
 )
+_RECORD = (
+    "What should I know about {name}?",
+    "Explain {name}.",
+    "What is there to say about {name}?",
+)
 _TICKET = (
     "Which kind of support request is this? {name}",
     "Sort this support ticket into a category: {name}",
@@ -97,6 +102,8 @@ def _templates(document: Document) -> tuple[str, ...]:
         return _TICKET
     if document.source == "pydoc_topics":
         return _TOPIC
+    if document.source == "records":
+        return ("{name}",) if document.title.endswith("?") else _RECORD
     return _CLASS if document.title.rpartition(".")[2][:1].isupper() else _FUNCTION
 
 

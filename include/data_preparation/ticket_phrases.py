@@ -115,5 +115,10 @@ FOREIGN = (
     "Bonjour, la facture {number} a été débitée deux fois ce mois-ci. Merci de me rembourser rapidement. "
     "Vous pouvez m'appeler au {phone}. Cordialement, {person}",
 )
+SOLUTIONS = (
+    "Update: solved by a restart of the {product}.",
+    "Update: the cause was a wrong setting on our side.",
+    "Update: the problem came back once and is now solved.",
+)
 ERRORS = ("KeyError: 'id'", "TimeoutError", "ValueError", "ConnectionResetError", "UnicodeDecodeError", "MemoryError")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")

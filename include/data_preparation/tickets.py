@@ -11,7 +11,7 @@ from include.data_preparation.documents import Document
 
 TICKET_LICENSE = "Apache-2.0"
 FOREIGN_SHARE = 0.02
-_START = datetime(2025, 1, 6, tzinfo=UTC)
+START = datetime(2025, 1, 6, tzinfo=UTC)
 _ENTITIES = {
     "person": "PERSON",
     "email": "EMAIL_ADDRESS",
@@ -50,13 +50,13 @@ def _ticket(index: int, draw: random.Random) -> Ticket:
         text=text,
         license=TICKET_LICENSE,
         generated=True,
-        event_time=row["created"].isoformat(),
+        event_time=row["resolved"].replace(tzinfo=UTC).isoformat(),
     )
     return Ticket(document, row, {"category": category, "personal": personal})
 
 
 def _row(index: int, category: str, product: str, draw: random.Random) -> dict[str, Any]:
-    created = _START + timedelta(hours=draw.randrange(300 * 24))
+    created = START + timedelta(hours=draw.randrange(300 * 24))
     urgency = {"outage": (1, 2, 5, 6), "access": (2, 5, 4, 1), "bug": (3, 5, 3, 1)}.get(category, (6, 5, 2, 0.5))
     priority = draw.choices(phrases.PRIORITIES, urgency)[0]
     scale = {"low": 90, "normal": 45, "high": 16, "urgent": 5}[priority]

@@ -31,7 +31,7 @@ def ask(
     """
     if not question.strip():
         raise ConfigurationError("question", question, "the question is empty", "Ask something")
-    current, _ = champion.read(store.bucket, use_case)
+    current = champion.read(store.bucket, use_case)
     if current is None:
         raise ModelError("use_case", use_case, "it has no champion yet", "Run its workflow to the end first")
     return Answer(current.model_name, _pieces(current.model_name, question, address, max_tokens, seconds))

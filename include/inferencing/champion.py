@@ -1,4 +1,4 @@
-"""The champion alias: which package serves a use case. It changes by compare-and-swap only."""
+"""The champion alias: which package serves a use case, and which verdict may move it. Compare-and-swap only."""
 
 import re
 
@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.document import Document
+from include.artifacts.history import now, sortable
+from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.core.errors import ConfigurationError, CorruptedArtifactError
 
@@ -28,6 +30,26 @@ class Champion(Serving):
     moved_at: str
 
 
+class Verdict(RunName):
+    """What the gate of the run that looks at the newest moment said."""
+
+    passed: bool
+    report: ArtifactRef
+    at: str
+
+
+class Alias(BaseModel):
+    """One document, so that a champion moves and a verdict falls one after the other, never at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    champion: Champion | None = None
+    verdict: Verdict | None = None
+
+    def allows(self, run: RunName) -> bool:
+        """Whether `run` may move the champion: no verdict looks at a later moment."""
+        return self.verdict is None or sortable(self.verdict.as_of) <= sortable(run.as_of)
+
+
 def model_name(use_case: str, package: ArtifactRef) -> str:
     """The package's name on Triton: letters, digits, _ and - only."""
     return f"{re.sub(r'[^A-Za-z0-9_-]', '-', use_case)}-{package.digest[:12]}"
@@ -40,16 +62,48 @@ def document(bucket: Bucket, use_case: str) -> Document:
     return Document(bucket, f"{ALIASES}{use_case}{NAME}")
 
 
-def read(bucket: Bucket, use_case: str) -> tuple[Champion | None, str | None]:
-    """The champion and the alias's version; (None, None) before the first deployment."""
+def read_alias(bucket: Bucket, use_case: str) -> tuple[Alias, str | None]:
+    """The use case's alias and its version; an empty one and None before the first verdict."""
     alias = document(bucket, use_case)
     try:
         value, version = alias.read()
-        return (None, None) if value is None else (Champion.model_validate(value), version)
-    except ValueError as error:  # no JSON, or no champion
+        return Alias.model_validate(value or {}), version
+    except ValueError as error:
         raise CorruptedArtifactError(
             alias.key, str(error)[:200], "the champion alias cannot be read", "Delete it and deploy again"
         ) from error
+
+
+def read(bucket: Bucket, use_case: str) -> Champion | None:
+    """The champion; None before the first deployment."""
+    return read_alias(bucket, use_case)[0].champion
+
+
+def judge(bucket: Bucket, use_case: str, verdict: Verdict) -> bool:
+    """Make `verdict` the newest one, unless one that looks at a later moment stands."""
+    while True:
+        current, version = read_alias(bucket, use_case)
+        if not current.allows(verdict):
+            return False
+        changed = current.model_copy(update={"verdict": verdict})
+        if document(bucket, use_case).swap(changed.model_dump(mode="json"), version):
+            return True
+
+
+def move(bucket: Bucket, use_case: str, serving: Serving, run: RunName) -> Champion | None:
+    """Make `serving` the champion, the one until now its previous one; None where a newer verdict forbids it."""
+    while True:
+        current, version = read_alias(bucket, use_case)
+        if not current.allows(run):
+            return None
+        before = current.champion
+        if before and before.model_name == serving.model_name:
+            return before
+        previous = Serving(model_name=before.model_name, package=before.package) if before else None
+        moved = Champion(**dict(serving), previous=previous, moved_at=now())
+        changed = current.model_copy(update={"champion": moved})
+        if document(bucket, use_case).swap(changed.model_dump(mode="json"), version):
+            return moved
 
 
 def use_cases(bucket: Bucket) -> list[str]:

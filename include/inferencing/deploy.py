@@ -5,10 +5,9 @@ Killed anywhere and run again it finishes: each part looks at what is already do
 
 import logging
 import time
-from datetime import UTC, datetime
 
 from include.artifacts import transfer
-from include.artifacts.manifest import FileEntry
+from include.artifacts.manifest import FileEntry, RunName
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Outcome
 from include.artifacts.store import ArtifactStore
@@ -23,30 +22,48 @@ from include.inferencing.triton_client import TritonClient
 LOG = logging.getLogger("genai.inferencing.deploy")
 
 
-def deploy(store: ArtifactStore, package: ArtifactRef, use_case: str, config: DeployConfig) -> Outcome:
-    """Serve `package` as the champion of `use_case`; `reused` where it already is and answers.
+def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: DeployConfig) -> Outcome:
+    """Serve `package` as the champion of the run's use case; `reused` where it already is and answers.
 
-    ModelError where it fails to load or to answer: the champion stays as it was. ServerUnavailableError where
-    Triton does not answer.
+    Where a verdict looks at a later moment than `run` does, the champion stays: metrics say deployed False.
+    ModelError where the package fails to load or to answer: the champion stays as it was. ServerUnavailableError
+    where Triton does not answer.
     """
-    started = time.monotonic()
+    started, use_case = time.monotonic(), run.use_case
     serving = Serving(model_name=champion.model_name(use_case, package), package=package)
+    if not champion.read_alias(store.bucket, use_case)[0].allows(run):
+        return _superseded(store, serving, run, started)
     with TritonClient(settings().triton_address) as triton:
         triton.check()
-        current, _ = champion.read(store.bucket, use_case)
+        current = champion.read(store.bucket, use_case)
         is_champion = current is not None and current.model_name == serving.model_name
         publish(store, package, serving.model_name)
         test = _try_loaded(triton, serving.model_name, config)
         reused = is_champion and test is not None
         test = test or _load_and_try(triton, serving.model_name, config, is_champion=is_champion)
-        retire(triton, promote(store, use_case, serving))
+        moved = champion.move(store.bucket, use_case, serving, run)
+        if moved is None:
+            if not is_champion:
+                triton.unload(serving.model_name)
+            return _superseded(store, serving, run, started)
+        retire(triton, moved)
     reason = (
         "reused: the package is champion and answers"
         if reused
         else f"ran: {serving.model_name} is champion of {use_case}"
     )
-    metrics = {"model": serving.model_name} | test.model_dump()
+    metrics = {"model": serving.model_name, "deployed": True} | test.model_dump()
     return Outcome(package, reused, reason, metrics, round(time.monotonic() - started, 2))
+
+
+def _superseded(store: ArtifactStore, serving: Serving, run: RunName, started: float) -> Outcome:
+    """The champion stays: a run that looks at a later moment has had its verdict."""
+    alias, _ = champion.read_alias(store.bucket, run.use_case)
+    newest = f"run {alias.verdict.run_id} (as of {alias.verdict.as_of})" if alias.verdict else "another run"
+    stays = alias.champion.model_name if alias.champion else "none"
+    reason = f"ran: not deployed, the verdict of {newest} is newer; champion: {stays}"
+    metrics = {"model": serving.model_name, "deployed": False, "champion": stays}
+    return Outcome(serving.package, False, reason, metrics, round(time.monotonic() - started, 2))
 
 
 def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
@@ -70,25 +87,6 @@ def _is_whole(store: ArtifactStore, key: str, entry: FileEntry) -> bool:
         LOG.warning("copied again: %s", error)
         return False
     return True
-
-
-def promote(store: ArtifactStore, use_case: str, serving: Serving) -> Champion:
-    """Move the champion alias to `serving`; who else moved it meanwhile becomes the previous one."""
-    alias = champion.document(store.bucket, use_case)
-    while True:
-        current, version = champion.read(store.bucket, use_case)
-        if current and current.model_name == serving.model_name:
-            return current
-        previous = Serving(model_name=current.model_name, package=current.package) if current else None
-        moved = Champion(
-            model_name=serving.model_name,
-            package=serving.package,
-            previous=previous,
-            moved_at=datetime.now(UTC).isoformat(),
-        )
-        if alias.swap(moved.model_dump(mode="json"), version):
-            LOG.info("champion of %s: %s -> %s", use_case, previous and previous.model_name, serving.model_name)
-            return moved
 
 
 def retire(triton: TritonClient, moved: Champion) -> None:

@@ -35,12 +35,14 @@ def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
     for use_case in sorted({*champion.use_cases(store.bucket), *history.use_cases()}):
         current = None
         try:
-            current, _ = champion.read(store.bucket, use_case)
+            current = champion.read(store.bucket, use_case)
         except CorruptedArtifactError:
             damaged.append(use_case)
         by_name: dict[str, list[RunRecord]] = defaultdict(list)
         for record in sorted(history.records(use_case, TASK), key=lambda record: record.at):
-            by_name[champion.model_name(use_case, record.ref)].append(record)
+            # a run whose verdict was not the newest left the champion as it was
+            if record.metrics.get("deployed", True):
+                by_name[champion.model_name(use_case, record.ref)].append(record)
         for serving in (current, current and current.previous):
             if serving:
                 by_name.setdefault(serving.model_name, [])

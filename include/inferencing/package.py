@@ -37,7 +37,7 @@ instance_group [ { count: 1 kind: KIND_CPU } ]
 """
 
 
-@step("package", resources=(BACKEND, EXPORTER, LOCK))
+@step("package", resources=(BACKEND, LOCK))
 def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter: ArtifactRef | None = None) -> None:
     """A Triton model folder: config.pbtxt, 1/model.py, the OpenVINO files, limits and package_info.json."""
     source = work.fetch(model)

@@ -42,7 +42,7 @@ class Watcher:
             triton.check()
             for use_case in champion.use_cases(self.store.bucket):
                 try:
-                    current, _ = champion.read(self.store.bucket, use_case)
+                    current = champion.read(self.store.bucket, use_case)
                     if current is not None:
                         self._keep(triton, use_case, current.model_name)
                 except GenaiError as error:
@@ -71,7 +71,7 @@ class Watcher:
         triton.load(model, LOAD_SECONDS)
         self._canary(triton, model)
         LOG.info("loaded %s in %.1f s", model, time.monotonic() - started)
-        current, _ = champion.read(self.store.bucket, use_case)
+        current = champion.read(self.store.bucket, use_case)
         if current is not None and current.model_name != model:
             # a deployment moved the alias and unloaded this model while it was being loaded here
             triton.unload(model)

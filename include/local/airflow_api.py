@@ -13,7 +13,9 @@ PATIENCE = 120.0
 
 
 class AirflowApi:
-    """Calls below /api/v2. ServerUnavailableError after `PATIENCE` seconds without an answer.
+    """Calls below /api/v2, and plans, which this project's plugin answers.
+
+    ServerUnavailableError after `PATIENCE` seconds without an answer.
 
     `on_outage` is called once a second while the server does not answer.
     """
@@ -29,14 +31,17 @@ class AirflowApi:
         self.client.close()
 
     def call(self, method: str, path: str, *, body: object = None, **query: object) -> httpx.Response:
-        """One call; connection errors, 5xx and an expired login are retried."""
+        """One call below /api/v2; connection errors, 5xx and an expired login are retried."""
+        return self._request(method, f"/api/v2{path}", body, query)
+
+    def _request(self, method: str, path: str, body: object, query: dict[str, object]) -> httpx.Response:
         deadline = time.monotonic() + PATIENCE
         while True:
             problem = ""
             try:
                 if "Authorization" not in self.client.headers:
                     self._log_in()
-                response = self.client.request(method, f"/api/v2{path}", json=body, params=dict(query))  # type: ignore[arg-type]
+                response = self.client.request(method, path, json=body, params=query)  # type: ignore[arg-type]
                 if response.status_code == 401:
                     problem = "401"
                     del self.client.headers["Authorization"]
@@ -61,6 +66,10 @@ class AirflowApi:
     def post(self, path: str, body: object) -> Any:
         """The JSON that a POST answers."""
         return self._json(self.call("POST", path, body=body))
+
+    def plan(self, dag: str, options: dict[str, Any]) -> Any:
+        """What a run of a DAG with these options in its conf would do."""
+        return self._json(self._request("POST", f"/genai/plan/{dag}", options, {}))
 
     def patch(self, path: str, body: object) -> Any:
         """The JSON that a PATCH answers."""

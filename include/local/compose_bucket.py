@@ -3,6 +3,7 @@
 import sys
 
 from include.artifacts.bucket import Bucket, StoreAddress
+from include.artifacts.conditions import check_conditions
 from include.core.errors import GenaiError
 from include.core.settings import settings
 
@@ -10,7 +11,9 @@ from include.core.settings import settings
 def main() -> int:
     """Ensure the bucket of the settings; 1 and one line on standard error where it cannot be had."""
     try:
-        Bucket(StoreAddress.of(settings())).ensure()
+        bucket = Bucket(StoreAddress.of(settings()))
+        bucket.ensure()
+        check_conditions(bucket)
     except GenaiError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 import subprocess
 
 from include.artifacts.bucket import Bucket
+from include.artifacts.conditions import check_conditions
 from include.core.errors import PrerequisiteError, StoreAccessError
 from include.core.settings import Settings
 from include.local import airflow, object_store, tritonserver
@@ -86,6 +87,7 @@ def check_store(settings: Settings, credentials: Credentials, session: Session |
         raise StoreAccessError(
             "GENAI_S3_ENDPOINT", address.endpoint, "an anonymous call is not refused", "Give the server keys"
         )
+    check_conditions(bucket)
     # Triton takes a prefix without objects for a missing folder and exits
     bucket.put_bytes(f"{settings.model_repository}/README.txt", b"Triton's model repository. One folder a model.\n")
     layout(settings).repository_ready.touch()

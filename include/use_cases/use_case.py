@@ -9,16 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from include.core.errors import ConfigurationError
 from include.core.settings import settings
 from include.customization.config import CustomizationConfig
-from include.data_preparation.config import DataPreparationConfig, Source
+from include.data_preparation.config import LEAST_TICKETS, DataPreparationConfig, Source
 from include.evaluation.config import EvaluationConfig
 from include.inferencing.config import InferencingConfig
 from include.strategy.config import StrategyConfig
 from include.training.config import TrainingConfig
 from include.use_cases.document import nearest, read_document, with_overrides
 from include.use_cases.explain import configuration_error
-
-# the synthetic ticket table is modelled on them, and its quality gate on fewer is a matter of chance
-LEAST_TICKETS = 50
 
 
 class UseCase(BaseModel):
@@ -100,13 +97,15 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
                 "the workflow reads no such source",
                 nearest(name, get_args(Source)),
             )
-    if "tickets" not in declared:
-        raise ConfigurationError(
-            f"{file}: strategy.data_sources",
-            declared,
-            "tickets are aggregated, and their sensitivity is not declared",
-            "Declare the source tickets here",
-        )
+    read = ["tickets", *(["records"] if use_case.data_preparation.aggregate.records else [])]
+    for name in read:
+        if name not in declared:
+            raise ConfigurationError(
+                f"{file}: strategy.data_sources",
+                declared,
+                f"{name} are aggregated, and their sensitivity is not declared",
+                f"Declare the source {name} here",
+            )
 
 
 def _require_tickets(use_case: UseCase, file: str) -> None:

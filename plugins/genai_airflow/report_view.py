@@ -31,7 +31,7 @@ HEADERS = {
 # Airflow's web UI leaves the placeholder of a task that is not mapped as it is
 MapIndex = Annotated[int, BeforeValidator(lambda value: -1 if value == "{MAP_INDEX}" else value), Query(ge=-1)]
 
-app = FastAPI(title="Reports of the generative-AI workflow", docs_url=None, redoc_url=None, openapi_url=None)
+app = FastAPI(title="Reports and plans of the generative-AI workflow", docs_url=None, redoc_url=None, openapi_url=None)
 
 
 @app.get(

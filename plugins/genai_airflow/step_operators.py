@@ -1,5 +1,6 @@
 """Operators that run a step of the workflow and hand its artifact's reference on."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,14 +14,18 @@ from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
+from include.artifacts.history import History, Place, now
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import record
 from include.artifacts.store import ArtifactStore
-from include.core.errors import PermanentError
+from include.core.errors import ArtifactNotFoundError, PermanentError
 from include.core.settings import settings
 
 if TYPE_CHECKING:
     from include.artifacts.step import Outcome, Step
+    from include.use_cases import UseCase
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -40,6 +45,9 @@ class RunStepOperator(LineageEvents, BaseOperator):
     :param config: dotted path of the step's configuration in the use case; may be mapped over.
     :param over: name of the argument that a mapped task takes from `item`.
     :param item: the value of that argument; mapped over.
+    :param moment: name of the argument that is the moment whose data the run looks at.
+    :param previous: name of an argument, an artifact; the step gets in `previous` what that argument was in the
+        newest run of an earlier moment that passed here.
 
     XComs: `return_value` (the artifact's reference), `outcome` (reused, reason, metrics, seconds), and
     `shards` and `selected` where the step's metrics have them.
@@ -58,33 +66,51 @@ class RunStepOperator(LineageEvents, BaseOperator):
         config: str = "",
         over: str = "",
         item: Any = None,
+        moment: str = "",
+        previous: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.step, self.arguments, self.config = step, dict(arguments or {}), config
         self.over, self.item = over, item
+        self.moment, self.previous = moment, previous
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the place of this task instance."""
         with failing_at_once():
-            use_case, store = load_for_run(context), open_store()
+            use_case, store, place = load_for_run(context), open_store(), place_of(context)
             context["label"] = self._label(store)
-            arguments = self._arguments()
+            arguments = self.step_arguments(use_case, store, place)
             self.trace = Trace(store.bucket.address.bucket, tuple(refs_in(arguments)))
             outcome = import_step(self.step).run(
                 store,
-                arguments | ({"config": use_case.at(self.config)} if self.config else {}),
-                place=place_of(context),
+                arguments,
+                place=place,
                 config_path=self.config,
                 force=is_forced(context),
             )
             self.trace.outcome = outcome
+            self.finished(store, place, outcome)
         self.log.info("%s (%s, %.1f s)", outcome.reason, outcome.ref, outcome.seconds)
         return publish(outcome, context)
 
-    def _arguments(self) -> dict[str, Any]:
+    def finished(self, store: ArtifactStore, place: Place, outcome: "Outcome") -> None:
+        """What an operator of a kind of its own does with the outcome."""
+
+    def step_arguments(self, use_case: "UseCase", store: ArtifactStore, place: Place) -> dict[str, Any]:
+        """What the step is called with at a place in a run.
+
+        The template fields hold values by now. Runs and plans ask here, so that they cannot disagree.
+        """
         mapped = {self.over: self.item} if self.over else {}
-        return {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
+        arguments = {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
+        if self.config:
+            arguments["config"] = use_case.at(self.config)
+        if self.moment:
+            arguments[self.moment] = place.as_of
+        if self.previous:
+            arguments["previous"] = baseline(store, place, self.previous, arguments[self.previous])
+        return arguments
 
     def _label(self, store: ArtifactStore) -> str:
         """What tells this mapped instance from its siblings in the web UI."""
@@ -94,6 +120,24 @@ class RunStepOperator(LineageEvents, BaseOperator):
         if isinstance(item, ArtifactRef):
             return str(store.manifest(item).metrics.get("technique") or item.step.rpartition(".")[2])
         return f"{self.over} {item}"
+
+
+class JudgeModelOperator(RunStepOperator):
+    """Runs a gate, and keeps its verdict: the newest one alone may move the champion."""
+
+    def finished(self, store: ArtifactStore, place: Place, outcome: "Outcome") -> None:
+        """Make it the use case's verdict, unless one of a run that looks at a later moment stands."""
+        champion = import_module("include.inferencing.champion")
+        verdict = champion.Verdict(
+            use_case=place.use_case,
+            run_id=place.run_id,
+            as_of=place.as_of,
+            passed=bool(outcome.metrics["passed"]),
+            report=outcome.ref,
+            at=now(),
+        )
+        newest = champion.judge(store.bucket, place.use_case, verdict)
+        self.log.info("the newest verdict" if newest else "a verdict that looks at a later moment stands")
 
 
 class DeployModelOperator(LineageEvents, BaseOperator):
@@ -117,12 +161,34 @@ class DeployModelOperator(LineageEvents, BaseOperator):
             use_case, store, package = load_for_run(context), open_store(), restore_refs(self.package)
             self.trace = Trace(store.bucket.address.bucket, (package,))
             deploy = import_module("include.inferencing.deploy").deploy
-            outcome: Outcome = deploy(store, package, use_case.name, use_case.at(self.config))
-            record(store, place_of(context), outcome)
+            place = place_of(context)
+            outcome: Outcome = deploy(store, package, place, use_case.at(self.config))
+            record(store, place, outcome)
             self.trace.outcome = outcome
-            self.trace.served_as = f"{settings().model_repository}/{outcome.metrics['model']}"
+            if outcome.metrics.get("deployed", True):
+                self.trace.served_as = f"{settings().model_repository}/{outcome.metrics['model']}"
         self.log.info("%s (%s)", outcome.reason, outcome.ref)
         return publish(outcome, context)
+
+
+def baseline(store: ArtifactStore, place: Place, argument: str, current: ArtifactRef) -> ArtifactRef | None:
+    """What a gate's `argument` was in the newest run of an earlier moment that passed it.
+
+    None where there is no such run, where its artifacts were deleted, and where it was `current` itself: a run
+    without news is then the same as the one before.
+    """
+    record = History(store.bucket).before(place, passed=True)
+    if record is None:
+        return None
+    try:
+        found = store.manifest(record.ref).inputs[argument]
+        if not isinstance(found, ArtifactRef) or found == current:
+            return None
+        store.manifest(found)
+    except ArtifactNotFoundError as error:
+        log.warning("run %s is not compared with: %s", record.place.run_id, error)
+        return None
+    return found
 
 
 def import_step(path: str) -> "Step[...]":
@@ -132,6 +198,12 @@ def import_step(path: str) -> "Step[...]":
         module, attribute = f"include.{path}", path.rpartition(".")[2]
     step: Step[...] = getattr(import_module(module), attribute)
     return step
+
+
+def chosen(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What other tasks take from a step's metrics: the shards to map over, the artifact that it selected."""
+    found = {"shards": list(range(int(metrics["shards"])))} if "shards" in metrics else {}
+    return found | ({"selected": metrics["selected"]} if "selected" in metrics else {})
 
 
 def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:
@@ -144,10 +216,8 @@ def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:
         "outcome",
         {"reused": outcome.reused, "reason": outcome.reason, "metrics": metrics, "seconds": outcome.seconds},
     )
-    if "shards" in metrics:
-        ti.xcom_push("shards", list(range(int(metrics["shards"]))))
-    if "selected" in metrics:
-        ti.xcom_push("selected", metrics["selected"])
+    for key, value in chosen(metrics).items():
+        ti.xcom_push(key, value)
     if metrics.get("passed") is False:
         ti.xcom_push("return_value", ref)
         raise AirflowFailException(f"The gate is not passed: {metrics.get('verdict', 'see the report')}")

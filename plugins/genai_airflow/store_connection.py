@@ -12,7 +12,7 @@ from include.core.errors import ConfigurationError
 STORE_CONNECTION = "genai_store"
 
 
-def open_store(connection_id: str = STORE_CONNECTION) -> ArtifactStore:
+def open_store(connection_id: str = STORE_CONNECTION, retries: int = 8) -> ArtifactStore:
     """The store of a connection: host (and port) is the endpoint, login and password are the keys,
     the extra holds bucket, region and secure. ConfigurationError names what is missing."""
     connection = Connection.get(connection_id)
@@ -33,4 +33,4 @@ def open_store(connection_id: str = STORE_CONNECTION) -> ArtifactStore:
         raise ConfigurationError(
             f"{field}.extra.{first['loc'][0]}", first["input"], first["msg"], "Complete the connection's extra"
         ) from None
-    return ArtifactStore(address)
+    return ArtifactStore(address, retries)

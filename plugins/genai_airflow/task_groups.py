@@ -6,7 +6,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import TaskGroup, XComArg
 
 from genai_airflow.fan_out import list_shards, list_techniques
-from genai_airflow.step_operators import DeployModelOperator, RunStepOperator
+from genai_airflow.step_operators import DeployModelOperator, JudgeModelOperator, RunStepOperator
 
 if TYPE_CHECKING:
     from include.use_cases import UseCase
@@ -46,9 +46,19 @@ def data_preparation(charter: XComArg) -> XComArg:
             task_id="aggregate",
             step="data_preparation.aggregate",
             config="data_preparation.aggregate",
-            doc_md="Reads every source of the use case into shards of documents.",
+            moment="as_of",
+            doc_md="Reads every source of the use case, as it stood at the run's moment, into shards of documents.",
         ).output
         charter.operator.task_group >> aggregated
+        compared = RunStepOperator(
+            task_id="compare_sources",
+            step="data_preparation.compare_sources",
+            config="data_preparation.compare_sources",
+            arguments={"aggregated": aggregated},
+            previous="aggregated",
+            doc_md="Compares each source with the earlier run. One that has shrunk too much: the run stops here.",
+        )
+        shards = list_shards.override(task_id="aggregated_shards")(aggregated["shards"])
         cleaned = (
             RunStepOperator.partial(
                 task_id="clean",
@@ -59,7 +69,7 @@ def data_preparation(charter: XComArg) -> XComArg:
                 map_index_template=BY_ITEM,
                 doc_md="Repairs text and drops what is no use, each document with its reason; one task a shard.",
             )
-            .expand(item=list_shards.override(task_id="aggregated_shards")(aggregated["shards"]))
+            .expand(item=shards)
             .output
         )
         deduplicated = _prepare("deduplicate", "Drops exact and near duplicates.", sources=cleaned)
@@ -78,6 +88,7 @@ def data_preparation(charter: XComArg) -> XComArg:
             .output
         )
         synthetic = _prepare("synthesize", "Generates a table like the tickets' (SDV).", source=aggregated)
+        compared >> [shards, synthetic]
         divided = _prepare("split", "Splits by unique question: no answer leaks.", sources=anonymized)
         return _prepare(
             "check",
@@ -151,7 +162,7 @@ def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg
             .output
         )
         evaluations = _evaluate_each("adapter", adapters, model=model, dataset=dataset)
-        gate = RunStepOperator(
+        gate = JudgeModelOperator(
             task_id="gate",
             step="customization.gate",
             config="customization.gate",
@@ -162,7 +173,8 @@ def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg
                 "evaluations": evaluations,
                 "charter": charter,
             },
-            doc_md="Compares each adapter with the base on the charter's indicators. None better: the run stops here.",
+            doc_md="Compares each adapter with the base on the charter's indicators. None better: the run stops here. "
+            "The verdict of the run that looks at the newest data alone may move the champion.",
         ).output
     return gate["selected"]
 

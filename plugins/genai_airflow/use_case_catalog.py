@@ -1,6 +1,11 @@
 """The use cases for which there is a DAG, and the errors of those for which there is none."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
+
+from airflow.sdk import get_parsing_context
 
 from include.core.errors import PermanentError
 
@@ -8,13 +13,30 @@ if TYPE_CHECKING:
     from include.use_cases import UseCase
 
 
+ASKED: ContextVar[str | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def only(use_case: str) -> Iterator[None]:
+    """Inside, there is no other use case."""
+    token = ASKED.set(use_case)
+    try:
+        yield
+    finally:
+        ASKED.reset(token)
+
+
 def read_use_cases() -> tuple[list["UseCase"], dict[str, PermanentError]]:
-    """The use cases that load, and name -> error of the others: one wrong file does not hide the rest."""
+    """The use cases that load, and name -> error of the others: one wrong file does not hide the rest.
+
+    Where one is asked for, by `only` or because one of its tasks runs, the others are not read.
+    """
     from include.use_cases import load_use_case, use_case_names
 
     loaded: list[UseCase] = []
     errors: dict[str, PermanentError] = {}
-    for name in use_case_names():
+    asked = ASKED.get() or get_parsing_context().dag_id
+    for name in [asked] if asked else use_case_names():
         try:
             loaded.append(load_use_case(name))
         except PermanentError as error:

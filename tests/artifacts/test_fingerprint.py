@@ -1,14 +1,24 @@
 """What a fingerprint covers and what it does not."""
 
-import textwrap
+import ast
+import json
+import random
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
 
 from include.artifacts import fingerprint
-from include.artifacts.manifest import FingerprintParts, sha256_of
+from include.artifacts.arguments import argument_parts
+from include.artifacts.manifest import FingerprintParts, canonical_json
+from include.artifacts.step import Workspace, step
+from include.core.settings import PROJECT_ROOT
+from include.use_cases import load_use_case
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
@@ -27,59 +37,48 @@ def test_the_order_of_keys_does_not_count(config: dict[str, object]) -> None:
     assert parts(config=config).digest("s") == parts(config=turned).digest("s")
 
 
+def exactly(value: Any) -> str:
+    """Equal for values that no program can tell apart by more than the order of keys, or a list from a tuple."""
+    if isinstance(value, dict):
+        return f"{{{sorted((key, exactly(inner)) for key, inner in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{[exactly(inner) for inner in value]}]"
+    return f"{type(value).__name__} {value!r}"
+
+
+alike = st.sampled_from(
+    [0, 0.0, -0.0, False, None, "", "0", [], {}, [0], [0.0], {"": 0}, 1, 1.0, True, "1", [[1]], 2**60]
+)
+
+
+@given(values | alike, values | alike)
+def test_different_values_always_differ(one: Any, other: Any) -> None:
+    same = parts(config={"x": one}).digest("s") == parts(config={"x": other}).digest("s")
+    assert same == (exactly(one) == exactly(other))
+
+
+@given(st.lists(values, max_size=4))
+def test_a_tuple_is_a_list(items: list[Any]) -> None:
+    assert canonical_json(items) == canonical_json(tuple(items))
+
+
+@pytest.mark.parametrize("value", [{1: "a"}, [{None: 1}], {True: 1}, {"a": {2.5: 1}}])
+def test_keys_that_json_would_blur_are_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="a key is"):
+        canonical_json(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, b"x", Path("x"), object()])
+def test_values_without_one_notation_are_refused(value: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        canonical_json({"x": value})
+
+
 @given(st.sampled_from(["code", "libraries", "config", "inputs"]), st.text(min_size=1), st.text(), st.text())
 def test_every_part_counts(part: str, name: str, one: str, other: str) -> None:
     first, second = parts(**{part: {name: one}}), parts(**{part: {name: other}})
     assert (first.digest("s") == second.digest("s")) == (one == other)
     assert first.digest("s") != first.digest("another step")
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    package = tmp_path / "include" / "demo"
-    package.mkdir(parents=True)
-    (tmp_path / "include" / "__init__.py").touch()
-    (package / "__init__.py").touch()
-    (package / "inner.py").write_text("LIMIT = 3\n")
-    (package / "outer.py").write_text(
-        textwrap.dedent('''
-            """Says what it does."""
-            from include.demo.inner import LIMIT
-
-            def run():
-                import numpy
-                return numpy.zeros(LIMIT)
-        ''')
-    )
-    monkeypatch.setattr(fingerprint, "PROJECT_ROOT", tmp_path)
-    fingerprint.code_parts.cache_clear()
-    return package
-
-
-def digest_of_outer() -> str:
-    fingerprint.code_parts.cache_clear()
-    return sha256_of(fingerprint.code_parts("include.demo.outer"))
-
-
-def test_comments_docstrings_and_layout_do_not_count(project: Path) -> None:
-    before = digest_of_outer()
-    outer = project / "outer.py"
-    outer.write_text("# a comment\n" + outer.read_text().replace("Says what it does.", "Says it better.") + "\n\n")
-    assert digest_of_outer() == before
-
-
-@pytest.mark.parametrize(("file", "old", "new"), [("outer.py", "zeros", "ones"), ("inner.py", "3", "4")])
-def test_behaviour_counts_in_every_module_reached(project: Path, file: str, old: str, new: str) -> None:
-    before = digest_of_outer()
-    path = project / file
-    path.write_text(path.read_text().replace(old, new))
-    assert digest_of_outer() != before
-
-
-def test_libraries_imported_inside_functions_count(project: Path) -> None:
-    code, libraries = fingerprint.code_parts("include.demo.outer")
-    assert set(code) == {"include.demo.outer", "include.demo.inner"}
-    assert "numpy" in libraries
 
 
 def test_a_difference_is_named_by_its_path_in_the_use_case() -> None:
@@ -93,3 +92,116 @@ def test_a_difference_is_named_by_its_path_in_the_use_case() -> None:
         "input model changed",
         "library peft 1 -> 2",
     ]
+
+
+def config_parts(value: Any) -> dict[str, Any]:
+    # no argument is an artifact, so that the store is not asked
+    return argument_parts(None, {"config": value}, (), ())[0]  # type: ignore[arg-type]
+
+
+KNOBS: dict[str, tuple[Any, ...]] = {
+    # equal values as people write them, then different ones
+    "customization.lora.rank": (8, 8.0, "8"),
+    "customization.lora.learning_rate": (1, 1.0, "1"),
+    "training.pretrain.steps": (20, 20.0, "20"),
+}
+SAMPLE = yaml.safe_load((PROJECT_ROOT / "include" / "use_cases" / "python_assistant.yaml").read_text())
+
+
+def written(content: dict[str, Any], seed: int, *, quoted: bool, flow: bool) -> str:
+    """YAML of a use case: keys in some order, with comments, in block or flow style, quoted or plain."""
+    draw = random.Random(seed)
+
+    def shuffled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: shuffled(value[key]) for key in draw.sample(list(value), len(value))}
+        return [shuffled(item) for item in value] if isinstance(value, list) else value
+
+    style = '"' if quoted else None
+    text = yaml.dump(shuffled(content), sort_keys=False, default_flow_style=flow, default_style=style, width=60 + seed)
+    return f"# written by {seed}\n{text}\n# the end\n"
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 99), st.booleans(), st.booleans(), st.tuples(*(st.sampled_from(equal) for equal in KNOBS.values()))
+)
+def test_how_a_use_case_is_written_does_not_count(
+    tmp_path: Path, seed: int, quoted: bool, flow: bool, equal: tuple[Any, ...]
+) -> None:
+    plain = {name: values[0] for name, values in KNOBS.items()}
+    (tmp_path / "sample.yaml").write_text(yaml.safe_dump(SAMPLE))
+    first = load_use_case("sample", plain, tmp_path)
+    (tmp_path / "sample.yaml").write_text(written(SAMPLE, seed, quoted=quoted, flow=flow))
+    second = load_use_case("sample", dict(zip(KNOBS, equal, strict=True)), tmp_path)
+    for path in ("strategy", "data_preparation.aggregate", "training.pretrain", "customization.lora", "evaluation"):
+        assert canonical_json(config_parts(first.at(path))) == canonical_json(config_parts(second.at(path))), path
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 256), st.integers(1, 256), st.floats(1e-6, 0.5), st.floats(1e-6, 0.5))
+def test_every_knob_counts(rank: int, other_rank: int, rate: float, other_rate: float) -> None:
+    from include.customization.config import LoraConfig
+
+    one, other = (
+        config_parts(LoraConfig.model_validate({"rank": r, "learning_rate": speed}))
+        for r, speed in ((rank, rate), (other_rank, other_rate))
+    )
+    assert (canonical_json(one) == canonical_json(other)) == ((rank, rate) == (other_rank, other_rate))
+
+
+class Base(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    size: int = 1
+
+
+class Extended(Base):
+    more: int = 1
+
+
+class Twin(Base):
+    pass
+
+
+class Holder(BaseModel):
+    part: Base = Base()
+
+
+def test_a_configuration_counts_by_its_type_and_by_all_it_holds() -> None:
+    configs = [Base(), Twin(), Extended(), Extended(more=2), Holder(), Holder(part=Extended()), Holder(part=Twin())]
+    configs.append(Holder(part=Extended(more=2)))
+    for (a, one), (b, other) in product(enumerate(configs), repeat=2):
+        assert (config_parts(one) == config_parts(other)) == (a == b), (one, other)
+
+
+def test_a_step_that_no_fingerprint_covers_is_refused() -> None:
+    limit = json.loads("3")
+
+    def around(work: Workspace) -> None:
+        work.metrics["limit"] = limit
+
+    def taken(work: Workspace, observed: int) -> None: ...
+
+    with pytest.raises(TypeError, match="from around it"):
+        step("dataset")(around)
+    with pytest.raises(TypeError, match="observed"):
+        step("dataset")(taken)
+    with pytest.raises(TypeError, match="no argument sources"):
+        step("dataset", measures=("sources",))(taken_well)
+
+
+def taken_well(work: Workspace, source: int) -> None: ...
+
+
+def test_every_step_that_reads_metrics_declares_whose() -> None:
+    reading = []
+    for path in sorted((PROJECT_ROOT / "include").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        if not any(isinstance(call, ast.Attribute) and ast.unparse(call) == "work.manifest" for call in calls):
+            continue
+        reading.append(path.stem)
+        decorators = [node.decorator_list for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        steps = [ast.unparse(one) for found in decorators for one in found if ast.unparse(one).startswith("step(")]
+        assert steps and all("measures=" in one for one in steps), path
+    assert reading == ["gate", "check", "select_model"]

@@ -1,13 +1,15 @@
 """The commit protocol on a real S3 server."""
 
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
+from include.artifacts.conditions import check_conditions
 from include.artifacts.document import Document
-from include.artifacts.history import Place
+from include.artifacts.history import History, Place
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, StoreAccessError, StoreUnavailableError
@@ -97,6 +99,44 @@ def test_wrong_keys_bucket_and_endpoint_are_told_apart(object_store_server: Obje
     assert httpx.get(f"http://127.0.0.1:{object_store_server.port}/genai/k").status_code == 403
 
 
+class CarelessServer(BaseHTTPRequestHandler):
+    """An S3 endpoint that takes every write, whatever its condition."""
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b"<DeleteResult/>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_an_endpoint_that_ignores_conditions_is_refused(object_store_server: ObjectStoreServer) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CarelessServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    careless = object_store_server.store(endpoint=f"127.0.0.1:{server.server_port}").bucket
+    with pytest.raises(StoreAccessError, match="refuses If-None-Match where there is one; it refuses If-Match"):
+        check_conditions(careless)
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_object_store_honours_conditions_and_keeps_nothing_of_the_check(store: ArtifactStore) -> None:
+    check_conditions(store.bucket)
+    assert store.bucket.keys("probes/") == []
+    assert store.bucket.put_bytes("never/written.json", b"1", if_match="0" * 32) is None
+
+
 def test_a_dead_store_is_transient(object_store_server: ObjectStoreServer) -> None:
     with pytest.raises(StoreUnavailableError, match="did not answer"):
         object_store_server.store(endpoint="127.0.0.1:9").bucket.check()
@@ -129,6 +169,10 @@ def test_a_damaged_record_does_not_stand_in_the_way(store: ArtifactStore) -> Non
     store.bucket.put_bytes(place("hint", 1).key, b"\xff no json")
     assert sample_step.run(store, {"text": "other"}, place=place("hint", 2)).reason == "ran: first run"
     again = sample_step.run(store, {"text": "again"}, place=place("hint", 3))
+    history = History(store.bucket)
+    for day in range(1, 5):
+        newest = history.newest("sample", place("hint", day).as_of)
+        assert newest["hint", -1] == history.before(place("hint", day))
     assert again.reason == "ran: text other -> again (since run day-2)"
 
 

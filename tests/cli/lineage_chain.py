@@ -10,7 +10,6 @@ from include.artifacts.store import ArtifactStore
 from include.data_preparation.documents import Dropped, write_rows, write_table
 from include.inferencing import champion
 from include.inferencing.champion import Serving
-from include.inferencing.deploy import promote
 
 USE_CASE = "small"
 KINDS = {
@@ -60,8 +59,8 @@ def make(
 def deploy(store: ArtifactStore, package: ArtifactRef, run: str = "run-1") -> str:
     """What a deployment leaves in the store; the model's name."""
     serving = Serving(model_name=champion.model_name(USE_CASE, package), package=package)
-    promote(store, USE_CASE, serving)
     place = Place(use_case=USE_CASE, run_id=run, as_of="2026-11-01T00:00:00+00:00", task="inferencing.deploy")
+    assert champion.move(store.bucket, USE_CASE, serving, place)
     record(store, place, Outcome(package, False, "ran", {}, 0.1))
     return serving.model_name
 

@@ -1,12 +1,16 @@
 """The command line: its grammar, its exit codes, and how results read."""
 
+import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
 from include.cli.follow import ordered_groups, rows
-from include.cli.main import BAD_INPUT, main, parser
+from include.cli.main import BAD_INPUT, OK, main, parser
+from include.cli.plan import plan_rows, plan_sums, print_plan
 from include.cli.run import ask_hint, parse_overrides
 from include.cli.status import duration
 from include.cli.summary import key_figures, number, shared_figure
@@ -20,10 +24,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     text = capsys.readouterr().out
     assert end.value.code == 0
-    assert all(word in text for word in ("up", "stop", "status", "run", "ask", "exit codes", "--set"))
+    assert all(word in text for word in ("up", "stop", "status", "run", "plan", "ask", "exit codes", "--set"))
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["run"], ["ask"]])
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["run"], ["plan"], ["ask"]])
 def test_a_wrong_command_line_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as end:
         parser().parse_args(arguments)
@@ -39,8 +43,9 @@ def test_overrides_are_yaml() -> None:
 def test_a_wrong_override_is_one_line(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigurationError, match=r"--set"):
         parse_overrides([pair])
-    assert main(["run", "python_assistant", "--set", pair]) == BAD_INPUT
-    assert capsys.readouterr().err.startswith("genai: --set = ")
+    for command in ("run", "plan"):
+        assert main([command, "python_assistant", "--set", pair]) == BAD_INPUT
+        assert capsys.readouterr().err.startswith("genai: --set = ")
 
 
 def test_mapped_tasks_are_one_row() -> None:
@@ -109,3 +114,91 @@ def test_another_use_case_s_error_does_not_stop_a_valid_one() -> None:
 def test_an_error_of_the_workflow_s_file_is_told_at_once() -> None:
     with pytest.raises(ConfigurationError, match="broken"):
         await_parsed(cast(AirflowApi, FreshAirflow("genai_workflow.py")), "python_assistant")
+
+
+def instance(index: int, state: str, seconds: float | None) -> dict[str, Any]:
+    return {"index": index, "state": state, "reason": "", "seconds": seconds}
+
+
+PLAN: dict[str, Any] = {
+    "use_case": "tickets",
+    "as_of": "2026-11-23T03:00:00+00:00",
+    "forced": False,
+    "currency": "EUR",
+    "device_hour_price": 0.05,
+    "tasks": [
+        {
+            "task": "strategy.charter",
+            "state": "reused",
+            "reason": "same code",
+            "instances": [instance(-1, "reused", 1)],
+        },
+        {
+            "task": "customization.tune",
+            "state": "runs",
+            "reason": "1 of 2 runs: customization.lora.targets [a] -> [b]",
+            "instances": [instance(0, "runs", 120), instance(1, "reused", 90)],
+        },
+        {"task": "a.b", "state": "may run", "reason": "depends on it", "instances": [instance(-2, "may run", None)]},
+    ],
+    "work": {
+        "customization.tune": {"seconds": 120.0, "cost": 0.003333, "at_least": False},
+        "a.b": {"seconds": 0.0, "cost": 0.0, "at_least": True},
+    },
+    "certain": {"seconds": 120.0, "cost": 0.003333, "at_least": False},
+    "most": {"seconds": 120.0, "cost": 0.003333, "at_least": True},
+}
+
+
+def test_a_plan_is_a_row_a_task_and_two_sums(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan_rows(PLAN) == [
+        ("strategy.charter", "reused", "", "", "same code"),
+        (
+            "customization.tune (2 tasks)",
+            "runs",
+            "2 min 0 s",
+            "0.0033 EUR",
+            "1 of 2 runs: customization.lora.targets [a] -> [b]",
+        ),
+        ("a.b (? tasks)", "may run", "unknown", "unknown", "depends on it"),
+    ]
+    assert plan_sums(PLAN)[:3] == [
+        "tickets as of 2026-11-23T03:00:00+00:00",
+        "runs for certain: 2 min 0 s, 0.0033 EUR",
+        "if all that may run does: at least 2 min 0 s, at least 0.0033 EUR",
+    ]
+    print_plan(PLAN, Console(width=160))
+    assert "customization.lora.targets [a] -> [b]" in capsys.readouterr().out
+
+
+def test_genai_plan_asks_the_stack(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[Any] = []
+
+    class Api(nullcontext[Any]):
+        def __enter__(self) -> Any:
+            return self
+
+        def plan(self, dag: str, options: dict[str, Any]) -> Any:
+            asked.append((dag, options))
+            return PLAN
+
+    class Stack:
+        def __init__(self, _: object, say: Any) -> None:
+            self.say = say
+
+        def up(self) -> None:
+            self.say("stack: running")
+
+        def api(self) -> Any:
+            return Api()
+
+    monkeypatch.setattr("include.cli.plan.Stack", Stack)
+    line = ["plan", "python_assistant", "--set", "customization.lora.rank=16", "--force", "--as-of", "2026-01-01"]
+    assert main([*line, "--json"]) == OK
+    out, err = capsys.readouterr()
+    assert json.loads(out) == PLAN and err == "stack: running\n"
+    options = {"overrides": {"customization.lora.rank": 16}, "force_rerun": True, "as_of": "2026-01-01"}
+    assert asked == [("python_assistant", options)]
+    assert main(line) == OK
+    assert "if all that may run does" in capsys.readouterr().out
+    assert main(["plan", "no_such_use_case"]) == BAD_INPUT

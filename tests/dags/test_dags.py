@@ -33,7 +33,7 @@ def test_parsing_imports_nothing_heavy() -> None:
     parsed = json.loads(done.stdout.splitlines()[-1])
 
     assert parsed["heavy"] == []
-    assert parsed["dags"] == ["sample"]
+    assert parsed["dags"] == ["genai_store_sweep", "sample"]
     assert parsed["seconds"] < 5
 
 
@@ -43,9 +43,21 @@ def test_a_broken_use_case_is_an_import_error_and_the_others_stay() -> None:
 
     bag = DagBag(dag_folder=airflow_home.PROJECT_ROOT / "dags")
 
-    assert list(bag.dags) == ["sample"]
+    assert sorted(bag.dags) == ["genai_store_sweep", "sample"]
     (error,) = bag.import_errors.values()
     assert error.rstrip().endswith("use case broken: customization.lora.rnk = 8: unknown key. Did you mean rank?")
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_task_s_process_reads_its_own_use_case_only() -> None:
+    from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+    from genai_airflow.use_case_catalog import only, read_use_cases
+
+    assert [len(found) for found in read_use_cases()] == [1, 1]
+    with _airflow_parsing_context_manager(dag_id="sample", task_id="strategy.charter"):
+        assert [len(found) for found in read_use_cases()] == [1, 0]
+    with only("broken"):
+        assert [len(found) for found in read_use_cases()] == [0, 1]
 
 
 @pytest.mark.usefixtures("sample")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
@@ -95,6 +96,11 @@ def triton(tmp_path_factory: pytest.TempPathFactory, object_store_server: Object
     settings.cache_clear()
 
 
+def run_of(use_case: str, day: int = 1) -> RunName:
+    """A run of the use case that looks at a day of January."""
+    return RunName(use_case=use_case, run_id=f"day-{day}", as_of=f"2026-01-{day:02d}T00:00:00+00:00")
+
+
 @pytest.fixture(scope="session")
 def packages(store: ArtifactStore) -> list[ArtifactRef]:
     """A package a technique: the tiny model with LoRA, and with prompt tuning."""
@@ -109,7 +115,7 @@ def use_case(store: ArtifactStore, triton: TritonServer, request: pytest.Fixture
     """A use case of the test's own; what it serves is unloaded afterwards."""
     name = re.sub(r"\W+", "-", request.node.name)[:60].strip("-")
     yield name
-    current, _ = champion.read(store.bucket, name)
+    current = champion.read(store.bucket, name)
     store.bucket.delete([champion.document(store.bucket, name).key])
     if current is not None:
         with TritonClient(triton.address) as client:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.history import now
 from include.artifacts.ref import ArtifactRef, artifact_prefix
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, ModelError, ServerUnavailableError
@@ -15,9 +16,9 @@ from include.evaluation.prompt import prompt_ids
 from include.inferencing import champion
 from include.inferencing.ask import ask
 from include.inferencing.config import DeployConfig
-from include.inferencing.deploy import deploy, promote, publish
+from include.inferencing.deploy import deploy, publish
 from include.inferencing.triton_client import TritonClient
-from tests.inferencing.conftest import TECHNIQUES, TritonServer
+from tests.inferencing.conftest import TECHNIQUES, TritonServer, run_of
 from tests.tiny_model import TEXTS, tiny_adapter, tiny_model
 
 QUICK = DeployConfig(max_tokens=8)
@@ -49,27 +50,27 @@ def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: st
 def test_the_champion_answers_what_peft_answers(
     store: ArtifactStore, packages: list[ArtifactRef], use_case: str, tmp_path: Path, index: int
 ) -> None:
-    outcome = deploy(store, packages[index], use_case, QUICK)
+    outcome = deploy(store, packages[index], run_of(use_case), QUICK)
     answer = "".join(ask(TEXTS[0], use_case, store, settings().triton_address, max_tokens=24))
 
     assert answer == expected_answer(store, tmp_path, 0, TECHNIQUES[index], TEXTS[0], 24)
     assert not outcome.reused and outcome.metrics["first_token_ms"] > 0
-    assert deploy(store, packages[index], use_case, QUICK).reused
+    assert deploy(store, packages[index], run_of(use_case), QUICK).reused
 
 
 def test_a_new_champion_replaces_the_old_one(
     store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
 ) -> None:
-    first = deploy(store, packages[0], use_case, QUICK)
-    second = deploy(store, packages[1], use_case, QUICK)
-    current, _ = champion.read(store.bucket, use_case)
+    first = deploy(store, packages[0], run_of(use_case), QUICK)
+    second = deploy(store, packages[1], run_of(use_case), QUICK)
+    current = champion.read(store.bucket, use_case)
 
     assert current and current.previous
     assert (current.package, current.previous.package) == (packages[1], packages[0])
     with TritonClient(triton.address) as client:
         assert client.ready(str(second.metrics["model"]))
         assert not client.ready(str(first.metrics["model"]))
-    back = deploy(store, packages[0], use_case, QUICK)
+    back = deploy(store, packages[0], run_of(use_case), QUICK)
     assert not back.reused and back.metrics["answer"] == first.metrics["answer"]
 
 
@@ -80,11 +81,11 @@ def test_concurrent_deployments_of_one_package_agree(
 
     def run(_: int) -> str:
         start.wait()
-        return str(deploy(store, packages[0], use_case, QUICK).metrics["answer"])
+        return str(deploy(store, packages[0], run_of(use_case), QUICK).metrics["answer"])
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(run, range(4)))
-    current, _ = champion.read(store.bucket, use_case)
+    current = champion.read(store.bucket, use_case)
 
     assert len(set(answers)) == 1
     assert current and current.package == packages[0] and current.previous is None
@@ -93,16 +94,50 @@ def test_concurrent_deployments_of_one_package_agree(
 def test_a_deployment_killed_after_its_copies_or_its_swap_finishes(
     store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
 ) -> None:
-    deploy(store, packages[0], use_case, QUICK)
+    deploy(store, packages[0], run_of(use_case), QUICK)
     publish(store, packages[1], champion.model_name(use_case, packages[1]))
     store.bucket.delete([f"{settings().model_repository}/{champion.model_name(use_case, packages[1])}/config.pbtxt"])
     serving = champion.Serving(model_name=champion.model_name(use_case, packages[1]), package=packages[1])
-    promote(store, use_case, serving)
+    champion.move(store.bucket, use_case, serving, run_of(use_case))
 
-    deploy(store, packages[1], use_case, QUICK)
+    deploy(store, packages[1], run_of(use_case), QUICK)
     with TritonClient(triton.address) as client:
         assert client.ready(serving.model_name)
         assert not client.ready(champion.model_name(use_case, packages[0]))
+
+
+def test_an_old_interval_that_finishes_last_does_not_move_the_champion(
+    store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
+) -> None:
+    judged(store, use_case, 2, packages[1], passed=True)
+    deploy(store, packages[1], run_of(use_case, 2), QUICK)
+    judged(store, use_case, 1, packages[0], passed=True)
+    late = deploy(store, packages[0], run_of(use_case, 1), QUICK)
+
+    current = champion.read(store.bucket, use_case)
+    assert current and current.package == packages[1] and current.previous is None
+    assert late.metrics["deployed"] is False
+    assert late.reason.startswith("ran: not deployed, the verdict of run day-2 (as of 2026-01-02")
+    with TritonClient(triton.address) as client:
+        assert not client.ready(champion.model_name(use_case, packages[0]))
+
+
+def test_an_old_interval_does_not_move_the_champion_past_a_newer_gate_that_was_missed(
+    store: ArtifactStore, packages: list[ArtifactRef], use_case: str
+) -> None:
+    judged(store, use_case, 1, packages[0], passed=True)
+    deploy(store, packages[0], run_of(use_case, 1), QUICK)
+    judged(store, use_case, 3, packages[1], passed=False)
+
+    assert not deploy(store, packages[1], run_of(use_case, 2), QUICK).metrics["deployed"]
+    current = champion.read(store.bucket, use_case)
+    assert current and current.package == packages[0]
+    assert deploy(store, packages[1], run_of(use_case, 4), QUICK).metrics["deployed"]
+
+
+def judged(store: ArtifactStore, use_case: str, day: int, report: ArtifactRef, *, passed: bool) -> bool:
+    run = run_of(use_case, day)
+    return champion.judge(store.bucket, use_case, champion.Verdict(**dict(run), passed=passed, report=report, at=now()))
 
 
 def broken(store: ArtifactStore, source: ArtifactRef, folder: Path, path: str, content: bytes) -> ArtifactRef:
@@ -135,11 +170,11 @@ def test_a_package_that_does_not_load_leaves_the_champion(
     content: bytes,
     reason: str,
 ) -> None:
-    deploy(store, packages[0], use_case, QUICK)
+    deploy(store, packages[0], run_of(use_case), QUICK)
     bad = broken(store, packages[1], tmp_path, path, content)
     with pytest.raises(ModelError, match=reason):
-        deploy(store, bad, use_case, QUICK)
-    current, _ = champion.read(store.bucket, use_case)
+        deploy(store, bad, run_of(use_case), QUICK)
+    current = champion.read(store.bucket, use_case)
 
     assert current and current.package == packages[0]
     assert "".join(ask(TEXTS[0], use_case, store, triton.address, max_tokens=8))
@@ -166,7 +201,7 @@ def test_a_bad_request_is_refused_with_its_reason(
     tokens: int,
     reason: str,
 ) -> None:
-    deploy(store, packages[0], use_case, QUICK)
+    deploy(store, packages[0], run_of(use_case), QUICK)
     model = champion.model_name(use_case, packages[0])
     with TritonClient(triton.address) as client, pytest.raises(ModelError, match=reason):
         list(client.stream(model, question, tokens, 20))
@@ -175,7 +210,7 @@ def test_a_bad_request_is_refused_with_its_reason(
 def test_many_at_once_and_a_cancelled_one(
     store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef], use_case: str
 ) -> None:
-    deploy(store, packages[0], use_case, QUICK)
+    deploy(store, packages[0], run_of(use_case), QUICK)
     model = champion.model_name(use_case, packages[0])
     questions = [f"What is {i}?" for i in range(12)]
 

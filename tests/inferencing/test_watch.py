@@ -21,7 +21,7 @@ from include.inferencing.deploy import deploy
 from include.inferencing.triton_client import Piece, TritonClient
 from include.inferencing.watch import Watcher
 from tests.conftest import ObjectStoreServer
-from tests.inferencing.conftest import TritonServer
+from tests.inferencing.conftest import TritonServer, run_of
 from tests.tiny_model import TEXTS
 
 
@@ -94,7 +94,7 @@ def test_a_killed_stub_and_a_killed_server_heal(
     use_case: str,
     tmp_path: Path,
 ) -> None:
-    deploy(store, packages[0], use_case, DeployConfig(max_tokens=8))
+    deploy(store, packages[0], run_of(use_case), DeployConfig(max_tokens=8))
     before = "".join(ask(TEXTS[0], use_case, store, triton.address, max_tokens=8))
 
     def answers() -> bool:

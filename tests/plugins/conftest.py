@@ -58,3 +58,26 @@ def run(airflow_database: None, stand_ins: Callable[[pytest.MonkeyPatch], None])
 def first_run(run: Run) -> Any:
     """A finished run without options."""
     return run()
+
+
+@pytest.fixture(scope="session")
+def client(airflow_database: None) -> Any:
+    """Airflow's own API server application, with the plugin."""
+    from airflow.api_fastapi.app import create_app
+    from fastapi.testclient import TestClient
+
+    return TestClient(create_app(apps="all"), base_url="http://testserver")
+
+
+def token_of(role: str | None) -> str:
+    """The token of a user with a role."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    return str(get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="viewer", role=role)))
+
+
+@pytest.fixture(scope="session")
+def token(client: Any) -> str:
+    """A viewer's token."""
+    return token_of("viewer")

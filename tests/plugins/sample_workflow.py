@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.artifacts.bucket import StoreAddress
+from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Outcome, Step, Workspace
@@ -19,6 +20,7 @@ STEPS = {
         f"data_preparation.{name}": "dataset"
         for name in (
             "aggregate",
+            "compare_sources",
             "clean",
             "deduplicate",
             "label",
@@ -73,16 +75,28 @@ class Indicator(_Model):
     description: str = "Agreement"
 
 
+class Limits(_Model):
+    currency: str = "EUR"
+
+
+class TrainingPlan(_Model):
+    devices: int = 2
+    device_hour_price: float = 3600.0
+
+
 class Strategy(_Model):
     goal: str = "Answer"
     owner: str = "Engineering"
     indicators: tuple[Indicator, ...] = (Indicator(),)
     error: Literal["", "transient"] = ""
     approval: Approval = Approval()
+    limits: Limits = Limits()
+    training: TrainingPlan = TrainingPlan()
 
 
 class DataPreparation(_Model):
     aggregate: Knob = Knob()
+    compare_sources: Knob = Knob()
     clean: Knob = Knob()
     deduplicate: Knob = Knob()
     label: Knob = Knob()
@@ -167,6 +181,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
     (work.output / "lines.txt").write_text("\n".join([*lines, str(config)]))
     Report(work.step).text("<script>alert(1)</script>").write(work.output)
     work.metrics["lines"] = len(lines)
+    if "as_of" in arguments:
+        work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
     for choice in ("adapters", "models"):
@@ -179,8 +195,9 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics |= {"passed": config.passed, "verdict": "no adapter is better than the base"}
 
 
-def deploy(store: ArtifactStore, package: ArtifactRef, use_case: str, config: Knob) -> Outcome:
-    return Outcome(package, True, "reused: the package is the champion and answers", {"model": f"{use_case}-1"}, 0.1)
+def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Knob) -> Outcome:
+    metrics = {"model": f"{run.use_case}-1"}
+    return Outcome(package, True, "reused: the package is the champion and answers", metrics, 0.1)
 
 
 def modules() -> dict[str, ModuleType]:
@@ -190,7 +207,8 @@ def modules() -> dict[str, ModuleType]:
         load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
     for name, kind in STEPS.items():
-        made: Step[...] = Step(_work, kind)  # type: ignore[arg-type]
+        through = ("as_of",) if name == "data_preparation.aggregate" else ()
+        made: Step[...] = Step(_work, kind, through=through)  # type: ignore[arg-type]
         made.name = name
         found[f"include.{name}"] = ModuleType(f"include.{name}")
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)

@@ -7,23 +7,6 @@ import pytest
 pytestmark = pytest.mark.usefixtures("airflow_database", "sample")
 
 
-@pytest.fixture(scope="module")
-def client(airflow_database: None) -> Any:
-    from airflow.api_fastapi.app import create_app
-    from fastapi.testclient import TestClient
-
-    return TestClient(create_app(apps="all"), base_url="http://testserver")
-
-
-@pytest.fixture(scope="module")
-def token(client: Any) -> str:
-    """A viewer's token."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-
-    return str(get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="viewer", role="viewer")))
-
-
 def test_a_report_is_served_to_a_user_only(client: Any, token: str, first_run: Any) -> None:
     from genai_airflow.report_link import report_path
 

@@ -9,7 +9,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from tests.plugins.conftest import Run
 
-TASKS = 29
+TASKS = 30
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:
@@ -91,6 +91,22 @@ def test_a_changed_knob_reruns_what_depends_on_it_and_a_gate_keeps_its_report(
     assert xcom(changed, "customization.gate", "outcome")["metrics"]["verdict"]
     ref = ArtifactRef.model_validate(xcom(changed, "customization.gate"))
     assert b"customization.gate" in store.read(ref, "report.html")
+
+
+def test_a_shrunken_source_stops_the_run_and_is_compared_with_the_earlier_moment(
+    first_run: Any, run: Run, store: ArtifactStore
+) -> None:
+    overrides = {"data_preparation.aggregate.value": 2, "data_preparation.compare_sources.passed": False}
+    later = run({"as_of": "2099-01-01", "overrides": overrides})
+
+    found = states(later)
+    assert xcom(later, "data_preparation.aggregate", "outcome")["metrics"]["as_of"] == "2099-01-01T00:00:00+00:00"
+    compared = lines(store, later, "data_preparation.compare_sources")
+    before = ArtifactRef.model_validate(xcom(first_run, "data_preparation.aggregate"))
+    assert f"previous {before}" in compared
+    assert found["data_preparation.compare_sources", -1] == "failed"
+    stopped = ("data_preparation.aggregated_shards", "data_preparation.synthesize", "training.pretrain")
+    assert {found[task, -1] for task in stopped} == {"upstream_failed"}
 
 
 def test_a_permanent_error_fails_at_once_whatever_is_forced_before_it(first_run: Any, run: Run) -> None:

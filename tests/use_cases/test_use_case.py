@@ -176,6 +176,17 @@ def test_a_personal_source_has_to_be_anonymized() -> None:
         load_use_case("python_assistant", {"data_preparation.anonymize.sources": ["docstrings"]})
 
 
+def test_records_are_declared_and_anonymized_where_they_are_personal() -> None:
+    records = {"data_preparation.aggregate.records": [{"name": "notes", "location": "s3:sources/notes/"}]}
+    with pytest.raises(ConfigurationError, match=r"records are aggregated, and their sensitivity.*source records here"):
+        load_use_case("python_assistant", records)
+    sources = [{"name": name, "sensitivity": "personal"} for name in ("tickets", "records")]
+    declared = records | {"strategy.data_sources": sources}
+    assert load_use_case("python_assistant", declared).data_preparation.anonymize.sources == ("tickets", "records")
+    with pytest.raises(ConfigurationError, match=r"declares records as personal"):
+        load_use_case("python_assistant", declared | {"data_preparation.anonymize.sources": ["tickets"]})
+
+
 def undescribed(model: type[BaseModel], path: str) -> list[str]:
     """Knobs without a description; a section's own docstring describes it."""
     found = []

@@ -1,0 +1,1 @@
+"""Uploads, downloads and artifacts of many files, beside minio-py's own calls."""

@@ -1,0 +1,58 @@
+"""What a running step sees of the world."""
+
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from include.artifacts.bucket import StoreAddress
+from include.artifacts.manifest import REPORT_FILE
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+
+
+class Measured(NamedTuple):
+    """What a step may know of an input beside its bytes: no more than its fingerprint covers."""
+
+    metrics: dict[str, Any]
+    inputs: dict[str, ArtifactRef | list[ArtifactRef]]
+
+
+class Workspace:
+    """What a running step sees: its inputs on local disk, a folder to write to, metrics to fill."""
+
+    def __init__(
+        self, store: ArtifactStore, step: str, fingerprint: str, folder: Path, measured: tuple[ArtifactRef, ...] = ()
+    ) -> None:
+        self.store, self.step, self.fingerprint = store, step, fingerprint
+        self.folder, self.output = folder, folder / "output"
+        self.output.mkdir(parents=True)
+        self.metrics: dict[str, Any] = {}
+        self.log = logging.getLogger(f"genai.{step}")
+        self._measured = measured
+
+    def fetch(self, ref: ArtifactRef, *, only: str = "") -> Path:
+        """A verified local copy of an artifact, or of its files whose path starts with `only`.
+
+        The page for people is left out: it does not count in the artifact's digest.
+        """
+        target = self.folder / "inputs" / f"{ref.fingerprint[:16]}{only.replace('/', '_')}"
+        if not target.exists():
+            self.store.fetch(ref, target, only=only)
+            (target / REPORT_FILE).unlink(missing_ok=True)
+        return target
+
+    def manifest(self, ref: ArtifactRef) -> Measured:
+        """What is known of an input: its metrics and its own inputs.
+
+        TypeError where the step does not declare it by `measures`: its result would depend on what its
+        fingerprint does not cover.
+        """
+        if ref not in self._measured:
+            raise TypeError(f"{self.step} reads the metrics of {ref}: name the argument in @step(measures=...)")
+        found = self.store.manifest(ref)
+        return Measured(found.metrics, found.inputs)
+
+    @property
+    def address(self) -> StoreAddress:
+        """The object store's address, for child processes."""
+        return self.store.bucket.address

@@ -1,0 +1,31 @@
+"""`genai airflow`: Airflow's own command line on the local stack's database."""
+
+import argparse
+import os
+from pathlib import Path
+
+from include.core.errors import PrerequisiteError
+from include.core.settings import settings
+from include.local.airflow import command, environment
+from include.local.layout import layout
+from include.local.programs import base_environment, settings_environment, store_address
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `genai airflow`."""
+    words = "Airflow's own command line on the local stack, e.g. genai airflow backfill create --help"
+    sub = commands.add_parser("airflow", help=words, description=words, add_help=False, prefix_chars="\0")
+    sub.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what Airflow is to do")
+    sub.set_defaults(command=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Become Airflow's command line: its output and its exit code."""
+    at = layout(settings())
+    if not (at.airflow_home / "airflow.db").exists():
+        raise PrerequisiteError("airflow", str(at.airflow_home), "the local stack was never started", "Run `genai up`")
+    program = command("api-server")[0]
+    credentials = at.credentials()
+    variables = base_environment(settings()) | settings_environment(settings())
+    variables |= environment(settings(), credentials, store_address(settings(), credentials))
+    os.execve(Path(program), [program, *parsed.arguments], variables)  # noqa: S606

@@ -1,0 +1,223 @@
+"""Records from JSONL and Parquet files, in a folder or below a prefix of the store's bucket."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ArtifactNotFoundError, ChangedMeanwhileError, SourceError
+from include.core.settings import PROJECT_ROOT
+from include.data_preparation.config import BUCKET_PREFIX, RecordsConfig
+from include.data_preparation.documents import Document
+from include.data_preparation.point_in_time import Version, utc
+
+FIELD = "data_preparation.aggregate.records"
+JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
+# what writers of datasets leave beside them
+MARKERS = ("_", ".")
+
+
+@dataclass(frozen=True, order=True)
+class Quarantined:
+    """A line that is no record, and why; `line` counts from 1, and is 0 where it is the whole file."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass
+class RecordLog:
+    """All that a source's files say, of any time."""
+
+    lines: int = 0
+    versions: list[Version[Document]] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+    quarantined: list[tuple[datetime | None, Quarantined]] = field(default_factory=list)
+
+    def quarantined_before(self, moment: datetime) -> list[Quarantined]:
+        """Those recorded before a moment, or at a time that their line does not tell."""
+        return sorted(line for recorded, line in self.quarantined if recorded is None or recorded < moment)
+
+
+class _BadRecordError(ValueError):
+    """Why a line is no record."""
+
+
+def read_records(store: ArtifactStore, source: RecordsConfig, max_quarantined_share: float) -> RecordLog:
+    """Every version that the source's files hold.
+
+    SourceError where there is no file, a file is damaged, or more than `max_quarantined_share` of the lines are no
+    records.
+    """
+    log = RecordLog()
+    for file, data in _files(store, source):
+        for line, raw in _lines(file, data):
+            log.lines += 1
+            try:
+                _read_line(log, raw, source, f"{file}:{line}")
+            except _BadRecordError as error:
+                log.quarantined.append((_recorded(raw), Quarantined(file, line, str(error))))
+    bad = log.quarantined
+    if len(bad) > max_quarantined_share * log.lines:
+        first = "; ".join(f"{line.file}:{line.line} {line.reason}" for _, line in bad[:3])
+        raise SourceError(
+            FIELD,
+            source.location,
+            f"{len(bad)} of {log.lines} lines are no records (allowed: {max_quarantined_share:.1%}): {first}",
+            "Correct them, or raise data_preparation.aggregate.max_quarantined_share",
+        )
+    return log
+
+
+def _files(store: ArtifactStore, source: RecordsConfig) -> Iterator[tuple[str, bytes]]:
+    """Names, relative to the location, and bytes of its files, in the order of their names."""
+    if source.location.startswith(BUCKET_PREFIX):
+        prefix = source.location.removeprefix(BUCKET_PREFIX).rstrip("/") + "/"
+        where = f"s3://{store.bucket.address.bucket}/{prefix}"
+        keys = store.bucket.keys(prefix)
+        files: dict[str, Callable[[], bytes]] = {key.removeprefix(prefix): partial(_object, store, key) for key in keys}
+    else:
+        folder = PROJECT_ROOT / source.location
+        where = f"{folder}/"
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        files = {path.relative_to(folder).as_posix(): path.read_bytes for path in paths}
+    names = sorted(name for name in files if not Path(name).name.startswith(MARKERS))
+    if not names:
+        raise SourceError(
+            FIELD,
+            source.location,
+            f"there are no record files in {where}",
+            f"Put them there, or name another folder, or a prefix of the bucket as {BUCKET_PREFIX}<prefix>/",
+        )
+    for name in names:
+        try:
+            yield name, files[name]()
+        except (ArtifactNotFoundError, FileNotFoundError):
+            raise ChangedMeanwhileError(FIELD, where + name, "it went away while it was read", "Try again") from None
+        except OSError as error:
+            raise SourceError(FIELD, where + name, f"it cannot be read: {error}", "Make it readable") from error
+
+
+def _object(store: ArtifactStore, key: str) -> bytes:
+    return store.bucket.get_bytes(key)[0]
+
+
+def _lines(file: str, data: bytes) -> Iterator[tuple[int, Any]]:
+    """Line numbers and what they hold: a value, or the reason why it cannot be read as one."""
+    if file.endswith(PARQUET):
+        yield from enumerate(_parquet_rows(file, data), 1)
+    elif file.endswith((JSON_LINES, ZIPPED)):
+        try:
+            text = gzip.decompress(data) if file.endswith(ZIPPED) else data
+        except (OSError, EOFError, zlib.error) as error:
+            raise _damaged(file, error) from error
+        for number, line in enumerate(text.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+            if line.strip():
+                yield number, _json(line)
+    else:
+        yield 0, _BadRecordError(f"not a {JSON_LINES}, {ZIPPED} or {PARQUET} file")
+
+
+def _json(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode())
+    except UnicodeDecodeError:
+        return _BadRecordError("not UTF-8")
+    except (ValueError, RecursionError):
+        return _BadRecordError("not JSON")
+
+
+def _parquet_rows(file: str, data: bytes) -> list[dict[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
+        for index, column in enumerate(table.schema):
+            if pyarrow.types.is_timestamp(column.type):
+                # Python's times have no nanoseconds
+                kind = pyarrow.timestamp("us", column.type.tz)
+                table = table.set_column(index, column.name, table.column(index).cast(kind, safe=False))
+        rows: list[dict[str, Any]] = table.to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise _damaged(file, error) from error
+    return rows
+
+
+def _damaged(file: str, error: Exception) -> SourceError:
+    return SourceError(FIELD, file, f"the file is damaged: {error}", "Replace it by a whole one")
+
+
+def _read_line(log: RecordLog, raw: Any, source: RecordsConfig, place: str) -> None:
+    if isinstance(raw, _BadRecordError):
+        raise raw
+    if not isinstance(raw, dict):
+        raise _BadRecordError("not an object")
+    name = raw.get("id")
+    if isinstance(name, bool) or not isinstance(name, int | str) or name == "":
+        raise _BadRecordError("no id")
+    # anything that is not plainly false erases: no misspelling keeps what the law has removed
+    if raw.get("erased"):
+        log.erased.add(_encodable(str(name)))
+    else:
+        log.versions.append(_version(_encodable(str(name)), raw, source, place))
+
+
+def _version(name: str, raw: dict[str, Any], source: RecordsConfig, place: str) -> Version[Document]:
+    deleted = raw.get("deleted") or False
+    if not isinstance(deleted, bool):
+        raise _BadRecordError("deleted is neither true nor false")
+    event, recorded = _time(raw, "event_time"), _time(raw, "recorded_at")
+    known = recorded or event
+    if known is None or (event is None and not deleted):
+        raise _BadRecordError("no event_time")
+    event = event or known
+    return Version(name, event, known, None if deleted else _document(name, raw, source, event), place)
+
+
+def _document(name: str, raw: dict[str, Any], source: RecordsConfig, event: datetime) -> Document:
+    text = {key: raw.get(key) or "" for key in ("text", "title", "license")}
+    wrong = [key for key, value in text.items() if not isinstance(value, str)]
+    if wrong:
+        raise _BadRecordError(f"{wrong[0]} is no text")
+    if not text["text"].strip():
+        raise _BadRecordError("no text")
+    if not (text["license"] or source.license):
+        raise _BadRecordError("no license, and the source names none")
+    return Document(
+        id=f"record:{source.name}:{name}",
+        source="records",
+        title=_encodable(text["title"]) or name,
+        text=_encodable(text["text"]),
+        license=_encodable(text["license"]) or source.license,
+        event_time=event.isoformat(),
+    )
+
+
+def _time(raw: dict[str, Any], name: str) -> datetime | None:
+    value = raw.get(name)
+    if value is None:
+        return None
+    try:
+        return utc(value)
+    except ValueError:
+        raise _BadRecordError(f"{name} is no time in ISO 8601") from None
+
+
+def _recorded(raw: Any) -> datetime | None:
+    """When a line that is no record was recorded, where it tells."""
+    try:
+        return (_time(raw, "recorded_at") or _time(raw, "event_time")) if isinstance(raw, dict) else None
+    except _BadRecordError:
+        return None
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,157 @@
+"""Record files: their formats, what is quarantined, and what is an error."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from pydantic import ValidationError
+
+from include.artifacts.store import ArtifactStore
+from include.core.errors import SourceError
+from include.data_preparation.config import AggregateConfig, RecordsConfig
+from include.data_preparation.point_in_time import as_of
+from include.data_preparation.record_files import RecordLog, read_records
+
+THEN = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def row(name: str, **fields: Any) -> dict[str, Any]:
+    return {"id": name, "event_time": "2026-01-01T10:00:00Z", "text": f"About {name}.", **fields}
+
+
+def json_lines(*rows: Any) -> bytes:
+    return b"".join(one if isinstance(one, bytes) else json.dumps(one).encode() + b"\n" for one in rows)
+
+
+def read(folder: Path, share: float = 1.0, license: str = "MIT", store: Any = None) -> RecordLog:
+    return read_records(store, RecordsConfig(name="notes", location=str(folder), license=license), share)
+
+
+def visible(log: RecordLog) -> dict[str, str]:
+    return {document.id: document.text for document in as_of(log.versions, log.erased, THEN).contents}
+
+
+def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: ArtifactStore) -> None:
+    (tmp_path / "2026").mkdir()
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + json_lines(row("a"), b"\n", row("b", license="ISC")))
+    (tmp_path / "2026" / "b.jsonl.gz").write_bytes(gzip.compress(json_lines(row("c", title="What is c?"))))
+    times = pyarrow.array([1767261600000000123], pyarrow.timestamp("ns", "Europe/Berlin"))
+    table = pyarrow.table({"id": [4], "event_time": times, "text": ["About 4."], "deleted": [None]})
+    pyarrow.parquet.write_table(table, tmp_path / "c.parquet")
+    (tmp_path / "_SUCCESS").write_bytes(b"")
+    for path in tmp_path.rglob("*.*"):
+        store.bucket.put_bytes(f"sources/notes/{path.relative_to(tmp_path).as_posix()}", path.read_bytes())
+    store.bucket.put_bytes("sources/notes2/other.jsonl", json_lines(row("other")))
+
+    log = read(tmp_path)
+    assert log.lines == 4 and log.quarantined == []
+    documents = {document.id: document for document in as_of(log.versions, log.erased, THEN).contents}
+    assert list(documents) == ["record:notes:4", "record:notes:a", "record:notes:b", "record:notes:c"]
+    assert {document.event_time for document in documents.values()} == {"2026-01-01T10:00:00+00:00"}
+    assert [document.license for document in documents.values()] == ["MIT", "MIT", "ISC", "MIT"]
+    assert documents["record:notes:c"].title == "What is c?" and documents["record:notes:a"].title == "a"
+    assert visible(read_records(store, RecordsConfig(name="notes", location="s3:sources/notes", license="MIT"), 0)) == {
+        name: document.text for name, document in documents.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{broken\n", "not JSON"),
+        (b"[" * 100_000 + b"\n", "not JSON"),
+        (b'{"id": "\xff"}\n', "not UTF-8"),
+        ([1], "not an object"),
+        ({"event_time": "2026-01-01", "text": "x"}, "no id"),
+        (row(""), "no id"),
+        (row("x", id=True), "no id"),
+        ({"id": "x", "text": "x"}, "no event_time"),
+        ({"id": "x", "text": "x", "recorded_at": "2026-01-01"}, "no event_time"),
+        (row("x", event_time="soon"), "event_time is no time in ISO 8601"),
+        (row("x", recorded_at=1767225600), "recorded_at is no time in ISO 8601"),
+        (row("x", text=""), "no text"),
+        (row("x", text=["x"]), "text is no text"),
+        (row("x", deleted="no"), "deleted is neither true nor false"),
+    ],
+)
+def test_a_line_that_is_no_record_is_kept_with_its_place_and_reason(tmp_path: Path, line: Any, reason: str) -> None:
+    (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a"), line, row("b")))
+    log = read(tmp_path)
+
+    (bad,) = log.quarantined_before(THEN)
+    assert (bad.file, bad.line, bad.reason) == ("notes.jsonl", 2, reason)
+    assert len(visible(log)) == 2
+    with pytest.raises(SourceError, match=rf"1 of 3 lines are no records \(allowed: 30.0%\): notes.jsonl:2 {reason}"):
+        read(tmp_path, share=0.3)
+
+
+def test_other_files_and_missing_licences_are_not_lost_silently(tmp_path: Path) -> None:
+    (tmp_path / "notes.csv").write_text("id,text\n")
+    (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a")))
+
+    reasons = [bad.reason for bad in read(tmp_path, license="").quarantined_before(THEN)]
+    assert reasons == ["not a .jsonl, .jsonl.gz or .parquet file", "no license, and the source names none"]
+
+
+def test_a_bad_line_of_a_later_time_is_not_in_the_past(tmp_path: Path) -> None:
+    (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a"), row("b", text="", recorded_at="2026-07-01")))
+    log = read(tmp_path)
+
+    assert log.quarantined_before(THEN) == []
+    assert len(log.quarantined_before(datetime(2026, 8, 1, tzinfo=UTC))) == 1
+
+
+def test_deletions_and_erasures_need_no_more_than_they_say(tmp_path: Path) -> None:
+    rows = [row(name) for name in "abcd"]
+    rows += [{"id": "a", "deleted": True, "recorded_at": "2026-02-01"}, {"id": "b", "erased": True}]
+    rows += [{"id": "c", "erased": "yes"}, {"id": "d", "erased": False, "deleted": True, "recorded_at": "2026-09-01"}]
+    (tmp_path / "notes.jsonl").write_bytes(json_lines(*rows))
+    log = read(tmp_path)
+
+    assert log.quarantined == [] and list(visible(log)) == ["record:notes:d"]
+
+
+def test_text_that_no_file_can_hold_is_made_to_fit(tmp_path: Path) -> None:
+    (tmp_path / "notes.jsonl").write_bytes(b'{"id": "a", "event_time": "2026-01-01", "text": "lone \\ud800 one"}\n')
+    assert visible(read(tmp_path)) == {"record:notes:a": "lone ? one"}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.jsonl.gz", gzip.compress(json_lines(row("a")))[:-9]),
+        ("a.jsonl.gz", b"no gzip"),
+        ("a.parquet", b"PAR1 no parquet"),
+        ("a.parquet", b""),
+    ],
+)
+def test_a_damaged_file_is_an_error(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(SourceError, match=rf"{name}'.*damaged.*Replace it"):
+        read(tmp_path)
+
+
+def test_no_files_are_an_error_that_says_where_they_are_looked_for(tmp_path: Path, store: ArtifactStore) -> None:
+    for location, where in (
+        ("/no/such", "/no/such/"),
+        (str(tmp_path), str(tmp_path)),
+        ("s3:no/such/", "s3://genai/no"),
+    ):
+        with pytest.raises(SourceError, match=rf"aggregate\.records = '{location}': there are no .* in {where}.*Put"):
+            read_records(store, RecordsConfig(name="notes", location=location), 0)
+
+
+@pytest.mark.parametrize("location", ["", "s3:", "s3:/", "s3:/a", "s3://other/a", "https://example.org/a"])
+def test_a_location_is_a_folder_or_a_prefix(location: str) -> None:
+    with pytest.raises(ValidationError):
+        RecordsConfig(name="notes", location=location)
+
+
+def test_sources_differ_in_name() -> None:
+    with pytest.raises(ValidationError, match="two sources are called notes"):
+        AggregateConfig(records=(RecordsConfig(name="notes", location="a"), RecordsConfig(name="notes", location="b")))

@@ -1,0 +1,1 @@
+"""Kills of writers, readers, sweepers and the server at random moments, and what must be so afterwards."""

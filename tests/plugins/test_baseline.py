@@ -1,0 +1,50 @@
+"""Which earlier run a gate compares with."""
+
+from include.artifacts.history import Place
+from include.artifacts.manifest import Manifest
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
+from tests.plugins import airflow_home
+
+__all__ = ["airflow_home"]
+
+
+@step("dataset")
+def source(work: Workspace, number: int) -> None:
+    (work.output / "number.txt").write_text(str(number))
+
+
+@step("report")
+def gate(work: Workspace, aggregated: ArtifactRef, passed: bool) -> None:
+    (work.output / "passed.txt").write_text(str(passed))
+    work.metrics["passed"] = passed
+
+
+def place(day: int) -> Place:
+    return Place(use_case="baseline", run_id=f"r{day}", as_of=f"2026-01-{day:02d}T00:00:00+00:00", task="gate")
+
+
+def forget(store: ArtifactStore, manifest: Manifest) -> None:
+    store.bucket.delete(store.bucket.keys(manifest.ref.prefix))
+
+
+def test_it_is_the_newest_earlier_one_that_passed_and_whose_artifacts_are_left(store: ArtifactStore) -> None:
+    from genai_airflow.step_operators import baseline
+
+    one, two, three, now = (source(store, number=number) for number in (1, 2, 3, 4))
+    assert baseline(store, place(5), "aggregated", now) is None
+
+    gates = {}
+    for day, ref, passed in ((1, one, True), (2, two, True), (3, three, False), (8, three, True)):
+        gates[day] = gate.run(store, {"aggregated": ref, "passed": passed}, place=place(day))
+    assert baseline(store, place(5), "aggregated", now) == two
+    assert baseline(store, place(2), "aggregated", now) == one
+    assert baseline(store, place(1), "aggregated", now) is None
+    assert baseline(store, place(9), "aggregated", now) == three
+    assert baseline(store, place(9), "aggregated", three) is None
+
+    forget(store, store.manifest(two))
+    assert baseline(store, place(5), "aggregated", now) is None
+    forget(store, store.manifest(gates[8].ref))
+    assert baseline(store, place(9), "aggregated", now) is None
