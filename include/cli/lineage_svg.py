@@ -9,7 +9,7 @@ from include.cli.lineage_view import BACKWARD, Item, View, collapsed
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 270, 76, 60, 30, 20
 SWEEPS = 6
 # what fits into a box, in characters
-TITLE, LINE = 36, 42
+TITLE, LINE = 36, 40
 STYLE = """
  text { font: 11px system-ui, sans-serif; fill: #1c2430; }
  .title { font-weight: 600; font-size: 12px; }
