@@ -10,11 +10,13 @@ from include.local.airflow import command, environment
 from include.local.layout import layout
 from include.local.programs import base_environment, settings_environment, store_address
 
+OK = 0
+WORDS = "Airflow's own command line on the local stack, e.g. genai airflow backfill create --help"
+
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register `genai airflow`."""
-    words = "Airflow's own command line on the local stack, e.g. genai airflow backfill create --help"
-    sub = commands.add_parser("airflow", help=words, description=words, add_help=False, prefix_chars="\0")
+    sub = commands.add_parser("airflow", help=WORDS, description=WORDS, add_help=False, prefix_chars="\0")
     sub.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what Airflow is to do")
     sub.set_defaults(command=run)
 
@@ -23,6 +25,9 @@ def run(parsed: argparse.Namespace) -> int:
     """Become Airflow's command line: its output and its exit code."""
     at = layout(settings())
     if not (at.airflow_home / "airflow.db").exists():
+        if {"-h", "--help"} & set(parsed.arguments):
+            print(f"{WORDS}\nIts commands are listed once the local stack was started: genai up")
+            return OK
         raise PrerequisiteError("airflow", str(at.airflow_home), "the local stack was never started", "Run `genai up`")
     program = command("api-server")[0]
     credentials = at.credentials()
