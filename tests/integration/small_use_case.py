@@ -9,6 +9,7 @@ from include.core.settings import PROJECT_ROOT
 
 NAME = "small_assistant"
 APPROVED = "approved_assistant"
+DATED = "dated_assistant"
 CHANGES: dict[str, Any] = {
     "title": "The sample in small",
     "schedule": None,
@@ -17,6 +18,7 @@ CHANGES: dict[str, Any] = {
     "data_preparation.aggregate.max_standard_library": 500,
     "data_preparation.aggregate.max_package": 40,
     "data_preparation.aggregate.tickets": 60,
+    "data_preparation.aggregate.ticket_export_days": 10,
     "data_preparation.aggregate.shards": 2,
     "data_preparation.synthesize.rows": 60,
     "data_preparation.split.train": 200,
@@ -45,7 +47,11 @@ CHANGES: dict[str, Any] = {
 
 
 def write_small_use_case(folder: Path) -> None:
-    """Write small_assistant.yaml into a folder of use cases, and approved_assistant.yaml, which a human approves."""
+    """Write three use cases into a folder.
+
+    small_assistant runs by hand, dated_assistant every day with tickets that come every ten, and a human approves
+    approved_assistant.
+    """
     content = yaml.safe_load((PROJECT_ROOT / "include" / "use_cases" / "python_assistant.yaml").read_text())
     for path, value in CHANGES.items():
         *parents, last = path.split(".")
@@ -55,5 +61,8 @@ def write_small_use_case(folder: Path) -> None:
         section[last] = value
     folder.mkdir(exist_ok=True)
     (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
+    content["schedule"] = "0 3 * * *"
+    (folder / f"{DATED}.yaml").write_text(yaml.safe_dump(content))
+    content["schedule"] = None
     content["strategy"]["approval"] = {"required": True}
     (folder / f"{APPROVED}.yaml").write_text(yaml.safe_dump(content))

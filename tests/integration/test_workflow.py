@@ -1,6 +1,7 @@
 """The whole workflow on the real servers, with kill -9 of three of them in the middle of it."""
 
 import io
+import json
 import os
 import re
 import signal
@@ -15,17 +16,21 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from include.artifacts.manifest import sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.cli.run import run_workflow
 from include.cli.workflow_run import TaskState, WorkflowRun
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT
+from include.data_preparation.aggregate import observed
 from include.inferencing.ask import ask
+from include.inferencing.champion import read
 from include.local.airflow_api import AirflowApi
-from include.local.programs import store_address
+from include.local.programs import settings_environment, store_address
 from include.local.stack import Stack
-from tests.integration.small_use_case import APPROVED, NAME, write_small_use_case
+from include.use_cases import load_use_case
+from tests.integration.small_use_case import APPROVED, DATED, NAME, write_small_use_case
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 QUESTION = "What does `len` do in Python?"
@@ -67,6 +72,12 @@ class Workflow:
             run = self.latest(api)
             task = next(task for task in run.tasks() if task.task == name)
             return ArtifactRef.model_validate(run.xcom(task, "return_value"))
+
+    def genai(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line on this stack."""
+        environment = os.environ | settings_environment(self.stack.settings) | {"PYTHONPATH": str(PROJECT_ROOT)}
+        command = [sys.executable, "-m", "include.cli.main", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
     def answer(self) -> str:
         return "".join(ask(QUESTION, NAME, self.store, self.stack.settings.triton_address, max_tokens=12))
@@ -223,6 +234,37 @@ def test_a_charter_that_a_human_must_approve_waits_for_the_human(workflow: Workf
 
     assert ends and ends[0][0] == code, ends
     assert states["inferencing.deploy"] == ("success" if choice == "Approve" else "upstream_failed")
+
+
+def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_champion(workflow: Workflow) -> None:
+    assert workflow.run_named(DATED)[0] == 0
+    champion = read(workflow.store.bucket, DATED)
+    days = ["2025-10-11", "2025-10-12", "2025-10-13", "2025-10-14"]
+    ends = [f"2025-10-{day}T03:00:00+00:00" for day in (12, 13, 14, 15)]
+    config = load_use_case(DATED, folder=workflow.stack.settings.use_cases_folder).data_preparation.aggregate
+    news = {sha256_of(observed(workflow.store, end, config)) for end in ends}
+    assert len(news) == 2
+
+    span = ["--from-date", days[0], "--to-date", f"{days[-1]}T12:00:00", "--max-active-runs", "2"]
+    done = workflow.genai("airflow", "backfill", "create", "--dag-id", DATED, *span)
+    assert done.returncode == 0, done.stderr
+    with workflow.stack.api() as api:
+
+        def ended() -> bool:
+            runs = api.get(f"/dags/{DATED}/dagRuns", run_type="backfill", limit=10)["dag_runs"]
+            return len(runs) == len(ends) and {run["state"] for run in runs} <= {"success", "failed"}
+
+        eventually(ended, 1000)
+    told = json.loads(workflow.genai("history", DATED, "--json").stdout)
+    filled = [run for run in told["runs"] if run["run_id"].startswith("backfill")]
+
+    assert [run["as_of"] for run in filled] == ends
+    for task in ("data_preparation.aggregate", "training.pretrain", "customization.tune"):
+        assert sum(task in run["ran"] for run in filled) == len(news), (task, filled)
+    assert len({run["dataset"] for run in filled}) == len(news)
+    assert {run["verdict"] for run in filled} == {"passed"}
+    assert {run["champion"] for run in filled} == {"left as it was"}
+    assert read(workflow.store.bucket, DATED) == champion
 
 
 def test_bad_input_is_one_line_and_nothing_starts(workflow: Workflow, tmp_path: Path) -> None:
