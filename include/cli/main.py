@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, history, lineage, sweep
+from include.cli import airflow, history, sweep
+from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
 OK, FAILED, BAD_INPUT, NOT_RUNNING = 0, 1, 2, 3
@@ -129,7 +130,7 @@ def plan(parsed: argparse.Namespace) -> int:
 
 def ask(parsed: argparse.Namespace) -> int:
     """Print the model's answer as it comes, and on standard error which model it was."""
-    from include.cli.lineage import hint
+    from include.cli.lineage.command import hint
     from include.cli.store import open_store
     from include.core.settings import settings
     from include.inferencing.ask import ask as answer

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from include.artifacts.store import MANIFEST, ArtifactStore
-from include.cli.lineage import answer
-from include.cli.lineage_view import View
+from include.cli.lineage.command import answer
+from include.cli.lineage.view import View
 from include.cli.main import BAD_INPUT, OK, main
 from include.core.errors import ConfigurationError
 from include.core.settings import PROJECT_ROOT, settings

@@ -9,7 +9,7 @@ from include.artifacts import transfer
 from include.artifacts.lineage import Closure, Edge, Graph, Node
 from include.artifacts.manifest import Manifest
 from include.artifacts.store import ArtifactStore
-from include.cli.lineage_view import Item, Link, View
+from include.cli.lineage.view import Item, Link, View
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 from include.inferencing.deployments import Deployment
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from include.artifacts.lineage import Closure, Graph, Node
 from include.artifacts.ref import Kind
 from include.artifacts.store import ArtifactStore
-from include.cli import lineage_items as items
-from include.cli.lineage_view import BACKWARD, FORWARD, Link, View
+from include.cli.lineage import items as items
+from include.cli.lineage.view import BACKWARD, FORWARD, Link, View
 from include.data_preparation.membership import Trained, read_records, trained_on
 from include.inferencing.deployments import Deployment
 

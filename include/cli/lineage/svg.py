@@ -3,8 +3,8 @@
 from collections import defaultdict
 from html import escape
 
-from include.cli.lineage_tree import figures, made
-from include.cli.lineage_view import BACKWARD, Item, View, collapsed
+from include.cli.lineage.tree import figures, made
+from include.cli.lineage.view import BACKWARD, Item, View, collapsed
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 270, 76, 60, 30, 20
 SWEEPS = 6

@@ -14,7 +14,7 @@ from include.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from include.artifacts.store import ArtifactStore
-    from include.cli.lineage_view import View
+    from include.cli.lineage.view import View
 
 QUIET_SECONDS = 2.0
 WORDS = "show what an answer's model was made of, or, with --forward, what came of an artifact or a record"
@@ -40,8 +40,8 @@ def hint(ref: str) -> str:
 
 def show(parsed: argparse.Namespace) -> int:
     """Print the lineage, or write it to a file."""
-    from include.cli.lineage_svg import svg
-    from include.cli.lineage_tree import tree
+    from include.cli.lineage.svg import svg
+    from include.cli.lineage.tree import tree
     from include.cli.store import open_store
 
     view = answer(open_store(), parsed.ref, forward=parsed.forward, records=parsed.records)
@@ -62,9 +62,9 @@ def show(parsed: argparse.Namespace) -> int:
 def answer(store: "ArtifactStore", ref: str, *, forward: bool = False, records: bool = False) -> "View":
     """The lineage of what `ref` names; ConfigurationError where it names nothing, or several artifacts."""
     from include.artifacts.lineage import Graph
-    from include.cli.lineage_answers import ahead, behind
-    from include.cli.lineage_record import ahead_of_record
-    from include.cli.lineage_ref import resolve
+    from include.cli.lineage.answers import ahead, behind
+    from include.cli.lineage.record import ahead_of_record
+    from include.cli.lineage.ref import resolve
     from include.data_preparation.membership import find_record
     from include.inferencing.deployments import deployments
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from include.cli.lineage_view import BACKWARD, Item, Link, View, collapsed
+from include.cli.lineage.view import BACKWARD, Item, Link, View, collapsed
 from include.cli.summary import number
 
 FIGURES = 4

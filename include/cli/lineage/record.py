@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from include.artifacts.lineage import Closure, Edge, Graph, Node, exact_first
 from include.artifacts.ref import Kind
 from include.artifacts.store import ArtifactStore
-from include.cli import lineage_items as items
-from include.cli.lineage_answers import TRAINS, with_unreadable
-from include.cli.lineage_view import FORWARD, Link, View
+from include.cli.lineage import items as items
+from include.cli.lineage.answers import TRAINS, with_unreadable
+from include.cli.lineage.view import FORWARD, Link, View
 from include.core.errors import ConfigurationError
 from include.data_preparation.membership import HELDOUT, TICKETS, Membership, Search, trained_on
 from include.inferencing.deployments import CHAMPION, Deployment
