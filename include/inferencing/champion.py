@@ -1,8 +1,9 @@
 """The champion alias: which package serves a use case, and which verdict may move it. Compare-and-swap only."""
 
 import re
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.document import Document
@@ -44,6 +45,12 @@ class Alias(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     champion: Champion | None = None
     verdict: Verdict | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_champion_alone(cls, value: Any) -> Any:
+        """Aliases of version 0.1 are the champion itself."""
+        return {"champion": value} if isinstance(value, dict) and "model_name" in value else value
 
     def allows(self, run: RunName) -> bool:
         """Whether `run` may move the champion: no verdict looks at a later moment."""

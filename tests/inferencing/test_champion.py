@@ -51,6 +51,16 @@ def test_whatever_finishes_last_the_newest_verdict_decides(
         assert not any(moved)
 
 
+def test_a_champion_of_the_former_version_is_read_and_moved(store: ArtifactStore) -> None:
+    use_case = f"former-{uuid.uuid4().hex[:12]}"
+    former = Champion(model_name="former", package=package(1), previous=None, moved_at=now())
+    assert champion.document(store.bucket, use_case).swap(former.model_dump(mode="json"), None)
+
+    assert champion.read(store.bucket, use_case) == former
+    moved = finish(store, use_case, 2, passed=True)
+    assert moved and moved.previous and moved.previous.model_name == "former"
+
+
 def test_of_equal_moments_the_last_verdict_stands(store: ArtifactStore) -> None:
     use_case = f"equal-{uuid.uuid4().hex[:12]}"
     finish(store, use_case, 5, passed=True)
