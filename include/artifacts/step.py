@@ -16,7 +16,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import signature
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, get_args
@@ -24,29 +23,20 @@ from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, get_args
 from include.artifacts.arguments import argument_parts, references
 from include.artifacts.claim import sole_writer
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
-from include.artifacts.history import History, Place, RunRecord, now
+from include.artifacts.history import History, Place
 from include.artifacts.manifest import FingerprintParts, Manifest, RunName
+from include.artifacts.outcome import Outcome, reason_of_reuse, record, reused
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 from include.artifacts.scratch import disk_full, scratch_folder
 from include.artifacts.store import ArtifactStore
 from include.artifacts.workspace import Workspace
 from include.core.errors import ChangedMeanwhileError, CorruptedArtifactError
 
-__all__ = ["Decision", "Outcome", "Step", "Workspace", "record", "step"]
+# what a step's author needs
+__all__ = ["Decision", "Step", "Workspace", "step"]
 
 P = ParamSpec("P")
 MOST_REASONS = 6
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a step did: `reused` its committed artifact, or ran, and why."""
-
-    ref: ArtifactRef
-    reused: bool
-    reason: str
-    metrics: dict[str, Any]
-    seconds: float
 
 
 class Decision(NamedTuple):
@@ -109,12 +99,12 @@ class Step(Generic[P]):
         """
         decision = self.decide(store, arguments, place=place, config_path=config_path, force=force)
         if found := decision.found:
-            outcome = _reuse(found)
+            outcome = reused(found)
         else:
             fingerprint = decision.parts.digest(self.name)
             with nullcontext() if force else sole_writer(store, self.name, fingerprint, place) as made_meanwhile:
                 if made_meanwhile:
-                    outcome = _reuse(made_meanwhile)
+                    outcome = reused(made_meanwhile)
                 else:
                     logging.getLogger(f"genai.{self.name}").info(decision.reason)
                     manifest = self._make(store, arguments, decision.parts, place, replace=force)
@@ -136,7 +126,7 @@ class Step(Generic[P]):
         parts = self.parts(store, arguments)
         found = None if force else store.find(self.name, parts.digest(self.name))
         if found:
-            return Decision(parts, found, _reused(found))
+            return Decision(parts, found, reason_of_reuse(found))
         return Decision(parts, None, "ran: forced" if force else self.why(store, parts, place, config_path))
 
     def why(self, store: ArtifactStore, parts: FingerprintParts, place: Place | None, config_path: str) -> str:
@@ -204,30 +194,6 @@ class Step(Generic[P]):
         """ChangedMeanwhileError where a source is not what it was when the step began to read it."""
         if self.observes and self.observes(store, **arguments) != parts.config["observed"]:
             raise ChangedMeanwhileError(self.name, "observed", "a source changed while it was read", "Run it again")
-
-
-def record(store: ArtifactStore, place: Place, outcome: Outcome) -> None:
-    """Keep what a task did, for plans, lineage and retention."""
-    History(store.bucket).write(
-        RunRecord(
-            place=place,
-            ref=outcome.ref,
-            reused=outcome.reused,
-            reason=outcome.reason,
-            metrics=outcome.metrics,
-            seconds=outcome.seconds,
-            at=now(),
-        )
-    )
-
-
-def _reuse(manifest: Manifest) -> Outcome:
-    return Outcome(manifest.ref, True, _reused(manifest), manifest.metrics, manifest.seconds)
-
-
-def _reused(manifest: Manifest) -> str:
-    made = f" in run {manifest.run.run_id}" if manifest.run else ""
-    return f"reused: same code, configuration and inputs as on {manifest.created_at[:19]}{made}"
 
 
 def step(

@@ -8,8 +8,8 @@ import time
 
 from include.artifacts import transfer
 from include.artifacts.manifest import FileEntry, RunName
+from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
-from include.artifacts.step import Outcome
 from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError, ModelError, ServerUnavailableError
 from include.core.settings import settings

@@ -15,14 +15,15 @@ from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
 from include.artifacts.history import History, Place, now
+from include.artifacts.outcome import record
 from include.artifacts.ref import ArtifactRef
-from include.artifacts.step import record
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, PermanentError
 from include.core.settings import settings
 
 if TYPE_CHECKING:
-    from include.artifacts.step import Outcome, Step
+    from include.artifacts.outcome import Outcome
+    from include.artifacts.step import Step
     from include.use_cases import UseCase
 
 log = logging.getLogger(__name__)

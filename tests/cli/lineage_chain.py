@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.artifacts.history import Place
+from include.artifacts.outcome import Outcome, record
 from include.artifacts.ref import ArtifactRef
-from include.artifacts.step import Outcome, Step, Workspace, record
+from include.artifacts.step import Step
 from include.artifacts.store import ArtifactStore
+from include.artifacts.workspace import Workspace
 from include.data_preparation.documents import Dropped, write_rows, write_table
 from include.inferencing import champion
 from include.inferencing.champion import Serving

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
-from include.artifacts.step import Outcome, Workspace
 from include.artifacts.store import ArtifactStore
+from include.artifacts.workspace import Workspace
 from include.core.errors import ChangedMeanwhileError, ConfigurationError, SourceError
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.compare_sources import compare_sources

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from include.artifacts.bucket import StoreAddress
 from include.artifacts.manifest import RunName
+from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
-from include.artifacts.step import Outcome, Step, Workspace
+from include.artifacts.step import Step
 from include.artifacts.store import ArtifactStore
+from include.artifacts.workspace import Workspace
 from include.core.errors import ConfigurationError, SourceError, StoreUnavailableError
 
 STEPS = {
