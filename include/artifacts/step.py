@@ -191,9 +191,10 @@ class Step(Generic[P]):
             )
 
     def _require_unchanged(self, store: ArtifactStore, arguments: dict[str, Any], parts: FingerprintParts) -> None:
-        """ChangedMeanwhileError where a source is not what it was when the step began to read it."""
-        if self.observes and self.observes(store, **arguments) != parts.config["observed"]:
-            raise ChangedMeanwhileError(self.name, "observed", "a source changed while it was read", "Run it again")
+        """ChangedMeanwhileError where a source or resource is not what it was when the step began to read it."""
+        observed = self.observes is None or self.observes(store, **arguments) == parts.config["observed"]
+        if not observed or resource_digests(self.resources).items() - parts.code.items():
+            raise ChangedMeanwhileError(self.name, "source", "it changed while it was read", "Run the step again")
 
 
 def step(
