@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from include.artifacts import multipart
+from include.artifacts.claim import CLAIMS
 from include.artifacts.ref import split_prefix
 from include.artifacts.store import MANIFEST, ArtifactStore
 from include.artifacts.sweep import sweep
@@ -38,7 +39,7 @@ def _await_sweep(store: ArtifactStore, deadline: float) -> None:
     """Sweep until all that no manifest names is older than the window and gone."""
     while time.monotonic() < deadline:
         sweep(store)
-        if not _unnamed(store) and not multipart.pending(store.bucket, ""):
+        if not _unnamed(store) and not multipart.pending(store.bucket, "") and not store.bucket.keys(CLAIMS):
             return
         time.sleep(0.5)
 
@@ -83,6 +84,6 @@ def _ledger(scene: Scene, store: ArtifactStore) -> tuple[int, int]:
 
 
 def _locks(store: ArtifactStore) -> int:
-    """What is left in the scratch folder once another step has run."""
+    """Claims on artifacts, and what is left in the scratch folder once another step has run."""
     made_step(store, name="-1", large=False)
-    return len(list(settings().scratch.iterdir()))
+    return len(store.bucket.keys(CLAIMS)) + len(list(settings().scratch.iterdir()))
