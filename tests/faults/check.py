@@ -7,7 +7,6 @@ from pathlib import Path
 
 from include.artifacts import multipart
 from include.artifacts.claim import CLAIMS
-from include.artifacts.claim import CLAIMS
 from include.artifacts.ref import split_prefix
 from include.artifacts.store import MANIFEST, ArtifactStore
 from include.artifacts.sweep import sweep
