@@ -1,6 +1,8 @@
 """One bucket on any S3 server, with this project's errors and conditional writes."""
 
+import hashlib
 import time
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -119,6 +121,8 @@ class Bucket:
     ) -> str | None:
         """Write an object; returns its new ETag, or None where the condition did not hold."""
         headers = {"If-None-Match": "*"} if if_none_match else {"If-Match": f'"{if_match}"'} if if_match else {}
+        # without it SeaweedFS keeps an empty object where a writer dies between a request's headers and its body
+        headers["Content-MD5"] = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         for wait in (*CONFLICT_WAITS, None):
             try:
                 with self.errors(key):

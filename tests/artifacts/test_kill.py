@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,28 @@ def test_readers_and_writers_ride_out_a_killed_server(tmp_path: Path) -> None:
     for ref in (first, second):
         assert len(list(store.fetch(ref, tmp_path / ref.fingerprint).iterdir())) == 8
     server.kill()
+
+
+def test_a_request_that_ends_before_its_body_changes_nothing(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.bucket.put_bytes("cut/old", b"old")
+    send = HTTPConnection.send
+
+    def cut(connection: HTTPConnection, data: bytes) -> None:
+        if not data.startswith(b"PUT "):
+            connection.sock.close()
+            raise KeyboardInterrupt
+        send(connection, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HTTPConnection, "send", cut)
+        for key in ("cut/old", "cut/new"):
+            with pytest.raises(KeyboardInterrupt):
+                store.bucket.put_bytes(key, b"other")
+    for _ in range(100):
+        assert store.bucket.keys("cut/") == ["cut/old"]
+        assert store.bucket.get_bytes("cut/old")[0] == b"old"
 
 
 def test_too_little_room_is_named_before_anything_is_written(store: ArtifactStore, tmp_path: Path) -> None:

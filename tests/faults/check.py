@@ -45,8 +45,8 @@ def _await_sweep(store: ArtifactStore, deadline: float) -> None:
 
 
 def _unnamed(store: ArtifactStore) -> set[str]:
-    """Keys below artifacts' prefixes that no manifest names."""
-    keys = {key for key in store.bucket.keys("") if split_prefix(key)}
+    """Keys below artifacts' prefixes that no manifest names, and claims that nobody holds any more."""
+    keys = {key for key in store.bucket.keys("") if split_prefix(key) or key.startswith(CLAIMS)}
     for key in [key for key in keys if key.endswith(f"/{MANIFEST}")]:
         manifest = store.find(*(split_prefix(key) or ("", ""))[:2])
         keys -= {key, *(manifest.key(entry) for entry in manifest.files)} if manifest else set()
@@ -54,7 +54,7 @@ def _unnamed(store: ArtifactStore) -> set[str]:
 
 
 def _manifests(store: ArtifactStore, copies: Path) -> tuple[int, int, int]:
-    """Whole and torn artifacts, each fetched and compared byte by byte; and objects that no manifest names."""
+    """Whole and torn artifacts, each fetched and compared byte by byte; and what should have been swept."""
     whole = torn = 0
     for key in [key for key in store.bucket.keys("") if key.endswith(f"/{MANIFEST}")]:
         try:
