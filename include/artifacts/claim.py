@@ -43,26 +43,41 @@ class _Claim:
         }
         self.done = threading.Event()
 
+    def read(self) -> tuple[dict[str, object] | None, str | None]:
+        """Who holds the claim, and the version of it; a damaged one is held by nobody."""
+        try:
+            holder, version = self.document.read()
+        except CorruptedArtifactError:
+            self.document.bucket.delete([self.document.key])
+            return None, None
+        return (holder if holder and self.value.keys() <= holder.keys() else None), version
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process holds it."""
+        holder, _ = self.read()
+        return holder is not None and holder["owner"] == self.value["owner"]
+
     def beat(self) -> None:
         """Show that the holder lives, until it is done or has lost the claim."""
         while not self.done.wait(BEAT_SECONDS):
             self.value["beat"] = int(str(self.value["beat"])) + 1
             try:
-                current, version = self.document.read()
-                if (
-                    not current
-                    or current["owner"] != self.value["owner"]
-                    or not self.document.swap(self.value, version)
-                ):
+                holder, version = self.read()
+                if holder is None or holder["owner"] != self.value["owner"]:
                     return
-            except (TransientError, CorruptedArtifactError) as error:
+                # an answer that is lost looks like a condition that does not hold: the next beat tells
+                self.document.swap(self.value, version)
+            except TransientError as error:
                 LOG.warning("the claim shows no beat: %s", error)
 
     def release(self) -> None:
-        """Let go, unless another took over."""
-        current, _ = self.document.read()
-        if current and current["owner"] == self.value["owner"]:
-            self.document.bucket.delete([self.document.key])
+        """Let go, unless another took over; what cannot be let go now is taken over as a dead worker's."""
+        try:
+            if self.is_mine:
+                self.document.bucket.delete([self.document.key])
+        except TransientError as error:
+            LOG.warning("the claim is not released: %s", error)
 
 
 @contextmanager
@@ -89,11 +104,11 @@ def _wait(store: ArtifactStore, claim: _Claim, step: str, fingerprint: str) -> M
     """Until the claim is taken (None), or the artifact is there."""
     seen, since, told = None, time.monotonic(), False
     while True:
-        holder, version = claim.document.read()
+        holder, version = claim.read()
         if (holder, version) != seen:
             seen, since = (holder, version), time.monotonic()
         if holder is None or _is_dead(holder, claim.value) or time.monotonic() - since > SILENCE_SECONDS:
-            if not claim.document.swap(claim.value, version):
+            if not claim.document.swap(claim.value, version) and not claim.is_mine:
                 continue
             # it may have been committed between this process's look and its claim
             made = store.find(step, fingerprint)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Kind = Literal["charter", "dataset", "checkpoint", "model", "adapter", "report", "package", "deployment"]
 
 
-_ARTIFACT = re.compile(r"(?!(?:runs|aliases)/)([^/]+(?:/[^/]+)*)/([0-9a-f]{64})/")
+_ARTIFACT = re.compile(r"(?!(?:runs|aliases)/)([^/]+(?:/[^/]+)*?)/([0-9a-f]{64})/")
 
 
 class ArtifactRef(BaseModel):

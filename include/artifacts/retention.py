@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from include.artifacts.document import Document
-from include.artifacts.history import History, RunRecord
+from include.artifacts.history import History, RunRecord, sortable
 from include.artifacts.manifest import Manifest
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
-from include.artifacts.sweep import CHECKPOINTS, Garbage, delete, folders, read_manifests, whole
-from include.core.errors import ConfigurationError
+from include.artifacts.sweep import ABANDONED, CHECKPOINTS, Garbage, folders, read_manifests, whole
+from include.core.errors import ConfigurationError, CorruptedArtifactError
 
 ALIASES = "aliases/"
 
@@ -34,8 +36,9 @@ class Retained(NamedTuple):
 def retain(store: ArtifactStore, runs: int, *, dry_run: bool = True) -> Retained:
     """Keep what aliases name, what the last `runs` runs of each use case used, and their ancestors; the rest goes.
 
-    What was made or used within the store's window stays too: a run may be under way. A run that begins to use an
-    artifact in the moment of its deletion fails and, started again, makes it anew.
+    What was made or used within seven windows stays too: a run may be under way. So does what the last gates of a use
+    case let through, for later runs are compared with it. Only manifests are deleted; the sweep takes the files. A run
+    that begins to use an artifact in the moment of its deletion fails and, started again, makes it anew.
     """
     if runs < 1:
         raise ConfigurationError("keep_runs", runs, "at least the last run has to stay", "Give 1 or more")
@@ -50,8 +53,9 @@ def retain(store: ArtifactStore, runs: int, *, dry_run: bool = True) -> Retained
     if not dry_run:
         # a run may have begun since: what it uses has a record by now
         kept |= ancestors(set(_used(store, runs)), manifests)
-        going = [piece for piece in going if piece.prefix not in kept]
-        delete(store, going)
+        going = [piece for piece in going if piece.prefix not in kept and _is_unchanged(store, piece, manifests)]
+        # their files are the next sweep's: those of a writer that is at work beside this stay
+        store.bucket.delete(piece.manifest for piece in going)
     stays = [folder for folder in found if folder.prefix in kept]
     return Retained(len(stays), sum(folder.size for folder in stays), going, sorted(unreadable))
 
@@ -75,9 +79,9 @@ def references(value: Any) -> Iterator[ArtifactRef]:
     if isinstance(value, ArtifactRef):
         yield value
     elif isinstance(value, dict):
-        if value.keys() == ArtifactRef.model_fields.keys():
+        try:
             yield ArtifactRef.model_validate(value)
-        else:
+        except ValidationError:
             for inner in value.values():
                 yield from references(inner)
     elif isinstance(value, list | tuple):
@@ -90,7 +94,7 @@ def _roots(store: ArtifactStore, runs: int, manifests: dict[str, Manifest]) -> I
         yield from (ref.prefix for ref in references(Document(store.bucket, key).read()[0]))
     yield from _used(store, runs)
     for prefix, manifest in manifests.items():
-        if datetime.now(UTC) - datetime.fromisoformat(manifest.created_at) < store.window:
+        if _is_fresh(manifest.created_at, store):
             yield prefix
 
 
@@ -103,8 +107,21 @@ def _used(store: ArtifactStore, runs: int) -> Iterator[str]:
             by_run[record.place.run_id].append(record)
         newest = sorted(by_run.values(), key=lambda records: max(record.at for record in records), reverse=True)
         for number, records in enumerate(newest):
-            yield from (record.ref.prefix for record in records if number < runs or _is_fresh(record, store))
+            yield from (record.ref.prefix for record in records if number < runs or _is_fresh(record.at, store))
+        passed = [record for records in newest for record in records if record.metrics.get("passed")]
+        latest = {record.place.folder: record for record in sorted(passed, key=lambda r: sortable(r.place.as_of))}
+        yield from (record.ref.prefix for record in latest.values())
 
 
-def _is_fresh(record: RunRecord, store: ArtifactStore) -> bool:
-    return datetime.now(UTC) - datetime.fromisoformat(record.at) < store.window
+def _is_fresh(moment: str, store: ArtifactStore) -> bool:
+    return datetime.now(UTC) - datetime.fromisoformat(moment) < store.window * ABANDONED
+
+
+def _is_unchanged(store: ArtifactStore, piece: Garbage, manifests: dict[str, Manifest]) -> bool:
+    """Whether no forced run has replaced the artifact since it was judged."""
+    judged = manifests[piece.prefix]
+    try:
+        current = store.find(judged.step, judged.fingerprint)
+    except CorruptedArtifactError:
+        return False
+    return current is not None and current.attempt == judged.attempt

@@ -19,6 +19,7 @@ _PRESENT = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _CONFLICT = {"ConditionalRequestConflict", "OperationAborted"}
 _FULL = {"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded"}
 _REFUSED = {
+    "NotImplemented",
     "AccessDenied",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -32,7 +33,7 @@ class BucketPresentError(Exception):
     """The bucket to be made is there already."""
 
 
-class ConflictError(Exception):
+class ConflictError(StoreUnavailableError):
     """Another conditional write of the key is under way."""
 
 
@@ -56,10 +57,10 @@ def translated(where: str, endpoint: str, access_key: str) -> Iterator[None]:
         if error.code == "PreconditionFailed" or error.response.status == 412:
             raise ConditionError from None
         if error.code in _CONFLICT:
-            raise ConflictError from None
+            raise ConflictError(where, error.code, "another write of it is under way", "Try again") from None
         if error.code in _PRESENT:
             raise BucketPresentError from None
-        if error.code in _REFUSED or error.response.status in (401, 403):
+        if error.code in _REFUSED or error.response.status in (401, 403, 501):
             raise StoreAccessError(
                 "GENAI_S3_ACCESS_KEY",
                 access_key,

@@ -14,9 +14,11 @@ import logging
 import os
 import socket
 import time
+import uuid
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from inspect import signature
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, get_args
 
@@ -24,7 +26,7 @@ from include.artifacts.arguments import argument_parts, references
 from include.artifacts.claim import sole_writer
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
 from include.artifacts.history import History, Place
-from include.artifacts.manifest import FingerprintParts, Manifest, RunName
+from include.artifacts.manifest import FingerprintParts, Manifest, RunName, sha256_of
 from include.artifacts.outcome import Outcome, reason_of_reuse, record, reused
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 from include.artifacts.scratch import disk_full, scratch_folder
@@ -158,7 +160,9 @@ class Step(Generic[P]):
         measured = tuple(ref for name in self.measures for ref in references(arguments.get(name)))
         with scratch_folder(self.name) as folder:
             try:
-                work = Workspace(store, self.name, fingerprint, folder, measured)
+                # a retry of a forced run goes on where it stopped, another forced run begins anew
+                job = sha256_of([fingerprint, place.run_id if place else uuid.uuid4().hex]) if replace else ""
+                work = Workspace(store, self.name, fingerprint, folder, measured, job)
                 self._require_loaded()
                 self.function(work, **arguments)  # type: ignore[call-arg]
                 self._require_unchanged(store, arguments, parts)
@@ -185,6 +189,10 @@ class Step(Generic[P]):
 
     def _require_loaded(self) -> None:
         """ChangedMeanwhileError where this process would run other code than the fingerprint names."""
+        for module in self._loaded[0]:
+            # what would be imported later must not be edited before; what another interpreter runs is not for this one
+            with suppress(ImportError):
+                import_module(module)
         if self._loaded != code_parts(self.function.__module__):
             raise ChangedMeanwhileError(
                 self.name, "code", "code or libraries on disk are not what this process has loaded", "Run it again"

@@ -13,12 +13,26 @@ from include.artifacts.manifest import FileEntry, Manifest, file_key
 from include.artifacts.multipart import PendingUpload
 from include.artifacts.ref import ArtifactRef, artifact_prefix
 from include.artifacts.scratch import require_room
-from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, StoreUnavailableError
+from include.core.errors import ArtifactNotFoundError, ConfigurationError, CorruptedArtifactError, StoreUnavailableError
 
 MANIFEST = "manifest.json"
 BIRTH = "%Y%m%dT%H%M%SZ"
 # an upload is taken up for half of it, committed for five sixths of it, and swept after it
 WINDOW = timedelta(hours=24)
+
+
+def files_of(folder: Path) -> dict[str, Path]:
+    """All files of a folder by their names; ConfigurationError for what cannot be stored as one."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() and not path.is_file():
+            raise ConfigurationError(name, str(path.readlink()), "a link to no file", "Write the files themselves")
+        if not path.is_dir():
+            if name.encode("utf-8", "replace").decode() != name:
+                raise ConfigurationError(repr(name), "", "the name is not UTF-8", "Give the file another name")
+            found[name] = path
+    return found
 
 
 def attempt_birth(attempt: str) -> datetime | None:
@@ -76,9 +90,11 @@ class ArtifactStore:
 
         What a killed writer of the same artifact left is taken up, unless `fresh` asks for all bytes anew.
         """
-        attempt, present, pending = self._attempt(prefix, fresh=fresh)
+        attempt, present = self._attempt(prefix, fresh=fresh)
+        is_new = present is None
+        present = present or {}
         base = f"{prefix}/{attempt}"
-        paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        paths = files_of(folder)
         if self.bucket.address.on_this_machine:
             require_room(folder, sum(path.stat().st_size for path in paths.values()))
 
@@ -97,20 +113,26 @@ class ArtifactStore:
                 entry = transfer.describe(path, name, pool)
                 key = file_key(base, entry)
                 if present.get(key) != entry.size:
-                    transfer.upload_blocks(self.bucket, key, path, entry, pool, pending.get(key))
+                    # by its whole key: MinIO lists no uploads by a folder's prefix
+                    pending = [] if is_new else multipart.pending(self.bucket, key)
+                    upload = next((found for found in pending if found.key == key), None)
+                    transfer.upload_blocks(self.bucket, key, path, entry, pool, upload)
                 entries.append(entry)
         return attempt, tuple(sorted(entries, key=lambda entry: entry.path))
 
-    def _attempt(self, prefix: str, *, fresh: bool) -> tuple[str, dict[str, int], dict[str, PendingUpload]]:
-        """An attempt to upload under, the sizes of the objects in it, and its pending uploads by key."""
+    def _attempt(self, prefix: str, *, fresh: bool) -> tuple[str, dict[str, int] | None]:
+        """An attempt to upload under, and the sizes of the objects in it; None where it is a new one."""
         if not fresh:
             present = {item.key: item.size for item in self.bucket.objects(f"{prefix}/")}
-            pending = {upload.key: upload for upload in multipart.pending(self.bucket, f"{prefix}/")}
-            names = {key.removeprefix(f"{prefix}/").partition("/")[0] for key in (*present, *pending)}
+            names = {key.removeprefix(f"{prefix}/").partition("/")[0] for key in present}
+            names |= {upload.key.removeprefix(f"{prefix}/").partition("/")[0] for upload in self._pending(prefix)}
             young = [name for name in names if (age := attempt_age(name)) is not None and age < self.window / 2]
             if young:
-                return max(young), present, pending
-        return f"{datetime.now(UTC).strftime(BIRTH)}-{uuid.uuid4().hex[:12]}", {}, {}
+                return max(young), present
+        return f"{datetime.now(UTC).strftime(BIRTH)}-{uuid.uuid4().hex[:12]}", None
+
+    def _pending(self, prefix: str) -> list[PendingUpload]:
+        return multipart.pending(self.bucket, f"{prefix}/")
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Make an uploaded attempt visible; where another writer was first, its manifest is the answer.

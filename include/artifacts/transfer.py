@@ -7,6 +7,7 @@ they come in any order. Memory is bounded by TRANSFERS blocks, whatever the size
 
 import hashlib
 import os
+import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
@@ -84,7 +85,8 @@ def _upload_blocks(
 
 def download(bucket: Bucket, key: str, path: Path, entry: FileEntry, pool: ThreadPoolExecutor | None = None) -> None:
     """Download to `path`, verifying the digest; nothing is left where it differs. With `pool`, blocks in parallel."""
-    partial = path.with_name(path.name + ".partial")
+    # not the file's name and more: another file may be called so, and a name has 255 bytes
+    partial = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with partial.open("wb") as file:
             os.truncate(file.fileno(), entry.size)

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from include.artifacts.bucket import StoreAddress
 from include.artifacts.manifest import REPORT_FILE
@@ -21,9 +22,17 @@ class Workspace:
     """What a running step sees: its inputs on local disk, a folder to write to, metrics to fill."""
 
     def __init__(
-        self, store: ArtifactStore, step: str, fingerprint: str, folder: Path, measured: tuple[ArtifactRef, ...] = ()
+        self,
+        store: ArtifactStore,
+        step: str,
+        fingerprint: str,
+        folder: Path,
+        measured: tuple[ArtifactRef, ...] = (),
+        job: str = "",
     ) -> None:
         self.store, self.step, self.fingerprint = store, step, fingerprint
+        # what checkpoints are kept under: a forced run does not go on from those of the run before
+        self.job = job or fingerprint
         self.folder, self.output = folder, folder / "output"
         self.output.mkdir(parents=True)
         self.metrics: dict[str, Any] = {}
@@ -35,10 +44,13 @@ class Workspace:
 
         The page for people is left out: it does not count in the artifact's digest.
         """
-        target = self.folder / "inputs" / f"{ref.fingerprint[:16]}{only.replace('/', '_')}"
+        target = self.folder / "inputs" / f"{ref.fingerprint[:16]}{quote(only, safe='')}"
         if not target.exists():
-            self.store.fetch(ref, target, only=only)
-            (target / REPORT_FILE).unlink(missing_ok=True)
+            partial = self.folder / "fetching" / target.name
+            self.store.fetch(ref, partial, only=only)
+            (partial / REPORT_FILE).unlink(missing_ok=True)
+            target.parent.mkdir(exist_ok=True)
+            partial.rename(target)
         return target
 
     def manifest(self, ref: ArtifactRef) -> Measured:

@@ -37,9 +37,16 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     words = "the runs of a use case by the moment they look at: what ran, what was reused, verdict, champion"
     sub = commands.add_parser("history", help=words, description=words)
     sub.add_argument("use_case", metavar="USE_CASE")
-    sub.add_argument("--last", type=int, default=0, metavar="N", help="only the N latest moments")
+    sub.add_argument("--last", type=positive, default=0, metavar="N", help="only the N latest moments")
     sub.add_argument("--json", action="store_true", help="as JSON")
     sub.set_defaults(command=run)
+
+
+def positive(text: str) -> int:
+    """A number of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of 1 or more")
+    return int(text)
 
 
 def run(parsed: argparse.Namespace) -> int:

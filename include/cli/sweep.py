@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from include.artifacts.retention import Retained, retain
-from include.artifacts.sweep import Garbage, Swept, delete, sweep
+from include.artifacts.sweep import Garbage, Swept, sweep
+from include.cli.history import positive
 from include.cli.store import open_store
-from include.inferencing.served_copies import unused_copies
+from include.inferencing.served_copies import sweep_copies
 
 OK = 0
 
@@ -20,7 +21,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     sub.add_argument("--delete", action="store_true", help="delete what is listed")
     sub.add_argument(
         "--keep-runs",
-        type=int,
+        type=positive,
         metavar="N",
         help="artifacts that none of the last N runs of a use case used go too, unless a champion descends from them",
     )
@@ -30,11 +31,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def run(parsed: argparse.Namespace) -> int:
     """List, and delete where asked to."""
     store, dry = open_store(), not parsed.delete
-    swept = sweep(store, dry_run=dry)
-    copies = unused_copies(store)
-    if not dry:
-        delete(store, copies)
     retained = retain(store, parsed.keep_runs, dry_run=dry) if parsed.keep_runs is not None else None
+    swept = sweep(store, dry_run=dry)
+    copies = sweep_copies(store, dry_run=dry)
     report(Console(), swept, copies, retained, deleted=not dry)
     return OK
 

@@ -25,6 +25,8 @@ class DatedSource:
     name: str
     snapshot: Snapshot[Ticket] | Snapshot[Document]
     quarantined: tuple[Quarantined, ...] = ()
+    undated: tuple[Quarantined, ...] = ()
+    """Lines that do not tell their time: for people to see, and no part of what is visible at a moment."""
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -71,9 +73,10 @@ def read_dated_sources(store: ArtifactStore, moment: str, config: AggregateConfi
         ) from None
     sources = [_tickets(then, config)] if config.tickets else []
     for source in config.records:
-        log = read_records(store, source, config.max_quarantined_share)
+        log = read_records(store, source, config.max_quarantined_share, then)
         shown = as_of(log.versions, log.erased, then)
-        sources.append(DatedSource(f"records {source.name}", shown, tuple(log.quarantined_before(then))))
+        dated = tuple(log.quarantined_before(then))
+        sources.append(DatedSource(f"records {source.name}", shown, dated, tuple(log.undated)))
     return sources
 
 

@@ -19,6 +19,7 @@ from include.data_preparation.point_in_time import Version, utc
 
 FIELD = "data_preparation.aggregate.records"
 JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
+KINDS = (JSON_LINES, ZIPPED, PARQUET)
 # what writers of datasets leave beside them
 MARKERS = ("_", ".")
 
@@ -42,18 +43,26 @@ class RecordLog:
     quarantined: list[tuple[datetime | None, Quarantined]] = field(default_factory=list)
 
     def quarantined_before(self, moment: datetime) -> list[Quarantined]:
-        """Those recorded before a moment, or at a time that their line does not tell."""
-        return sorted(line for recorded, line in self.quarantined if recorded is None or recorded < moment)
+        """Those recorded before a moment."""
+        return sorted(line for recorded, line in self.quarantined if recorded and recorded < moment)
+
+    @property
+    def undated(self) -> list[Quarantined]:
+        """Those that do not tell when they were recorded: they are of no moment, and of all."""
+        return sorted(line for recorded, line in self.quarantined if recorded is None)
 
 
 class _BadRecordError(ValueError):
     """Why a line is no record."""
 
 
-def read_records(store: ArtifactStore, source: RecordsConfig, max_quarantined_share: float) -> RecordLog:
+def read_records(
+    store: ArtifactStore, source: RecordsConfig, max_quarantined_share: float, moment: datetime
+) -> RecordLog:
     """Every version that the source's files hold.
 
-    SourceError where there is no file, a file is damaged, or more than `max_quarantined_share` of the lines are no
+    SourceError where there is no file, a file is damaged, an erasure names no record, or more than
+    `max_quarantined_share` of the lines that were recorded before `moment`, or of all lines without a time, are no
     records.
     """
     log = RecordLog()
@@ -64,16 +73,22 @@ def read_records(store: ArtifactStore, source: RecordsConfig, max_quarantined_sh
                 _read_line(log, raw, source, f"{file}:{line}")
             except _BadRecordError as error:
                 log.quarantined.append((_recorded(raw), Quarantined(file, line, str(error))))
-    bad = log.quarantined
-    if len(bad) > max_quarantined_share * log.lines:
-        first = "; ".join(f"{line.file}:{line.line} {line.reason}" for _, line in bad[:3])
-        raise SourceError(
-            FIELD,
-            source.location,
-            f"{len(bad)} of {log.lines} lines are no records (allowed: {max_quarantined_share:.1%}): {first}",
-            "Correct them, or raise data_preparation.aggregate.max_quarantined_share",
-        )
+    known = sum(version.recorded_at < moment for version in log.versions)
+    dated = log.quarantined_before(moment)
+    for bad, lines in ((dated, known + len(dated)), (log.undated, log.lines)):
+        if len(bad) > max_quarantined_share * lines:
+            raise _too_many(source, bad, lines, max_quarantined_share)
     return log
+
+
+def _too_many(source: RecordsConfig, bad: list[Quarantined], lines: int, allowed: float) -> SourceError:
+    first = "; ".join(f"{line.file}:{line.line} {line.reason}" for line in bad[:3])
+    return SourceError(
+        FIELD,
+        source.location,
+        f"{len(bad)} of {lines} lines are no records (allowed: {allowed:.1%}): {first}",
+        "Correct them, or raise data_preparation.aggregate.max_quarantined_share",
+    )
 
 
 def _files(store: ArtifactStore, source: RecordsConfig) -> Iterator[tuple[str, bytes]]:
@@ -98,7 +113,7 @@ def _files(store: ArtifactStore, source: RecordsConfig) -> Iterator[tuple[str, b
         )
     for name in names:
         try:
-            yield name, files[name]()
+            yield name, files[name]() if name.endswith(KINDS) else b""
         except (ArtifactNotFoundError, FileNotFoundError):
             raise ChangedMeanwhileError(FIELD, where + name, "it went away while it was read", "Try again") from None
         except OSError as error:
@@ -161,9 +176,15 @@ def _read_line(log: RecordLog, raw: Any, source: RecordsConfig, place: str) -> N
     if not isinstance(raw, dict):
         raise _BadRecordError("not an object")
     name = raw.get("id")
-    if isinstance(name, bool) or not isinstance(name, int | str) or name == "":
-        raise _BadRecordError("no id")
+    if isinstance(name, float) and name.is_integer():
+        # tables with a missing value somewhere hold whole numbers as floats
+        name = int(name)
+    has_name = isinstance(name, int | str) and not isinstance(name, bool) and name != ""
     # anything that is not plainly false erases: no misspelling keeps what the law has removed
+    if raw.get("erased") and not has_name:
+        raise SourceError(FIELD, place, "an erasure that names no record", "Give it the id of the record to erase")
+    if not has_name:
+        raise _BadRecordError("no id")
     if raw.get("erased"):
         log.erased.add(_encodable(str(name)))
     else:

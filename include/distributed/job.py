@@ -23,7 +23,7 @@ _log = logging.getLogger("genai.distributed.job")
 
 @dataclass(frozen=True)
 class Job:
-    """One rank's view of its job. `fingerprint` and `step` are those of the workflow step that owns it."""
+    """One rank's view of its job. `step` is the workflow step that owns it, `fingerprint` its workspace's `job`."""
 
     spec: dict[str, Any]
     results: Path

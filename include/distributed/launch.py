@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from include.artifacts.step import Workspace
+from include.artifacts.store import ArtifactStore
 from include.core import errors
 from include.core.errors import GenaiError, JobFailedError
 from include.core.settings import PROJECT_ROOT, settings
@@ -26,6 +27,11 @@ _LAST_LINES = 25
 # how DeepSpeed marks its own reports; errors and warnings are marked otherwise
 _LAUNCHER_LINE = "] [INFO] ["
 _log = logging.getLogger("genai.distributed")
+
+
+def observed_ranks(_: ArtifactStore, **__: object) -> dict[str, int]:
+    """The number of ranks, which decides each rank's random numbers: it is part of a training step's fingerprint."""
+    return {"ranks": settings().training_ranks}
 
 
 def run_job(
@@ -47,7 +53,7 @@ def run_job(
         "results": str(results),
         "scratch": str(folder),
         "step": work.step,
-        "fingerprint": work.fingerprint,
+        "fingerprint": work.job,
     }
     (folder / "job.json").write_text(json.dumps(description))
     environment = _environment(work, folder)

@@ -59,7 +59,12 @@ class Alias(BaseModel):
 
 def model_name(use_case: str, package: ArtifactRef) -> str:
     """The package's name on Triton: letters, digits, _ and - only."""
-    return f"{re.sub(r'[^A-Za-z0-9_-]', '-', use_case)}-{package.digest[:12]}"
+    return f"{model_prefix(use_case)}{package.digest[:12]}"
+
+
+def model_prefix(use_case: str) -> str:
+    """How the names of a use case's models begin."""
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '-', use_case)}-"
 
 
 def document(bucket: Bucket, use_case: str) -> Document:

@@ -43,7 +43,8 @@ def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Dep
         test = test or _load_and_try(triton, serving.model_name, config, is_champion=is_champion)
         moved = champion.move(store.bucket, use_case, serving, run)
         if moved is None:
-            if not is_champion:
+            current = champion.read(store.bucket, use_case)
+            if current is None or current.model_name != serving.model_name:
                 triton.unload(serving.model_name)
             return _superseded(store, serving, run, started)
         retire(triton, moved)
@@ -74,7 +75,9 @@ def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
     served = [entry for entry in manifest.files if "/" in entry.path or entry.path == "config.pbtxt"]
     for entry in sorted(served, key=lambda entry: entry.path == "config.pbtxt"):
         served_key, source = f"{target}/{entry.path}", manifest.key(entry)
-        if served_key in present and _is_whole(store, served_key, entry):
+        # the last one is copied each time: a copy that is about to serve is young to the sweep
+        is_last = entry.path == "config.pbtxt"
+        if served_key in present and not is_last and _is_whole(store, served_key, entry):
             continue
         transfer.verify(store.bucket, source, entry)
         store.bucket.copy(source, served_key)

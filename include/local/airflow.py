@@ -44,6 +44,7 @@ def store_connection(address: StoreAddress) -> str:
 
 
 # how quickly work is taken up and lost work is found; benchmarks/orchestration measures it
+LOCK_SECONDS = 60  # the command line's backfill and the scheduler write at once; SQLite's own patience is 5 s
 TUNED: dict[str, dict[str, object]] = {
     "scheduler": {
         # Airflow's default of 1 s is most of what a short task costs
@@ -90,7 +91,7 @@ def sections(settings: Settings, credentials: Credentials, dags: Path) -> dict[s
             "simple_auth_manager_users": f"{ADMIN}:admin",
             "simple_auth_manager_passwords_file": at.airflow_home / "passwords.json",
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{at.airflow_home / 'airflow.db'}"},
+        "database": {"sql_alchemy_conn": f"sqlite:///{at.airflow_home / 'airflow.db'}?timeout={LOCK_SECONDS}"},
         "api": {
             "host": settings.host,
             "port": settings.airflow_port,

@@ -39,7 +39,11 @@ class Options(BaseModel):
     as_of: str = Field("", description="Moment whose data the run looks at, ISO 8601; empty: now.")
 
 
-@router.post("/plan/{dag_id}")
+# options make the plan read what a run would read: for those who may start one
+@router.post(
+    "/plan/{dag_id}",
+    dependencies=[Depends(requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN))],
+)
 def plan_json(dag_id: str, options: Options) -> JSONResponse:
     """The plan of a run with these options; 400 where one is wrong, 503 where the store does not answer."""
     try:

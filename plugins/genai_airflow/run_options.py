@@ -92,11 +92,14 @@ def place_of(context: Context) -> Place:
     as one triggered without a logical date, the moment when it was started.
     """
     ti, run = context["ti"], context["dag_run"]
-    given = context["params"].get("as_of") or run.data_interval_end or run.run_after
+    asked = context["params"].get("as_of")
+    moment = _moment(asked or run.data_interval_end or run.run_after)
+    if asked and moment > datetime.now(UTC):
+        raise ConfigurationError("conf.as_of", asked, "lies in the future", "Name a moment that has been")
     return Place(
         use_case=ti.dag_id,
         run_id=ti.run_id,
-        as_of=_moment(given).isoformat(),
+        as_of=moment.isoformat(),
         task=ti.task_id,
         map_index=-1 if ti.map_index is None else ti.map_index,
     )

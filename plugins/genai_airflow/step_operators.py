@@ -185,7 +185,11 @@ def baseline(store: ArtifactStore, place: Place, argument: str, current: Artifac
         found = store.manifest(record.ref).inputs[argument]
         if not isinstance(found, ArtifactRef) or found == current:
             return None
-        store.manifest(found)
+        # a forced run may have replaced its bytes since
+        now_there = store.find(found.step, found.fingerprint)
+        if now_there is None:
+            raise ArtifactNotFoundError(argument, str(found), "it was deleted", "Restore it")
+        found = now_there.ref
     except ArtifactNotFoundError as error:
         log.warning("run %s is not compared with: %s", record.place.run_id, error)
         return None

@@ -23,11 +23,9 @@ class SweepStoreOperator(BaseOperator):
         sweep, retention = (import_module(f"include.artifacts.{name}") for name in ("sweep", "retention"))
         with failing_at_once():
             store = open_store()
-            swept = sweep.sweep(store, dry_run=dry)
-            copies = import_module("include.inferencing.served_copies").unused_copies(store)
-            if not dry:
-                sweep.delete(store, copies)
             going = retention.retain(store, keep_runs, dry_run=dry).going if keep_runs else []
+            swept = sweep.sweep(store, dry_run=dry)
+            copies = import_module("include.inferencing.served_copies").sweep_copies(store, dry_run=dry)
         pieces = [*swept.garbage, *copies, *going]
         for piece in pieces:
             self.log.info("%s: %s (%d objects, %d bytes)", piece.prefix, piece.reason, len(piece.keys), piece.size)

@@ -28,8 +28,11 @@ def json_lines(*rows: Any) -> bytes:
     return b"".join(one if isinstance(one, bytes) else json.dumps(one).encode() + b"\n" for one in rows)
 
 
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+
+
 def read(folder: Path, share: float = 1.0, license: str = "MIT", store: Any = None) -> RecordLog:
-    return read_records(store, RecordsConfig(name="notes", location=str(folder), license=license), share)
+    return read_records(store, RecordsConfig(name="notes", location=str(folder), license=license), share, LATER)
 
 
 def visible(log: RecordLog) -> dict[str, str]:
