@@ -124,7 +124,9 @@ def environment(
         "AIRFLOW_HOME": str(layout(settings).airflow_home),
         f"AIRFLOW_CONN_{CONNECTION.upper()}": store_connection(address),
         "PATH": search_path(python_folder()),
-        "PYTHONPATH": str(PROJECT_ROOT),
+        "PYTHONPATH": os.pathsep.join(
+            map(str, (PROJECT_ROOT, PROJECT_ROOT / "include" / "local" / "airflow_settings"))
+        ),
         "HF_HUB_OFFLINE": "1",
         **variables(sections(settings, credentials, dags or PROJECT_ROOT / "dags")),
     }
