@@ -70,6 +70,14 @@ def test_a_killed_worker_of_this_machine_is_replaced_at_once(
     assert claims(store) == []
 
 
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1"])
+def test_a_damaged_claim_is_nobody_s(store: ArtifactStore, damage: bytes) -> None:
+    store.bucket.put_bytes(f"{CLAIMS}damaged/{'d' * 64}.json", damage)
+    with sole_writer(store, "damaged", "d" * 64) as made:
+        assert made is None
+    assert store.bucket.keys(f"{CLAIMS}damaged/") == []
+
+
 def test_a_silent_worker_of_another_machine_is_replaced_and_a_beating_one_is_not(
     store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

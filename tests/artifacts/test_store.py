@@ -12,7 +12,13 @@ from include.artifacts.document import Document
 from include.artifacts.history import History, Place
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, StoreAccessError, StoreUnavailableError
+from include.core.errors import (
+    ArtifactNotFoundError,
+    ConfigurationError,
+    CorruptedArtifactError,
+    StoreAccessError,
+    StoreUnavailableError,
+)
 from tests.artifacts.sample_step import sample_step
 from tests.conftest import ObjectStoreServer
 
@@ -59,6 +65,29 @@ def test_two_writers_of_one_fingerprint_end_with_one_artifact(store: ArtifactSto
         thread.join()
 
     assert len(refs) == 8 and len(set(refs)) == 1
+
+
+def test_names_of_files_do_not_meet_while_they_are_fetched(store: ArtifactStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("x", "x.partial", "n" * 250):
+        (source / name).write_text(name)
+    manifest = store.manifest(sample_step(store, text="names"))
+    attempt, files = store.upload(manifest.ref.prefix, source, fresh=True)
+    ref = store.replace(manifest.model_copy(update={"attempt": attempt, "files": files})).ref
+
+    copy = store.fetch(ref, tmp_path / "copy")
+    assert {path.name: path.read_text() for path in copy.iterdir()} == {
+        path.name: path.name for path in source.iterdir()
+    }
+
+
+def test_what_cannot_be_stored_is_refused_and_not_left_out(store: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="a link to no file"):
+        store.upload("tests/links/" + "a" * 64, tmp_path / "folder")
 
 
 def test_files_without_a_manifest_are_no_artifact(store: ArtifactStore, tmp_path: Path) -> None:

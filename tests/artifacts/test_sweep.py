@@ -1,6 +1,7 @@
 """What the sweep and the retention delete, and what they leave alone, on a real S3 server."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from include.artifacts import multipart
 from include.artifacts.document import Document
 from include.artifacts.history import Place
 from include.artifacts.manifest import FingerprintParts, Manifest
+from include.artifacts.outcome import record
 from include.artifacts.ref import ArtifactRef, artifact_prefix
 from include.artifacts.retention import retain
 from include.artifacts.store import BIRTH, MANIFEST, WINDOW, ArtifactStore
@@ -140,7 +142,8 @@ def test_retention_keeps_champions_the_last_runs_and_what_they_descend_from(stor
 
     done = retain(store, 1, dry_run=False)
     assert (done.kept, len(done.going)) == (5, 1)
-    assert not store.bucket.keys(forgotten.prefix)
+    assert store.find(forgotten.step, forgotten.fingerprint) is None
+    assert store.bucket.keys(forgotten.prefix), "a writer may be at work beside it: the files are the sweep's"
     for ref in (source, champion, last, other, young):
         assert store.manifest(ref) and store.read(ref, "text.txt")
     assert retain(store, 1, dry_run=False).going == []
@@ -154,6 +157,47 @@ def test_an_artifact_that_a_new_run_reuses_stays(store: ArtifactStore) -> None:
 
     assert sample_step.run(store, {"text": "again"}, place=place("one", 3)).reused
     assert retain(store, 1).going == []
+
+
+def test_what_a_gate_let_through_last_stays_to_be_compared_with(store: ArtifactStore) -> None:
+    whole = sample_step.run(store, {"text": "whole"}, place=place("one", 1))
+    record(store, place("one", 1), replace(whole, metrics={"passed": True}))
+    made_long_ago(store, whole.ref)
+    for day in (2, 3):
+        missed = sample_step.run(store, {"text": "half"}, place=place("one", day))
+        record(store, place("one", day), replace(missed, metrics={"passed": False}))
+
+    assert retain(store, 1).going == []
+
+
+def test_an_artifact_that_a_forced_run_replaces_meanwhile_is_whole(store: ArtifactStore, tmp_path: Path) -> None:
+    ref = sample_step.run(store, {"text": "old"}, place=place("one", 1)).ref
+    sample_step.run(store, {"text": "new"}, place=place("one", 2))
+    made_long_ago(store, ref)
+    (tmp_path / "text.txt").write_text("old")
+    attempt, files = store.upload(ref.prefix, tmp_path, fresh=True)
+    manifest = store.manifest(ref)
+    assert [piece.prefix for piece in retain(store, 1, dry_run=False).going] == [ref.prefix]
+    sweep(store)
+
+    forced = store.replace(manifest.model_copy(update={"attempt": attempt, "files": files}))
+    assert store.read(forced.ref, "text.txt") == b"old"
+
+
+def test_a_folder_that_is_named_by_a_digest_is_no_other_artifact_s(
+    store: ArtifactStore, object_store_server: ObjectStoreServer, tmp_path: Path
+) -> None:
+    name = f"blobs/{'b' * 64}/data.bin"
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(b"precious")
+    ref = sample_step(store, text="holder")
+    manifest = store.manifest(ref)
+    attempt, files = store.upload(ref.prefix, tmp_path, fresh=True)
+    held = store.replace(manifest.model_copy(update={"attempt": attempt, "files": files})).ref
+    hasty = ArtifactStore(store.bucket.address, retries=2, window=timedelta(0))
+
+    sweep(hasty)
+    assert store.read(held, name) == b"precious"
 
 
 def test_a_retention_that_keeps_nothing_is_refused(store: ArtifactStore) -> None:

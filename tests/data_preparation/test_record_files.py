@@ -58,9 +58,9 @@ def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: Artif
     assert {document.event_time for document in documents.values()} == {"2026-01-01T10:00:00+00:00"}
     assert [document.license for document in documents.values()] == ["MIT", "MIT", "ISC", "MIT"]
     assert documents["record:notes:c"].title == "What is c?" and documents["record:notes:a"].title == "a"
-    assert visible(read_records(store, RecordsConfig(name="notes", location="s3:sources/notes", license="MIT"), 0)) == {
-        name: document.text for name, document in documents.items()
-    }
+    assert visible(
+        read_records(store, RecordsConfig(name="notes", location="s3:sources/notes", license="MIT"), 0, LATER)
+    ) == {name: document.text for name, document in documents.items()}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_line_that_is_no_record_is_kept_with_its_place_and_reason(tmp_path: Pa
     (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a"), line, row("b")))
     log = read(tmp_path)
 
-    (bad,) = log.quarantined_before(THEN)
+    (bad,) = (*log.quarantined_before(THEN), *log.undated)
     assert (bad.file, bad.line, bad.reason) == ("notes.jsonl", 2, reason)
     assert len(visible(log)) == 2
     with pytest.raises(SourceError, match=rf"1 of 3 lines are no records \(allowed: 30.0%\): notes.jsonl:2 {reason}"):
@@ -97,8 +97,11 @@ def test_other_files_and_missing_licences_are_not_lost_silently(tmp_path: Path) 
     (tmp_path / "notes.csv").write_text("id,text\n")
     (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a")))
 
-    reasons = [bad.reason for bad in read(tmp_path, license="").quarantined_before(THEN)]
-    assert reasons == ["not a .jsonl, .jsonl.gz or .parquet file", "no license, and the source names none"]
+    log = read(tmp_path, license="")
+    assert [bad.reason for bad in (*log.undated, *log.quarantined_before(THEN))] == [
+        "not a .jsonl, .jsonl.gz or .parquet file",
+        "no license, and the source names none",
+    ]
 
 
 def test_a_bad_line_of_a_later_time_is_not_in_the_past(tmp_path: Path) -> None:
@@ -107,6 +110,27 @@ def test_a_bad_line_of_a_later_time_is_not_in_the_past(tmp_path: Path) -> None:
 
     assert log.quarantined_before(THEN) == []
     assert len(log.quarantined_before(datetime(2026, 8, 1, tzinfo=UTC))) == 1
+
+
+def test_bad_lines_of_later_times_do_not_fail_the_past(tmp_path: Path) -> None:
+    lines = [row("a"), *(row(f"b{number}", text="", recorded_at="2026-09-01") for number in range(20))]
+    (tmp_path / "notes.jsonl").write_bytes(json_lines(*lines))
+    source = RecordsConfig(name="notes", location=str(tmp_path), license="MIT")
+
+    assert len(read_records(None, source, 0.05, THEN).versions) == 1  # type: ignore[arg-type]
+    with pytest.raises(SourceError, match="20 of 21 lines are no records"):
+        read_records(None, source, 0.05, LATER)  # type: ignore[arg-type]
+
+
+def test_an_erasure_is_never_quarantined(tmp_path: Path) -> None:
+    table = pyarrow.table({"id": [4.0, None], "erased": [True, None], "text": [None, "x"]})
+    (tmp_path / "a.jsonl").write_bytes(json_lines(row(4), row("b")))
+    pyarrow.parquet.write_table(table, tmp_path / "erase.parquet")
+    assert list(visible(read(tmp_path))) == ["record:notes:b"]
+
+    (tmp_path / "b.jsonl").write_bytes(json_lines({"id": None, "erased": True}))
+    with pytest.raises(SourceError, match=r"b.jsonl:1' = .*names no record|b\.jsonl:1.*names no record"):
+        read(tmp_path)
 
 
 def test_deletions_and_erasures_need_no_more_than_they_say(tmp_path: Path) -> None:
@@ -146,7 +170,7 @@ def test_no_files_are_an_error_that_says_where_they_are_looked_for(tmp_path: Pat
         ("s3:no/such/", "s3://genai/no"),
     ):
         with pytest.raises(SourceError, match=rf"aggregate\.records = '{location}': there are no .* in {where}.*Put"):
-            read_records(store, RecordsConfig(name="notes", location=location), 0)
+            read_records(store, RecordsConfig(name="notes", location=location), 0, LATER)
 
 
 @pytest.mark.parametrize("location", ["", "s3:", "s3:/", "s3:/a", "s3://other/a", "https://example.org/a"])
