@@ -9,3 +9,4 @@ def sample_step(work: Workspace, text: str, source: ArtifactRef | None = None) -
     before = work.fetch(source).joinpath("text.txt").read_text() if source else ""
     (work.output / "text.txt").write_text(before + text)
     work.metrics["characters"] = len(before + text)
+    work.metrics["job"] = work.job

@@ -40,6 +40,16 @@ def test_a_step_writes_reuses_and_explains(store: ArtifactStore) -> None:
     assert changed.reason == "ran: sample.text a -> b (since run day-2)"
 
 
+def test_a_forced_run_does_not_go_on_from_checkpoints_of_another_run(store: ArtifactStore) -> None:
+    first = sample_step.run(store, {"text": "job"}, place=place("job", 1))
+    forced, retried = (sample_step.run(store, {"text": "job"}, place=place("job", 2), force=True) for _ in range(2))
+    another = sample_step.run(store, {"text": "job"}, place=place("job", 3), force=True)
+
+    assert first.metrics["job"] == first.ref.fingerprint
+    assert forced.metrics["job"] == retried.metrics["job"]
+    assert len({first.metrics["job"], forced.metrics["job"], another.metrics["job"]}) == 3
+
+
 def test_an_input_with_equal_bytes_reuses_what_depends_on_it(store: ArtifactStore) -> None:
     source = sample_step(store, text="x")
     forced = sample_step.run(store, {"text": "x"}, force=True)

@@ -202,19 +202,21 @@ def test_approval_is_asked_for(place: ArtifactStore, history: Any, monkeypatch: 
 def test_plans_are_served_to_users_who_may_read_the_dag(
     client: Any, token: str, place: ArtifactStore, history: Any
 ) -> None:
-    path, user = "/genai/plan/sample", {"Authorization": f"Bearer {token}"}
-    options = {"overrides": {"customization.lora.rank": 64}, "as_of": "2100-01-01"}
+    path, viewer = "/genai/plan/sample", {"Authorization": f"Bearer {token}"}
+    user = {"Authorization": f"Bearer {token_of('user')}"}
+    options = {"overrides": {"customization.lora.rank": 64}, "as_of": "2025-01-01"}
 
     assert client.post(path, json={}).status_code == client.get(f"{path}/page").status_code == 401
     nobody = {"Authorization": f"Bearer {token_of(None)}"}
     assert client.post(path, json={}, headers=nobody).status_code == 403
     assert client.get(f"{path}/page", headers=nobody).status_code == 403
+    assert client.post(path, json=options, headers=viewer).status_code == 403, "options are for who may start a run"
     answer = client.post(path, json=options, headers=user)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     found = {task["task"]: task for task in answer.json()["tasks"]}
     assert "-> 64 (since run" in found["customization.tune"]["reason"]
-    assert answer.json()["as_of"] == "2100-01-01T00:00:00+00:00"
-    page = client.get(f"{path}/page", headers=user)
+    assert answer.json()["as_of"] == "2025-01-01T00:00:00+00:00"
+    page = client.get(f"{path}/page", headers=viewer)
     assert page.status_code == 200 and "customization.tune (2 tasks)" in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
@@ -226,7 +228,7 @@ def test_the_command_line_s_client_gets_the_plan(client: Any, token: str, place:
     from include.local.airflow_api import AirflowApi
 
     api = AirflowApi("http://testserver", "", "")
-    api.client = TestClient(client.app, headers={"Authorization": f"Bearer {token}"})
+    api.client = TestClient(client.app, headers={"Authorization": f"Bearer {token_of('user')}"})
     options = {"overrides": {}, "force_rerun": True, "as_of": ""}
     assert api.plan("sample", options)["forced"]
     with pytest.raises(ConfigurationError, match=r"plan.broken = 400: .*Did you mean rank"):
@@ -239,12 +241,13 @@ def test_the_command_line_s_client_gets_the_plan(client: Any, token: str, place:
         ("broken", {}, "customization.lora.rnk = 8: unknown key. Did you mean rank?"),
         ("sample", {"overrides": {"customization.lora.rank": "<script>"}}, "<script>"),
         ("sample", {"as_of": "<b>"}, "not a moment"),
+        ("sample", {"as_of": "2100-01-01"}, "lies in the future"),
     ],
 )
 def test_a_wrong_option_is_a_400(
     client: Any, token: str, place: ArtifactStore, dag: str, options: Options, message: str
 ) -> None:
-    answer = client.post(f"/genai/plan/{dag}", json=options, headers={"Authorization": f"Bearer {token}"})
+    answer = client.post(f"/genai/plan/{dag}", json=options, headers={"Authorization": f"Bearer {token_of('user')}"})
 
     assert answer.status_code == 400 and message in answer.json()["detail"]
     assert answer.headers["Content-Type"] == "application/json"
@@ -275,7 +278,7 @@ def test_an_unreachable_store_is_a_503(
 ) -> None:
     nowhere = place.bucket.address.model_copy(update={"endpoint": "127.0.0.1:1"})
     monkeypatch.setenv("AIRFLOW_CONN_GENAI_STORE", connection_json(nowhere))
-    answer = client.post("/genai/plan/sample", json={}, headers={"Authorization": f"Bearer {token}"})
+    answer = client.post("/genai/plan/sample", json={}, headers={"Authorization": f"Bearer {token_of('user')}"})
 
     assert answer.status_code == 503 and "did not answer" in answer.json()["detail"]
 

@@ -1,6 +1,7 @@
 """The whole graph and its operators: a real Airflow run on SQLite against a real S3 server."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -97,10 +98,11 @@ def test_a_shrunken_source_stops_the_run_and_is_compared_with_the_earlier_moment
     first_run: Any, run: Run, store: ArtifactStore
 ) -> None:
     overrides = {"data_preparation.aggregate.value": 2, "data_preparation.compare_sources.passed": False}
-    later = run({"as_of": "2099-01-01", "overrides": overrides})
+    moment = datetime.now(UTC).isoformat()
+    later = run({"as_of": moment, "overrides": overrides})
 
     found = states(later)
-    assert xcom(later, "data_preparation.aggregate", "outcome")["metrics"]["as_of"] == "2099-01-01T00:00:00+00:00"
+    assert xcom(later, "data_preparation.aggregate", "outcome")["metrics"]["as_of"] == moment
     compared = lines(store, later, "data_preparation.compare_sources")
     before = ArtifactRef.model_validate(xcom(first_run, "data_preparation.aggregate"))
     assert f"previous {before}" in compared
