@@ -13,6 +13,7 @@ from include.cli.status import duration
 from include.core.settings import settings
 from include.local.stack import Stack
 
+LEAST_SHOWN = 0.0001
 HEADERS = ("task", "plan", "time", "cost", "why")
 STYLES = {"runs": "green", "may run": "yellow", "fails": "red", "asks": "yellow", "reused": "dim", "not reached": "dim"}
 Row = tuple[str, str, str, str, str]
@@ -80,6 +81,8 @@ def plan_sums(plan: dict[str, Any]) -> list[str]:
 
 def money(amount: float, currency: str) -> str:
     """An amount for people: 0.0012 EUR, 3.50 EUR."""
+    if 0 < amount < LEAST_SHOWN:
+        return f"under {LEAST_SHOWN} {currency}"
     return f"{amount:.2f} {currency}" if amount >= 0.1 or not amount else f"{amount:.2g} {currency}"
 
 
