@@ -204,4 +204,4 @@ def test_every_step_that_reads_metrics_declares_whose() -> None:
         decorators = [node.decorator_list for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         steps = [ast.unparse(one) for found in decorators for one in found if ast.unparse(one).startswith("step(")]
         assert steps and all("measures=" in one for one in steps), path
-    assert reading == ["gate", "check", "select_model"]
+    assert {"gate", "check", "compare_sources", "select_model"} <= set(reading)
