@@ -116,7 +116,7 @@ def test_a_killed_stub_and_a_killed_server_heal(
 
         triton.kill()
         with pytest.raises(GenaiError):
-            next(ask(TEXTS[0], use_case, store, triton.address))
+            next(iter(ask(TEXTS[0], use_case, store, triton.address)))
         triton.start()
         wait_until(answers, 60)
     finally:
