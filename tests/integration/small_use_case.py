@@ -61,8 +61,9 @@ def write_small_use_case(folder: Path) -> None:
         section[last] = value
     folder.mkdir(exist_ok=True)
     (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
-    content["schedule"] = "0 3 * * *"
+    techniques = content["customization"].pop("techniques", None)
+    content["schedule"], content["customization"]["techniques"] = "0 3 * * *", ["lora"]
     (folder / f"{DATED}.yaml").write_text(yaml.safe_dump(content))
-    content["schedule"] = None
+    content["schedule"], content["customization"]["techniques"] = None, techniques or ["lora", "prompt_tuning"]
     content["strategy"]["approval"] = {"required": True}
     (folder / f"{APPROVED}.yaml").write_text(yaml.safe_dump(content))

@@ -236,6 +236,7 @@ def test_a_charter_that_a_human_must_approve_waits_for_the_human(workflow: Workf
     assert states["inferencing.deploy"] == ("success" if choice == "Approve" else "upstream_failed")
 
 
+@pytest.mark.timeout(2400)
 def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_champion(workflow: Workflow) -> None:
     assert workflow.run_named(DATED)[0] == 0
     champion = read(workflow.store.bucket, DATED)
@@ -254,7 +255,7 @@ def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_ch
             runs = api.get(f"/dags/{DATED}/dagRuns", run_type="backfill", limit=10)["dag_runs"]
             return len(runs) == len(ends) and {run["state"] for run in runs} <= {"success", "failed"}
 
-        eventually(ended, 1000)
+        eventually(ended, 1800)
     told = json.loads(workflow.genai("history", DATED, "--json").stdout)
     filled = [run for run in told["runs"] if run["run_id"].startswith("backfill")]
 
