@@ -5,6 +5,9 @@ import json
 from include.artifacts.bucket import Bucket
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 
+# documents below it name artifacts, which a retention therefore keeps
+ALIASES = "aliases/"
+
 
 class Document:
     """A small JSON document that changes by compare-and-swap only (aliases, serving state)."""

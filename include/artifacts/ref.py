@@ -1,9 +1,10 @@
 """References to artifacts: what steps hand each other instead of bytes."""
 
 import re
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Kind = Literal["charter", "dataset", "checkpoint", "model", "adapter", "report", "package", "deployment"]
 
@@ -41,3 +42,18 @@ def split_prefix(key: str) -> tuple[str, str, str] | None:
     """Step, fingerprint and prefix of the artifact that an object belongs to; None for any other object."""
     found = _ARTIFACT.match(key)
     return (found[1].replace("/", "."), found[2], f"{found[1]}/{found[2]}") if found else None
+
+
+def references_in(value: Any) -> Iterator[ArtifactRef]:
+    """Every reference in a value, at any depth, as an object or as JSON."""
+    if isinstance(value, ArtifactRef):
+        yield value
+    elif isinstance(value, dict):
+        try:
+            yield ArtifactRef.model_validate(value)
+        except ValidationError:
+            for inner in value.values():
+                yield from references_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from references_in(inner)

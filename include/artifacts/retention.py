@@ -3,19 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pydantic import ValidationError
-
-from include.artifacts.document import Document
+from include.artifacts.document import ALIASES, Document
 from include.artifacts.history import History, RunRecord, sortable
 from include.artifacts.manifest import Manifest
-from include.artifacts.ref import ArtifactRef
+from include.artifacts.ref import references_in
 from include.artifacts.store import ArtifactStore
 from include.artifacts.sweep import ABANDONED, CHECKPOINTS, Garbage, folders, read_manifests, whole
 from include.core.errors import ConfigurationError, CorruptedArtifactError
-
-ALIASES = "aliases/"
 
 
 class Retained(NamedTuple):
@@ -70,28 +66,13 @@ def ancestors(roots: set[str], manifests: dict[str, Manifest]) -> set[str]:
             continue
         seen.add(prefix)
         if manifest := manifests.get(prefix):
-            waiting += [ref.prefix for ref in references([manifest.inputs, manifest.metrics])]
+            waiting += [ref.prefix for ref in references_in([manifest.inputs, manifest.metrics])]
     return seen
-
-
-def references(value: Any) -> Iterator[ArtifactRef]:
-    """Every reference in a value, at any depth, as an object or as JSON."""
-    if isinstance(value, ArtifactRef):
-        yield value
-    elif isinstance(value, dict):
-        try:
-            yield ArtifactRef.model_validate(value)
-        except ValidationError:
-            for inner in value.values():
-                yield from references(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from references(inner)
 
 
 def _roots(store: ArtifactStore, runs: int, manifests: dict[str, Manifest]) -> Iterator[str]:
     for key in store.bucket.keys(ALIASES):
-        yield from (ref.prefix for ref in references(Document(store.bucket, key).read()[0]))
+        yield from (ref.prefix for ref in references_in(Document(store.bucket, key).read()[0]))
     yield from _used(store, runs)
     for prefix, manifest in manifests.items():
         if _is_fresh(manifest.created_at, store):

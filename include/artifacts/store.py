@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from include.artifacts import multipart, transfer
 from include.artifacts.bucket import Bucket, StoreAddress
 from include.artifacts.manifest import FileEntry, Manifest, file_key
-from include.artifacts.multipart import PendingUpload
 from include.artifacts.ref import ArtifactRef, artifact_prefix
 from include.artifacts.scratch import require_room
 from include.core.errors import ArtifactNotFoundError, ConfigurationError, CorruptedArtifactError, StoreUnavailableError
@@ -91,8 +90,6 @@ class ArtifactStore:
         What a killed writer of the same artifact left is taken up, unless `fresh` asks for all bytes anew.
         """
         attempt, present = self._attempt(prefix, fresh=fresh)
-        is_new = present is None
-        present = present or {}
         base = f"{prefix}/{attempt}"
         paths = files_of(folder)
         if self.bucket.address.on_this_machine:
@@ -114,25 +111,21 @@ class ArtifactStore:
                 key = file_key(base, entry)
                 if present.get(key) != entry.size:
                     # by its whole key: MinIO lists no uploads by a folder's prefix
-                    pending = [] if is_new else multipart.pending(self.bucket, key)
-                    upload = next((found for found in pending if found.key == key), None)
+                    upload = next((found for found in multipart.pending(self.bucket, key) if found.key == key), None)
                     transfer.upload_blocks(self.bucket, key, path, entry, pool, upload)
                 entries.append(entry)
         return attempt, tuple(sorted(entries, key=lambda entry: entry.path))
 
-    def _attempt(self, prefix: str, *, fresh: bool) -> tuple[str, dict[str, int] | None]:
-        """An attempt to upload under, and the sizes of the objects in it; None where it is a new one."""
+    def _attempt(self, prefix: str, *, fresh: bool) -> tuple[str, dict[str, int]]:
+        """An attempt to upload under, and the sizes of the objects that are there already."""
         if not fresh:
             present = {item.key: item.size for item in self.bucket.objects(f"{prefix}/")}
-            names = {key.removeprefix(f"{prefix}/").partition("/")[0] for key in present}
-            names |= {upload.key.removeprefix(f"{prefix}/").partition("/")[0] for upload in self._pending(prefix)}
+            keys = [*present, *(upload.key for upload in multipart.pending(self.bucket, f"{prefix}/"))]
+            names = {key.removeprefix(f"{prefix}/").partition("/")[0] for key in keys}
             young = [name for name in names if (age := attempt_age(name)) is not None and age < self.window / 2]
             if young:
                 return max(young), present
-        return f"{datetime.now(UTC).strftime(BIRTH)}-{uuid.uuid4().hex[:12]}", None
-
-    def _pending(self, prefix: str) -> list[PendingUpload]:
-        return multipart.pending(self.bucket, f"{prefix}/")
+        return f"{datetime.now(UTC).strftime(BIRTH)}-{uuid.uuid4().hex[:12]}", {}
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Make an uploaded attempt visible; where another writer was first, its manifest is the answer.

@@ -57,6 +57,11 @@ class Garbage(NamedTuple):
     size: int
     manifest: str = ""
 
+    @property
+    def objects(self) -> int:
+        """Number of objects."""
+        return len(self.keys) + bool(self.manifest)
+
 
 class Swept(NamedTuple):
     """What a sweep deleted, or would delete."""
@@ -68,7 +73,7 @@ class Swept(NamedTuple):
     @property
     def objects(self) -> int:
         """Number of objects."""
-        return sum(len(found.keys) + bool(found.manifest) for found in self.garbage)
+        return sum(found.objects for found in self.garbage)
 
     @property
     def size(self) -> int:

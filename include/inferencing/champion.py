@@ -6,13 +6,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from include.artifacts.bucket import Bucket
-from include.artifacts.document import Document
+from include.artifacts.document import ALIASES, Document
 from include.artifacts.history import now, sortable
 from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.core.errors import ConfigurationError, CorruptedArtifactError
 
-ALIASES = "aliases/"
 NAME = "/champion.json"
 
 

@@ -1,6 +1,5 @@
 """What a task read and wrote, for the OpenLineage events of Airflow's own provider; nothing without a transport."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +19,6 @@ class Trace:
     outcome: Outcome | None = None
     served_as: str = ""
     """Prefix in the bucket that a deployment copied its package to."""
-
-
-def refs_in(value: Any) -> Iterable[ArtifactRef]:
-    """Every reference in a step's arguments."""
-    if isinstance(value, ArtifactRef):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from refs_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from refs_in(inner)
 
 
 class LineageEvents:

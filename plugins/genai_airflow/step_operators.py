@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from genai_airflow.lineage_events import LineageEvents, Trace, refs_in
+from genai_airflow.lineage_events import LineageEvents, Trace
 from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.store_connection import open_store
 from include.artifacts.history import History, Place, now
 from include.artifacts.outcome import record
-from include.artifacts.ref import ArtifactRef
+from include.artifacts.ref import ArtifactRef, references_in
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, PermanentError
 from include.core.settings import settings
 
 if TYPE_CHECKING:
+    from include.artifacts.manifest import Manifest
     from include.artifacts.outcome import Outcome
     from include.artifacts.step import Step
     from include.use_cases import UseCase
@@ -82,7 +83,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
             use_case, store, place = load_for_run(context), open_store(), place_of(context)
             context["label"] = self._label(store)
             arguments = self.step_arguments(use_case, store, place)
-            self.trace = Trace(store.bucket.address.bucket, tuple(refs_in(arguments)))
+            self.trace = Trace(store.bucket.address.bucket, tuple(references_in(arguments)))
             outcome = import_step(self.step).run(
                 store,
                 arguments,
@@ -182,17 +183,20 @@ def baseline(store: ArtifactStore, place: Place, argument: str, current: Artifac
     if record is None:
         return None
     try:
-        found = store.manifest(record.ref).inputs[argument]
+        found = _as_it_is(store, record.ref).inputs[argument]
         if not isinstance(found, ArtifactRef) or found == current:
             return None
-        # a forced run may have replaced its bytes since
-        now_there = store.find(found.step, found.fingerprint)
-        if now_there is None:
-            raise ArtifactNotFoundError(argument, str(found), "it was deleted", "Restore it")
-        found = now_there.ref
+        return _as_it_is(store, found).ref
     except ArtifactNotFoundError as error:
         log.warning("run %s is not compared with: %s", record.place.run_id, error)
         return None
+
+
+def _as_it_is(store: ArtifactStore, ref: ArtifactRef) -> "Manifest":
+    """The manifest of an artifact whose bytes a forced run may have replaced since it was referenced."""
+    found = store.find(ref.step, ref.fingerprint)
+    if found is None:
+        raise ArtifactNotFoundError(str(ref), ref.prefix, "it was deleted", "Restore it")
     return found
 
 

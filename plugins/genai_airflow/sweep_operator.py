@@ -20,19 +20,14 @@ class SweepStoreOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Sweep, say what went, and count it."""
         dry, keep_runs = bool(context["params"]["dry_run"]), int(context["params"]["keep_runs"])
-        sweep, retention = (import_module(f"include.artifacts.{name}") for name in ("sweep", "retention"))
         with failing_at_once():
-            store = open_store()
-            going = retention.retain(store, keep_runs, dry_run=dry).going if keep_runs else []
-            swept = sweep.sweep(store, dry_run=dry)
-            copies = import_module("include.inferencing.served_copies").sweep_copies(store, dry_run=dry)
-        pieces = [*swept.garbage, *copies, *going]
-        for piece in pieces:
-            self.log.info("%s: %s (%d objects, %d bytes)", piece.prefix, piece.reason, len(piece.keys), piece.size)
+            cleaned = import_module("include.inferencing.housekeeping").clean(open_store(), keep_runs, dry_run=dry)
+        for piece in cleaned.going:
+            self.log.info("%s: %s (%d objects, %d bytes)", piece.prefix, piece.reason, piece.objects, piece.size)
         return {
             "deleted": not dry,
-            "objects": sum(len(piece.keys) + bool(piece.manifest) for piece in pieces),
-            "bytes": sum(piece.size for piece in pieces),
-            "artifacts": len(going),
-            "uploads": len(swept.uploads),
+            "objects": cleaned.objects,
+            "bytes": cleaned.size,
+            "artifacts": len(cleaned.retained.going) if cleaned.retained else 0,
+            "uploads": len(cleaned.uploads),
         }

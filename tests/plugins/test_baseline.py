@@ -44,6 +44,12 @@ def test_it_is_the_newest_earlier_one_that_passed_and_whose_artifacts_are_left(s
     assert baseline(store, place(9), "aggregated", now) == three
     assert baseline(store, place(9), "aggregated", three) is None
 
+    gates[2] = gate.run(store, {"aggregated": two, "passed": True}, force=True)
+    replaced = store.manifest(gates[2].ref)
+    changed = tuple(entry.model_copy(update={"sha256": "0" * 64}) for entry in replaced.files)
+    store.replace(replaced.model_copy(update={"files": changed}))
+    assert baseline(store, place(5), "aggregated", now) == two, "a forced run gave the gate's report other bytes"
+
     forget(store, store.manifest(two))
     assert baseline(store, place(5), "aggregated", now) is None
     forget(store, store.manifest(gates[8].ref))
