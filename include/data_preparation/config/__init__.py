@@ -1,0 +1,49 @@
+"""Knobs of data preparation: one frozen model a step, one file a concern."""
+
+from pydantic import Field
+
+from include.data_preparation.config.base import StepConfig
+from include.data_preparation.config.cleaning import CleanConfig, DeduplicateConfig
+from include.data_preparation.config.labelling import LabelConfig
+from include.data_preparation.config.privacy import AnonymizeConfig
+from include.data_preparation.config.publication import CheckConfig, SplitConfig
+from include.data_preparation.config.sources import (
+    BUCKET_PREFIX,
+    LEAST_TICKETS,
+    AggregateConfig,
+    CompareSourcesConfig,
+    RecordsConfig,
+    Source,
+)
+from include.data_preparation.config.synthesis import SynthesizeConfig
+
+__all__ = [
+    "BUCKET_PREFIX",
+    "LEAST_TICKETS",
+    "AggregateConfig",
+    "AnonymizeConfig",
+    "CheckConfig",
+    "CleanConfig",
+    "CompareSourcesConfig",
+    "DataPreparationConfig",
+    "DeduplicateConfig",
+    "LabelConfig",
+    "RecordsConfig",
+    "Source",
+    "SplitConfig",
+    "SynthesizeConfig",
+]
+
+
+class DataPreparationConfig(StepConfig):
+    """All steps of data preparation."""
+
+    aggregate: AggregateConfig = Field(AggregateConfig(), description="What is read.")
+    compare_sources: CompareSourcesConfig = Field(CompareSourcesConfig(), description="What a source may lose.")
+    clean: CleanConfig = Field(CleanConfig(), description="What is kept.")
+    deduplicate: DeduplicateConfig = Field(DeduplicateConfig(), description="What counts as the same.")
+    label: LabelConfig = Field(LabelConfig(), description="How texts are labelled.")
+    anonymize: AnonymizeConfig = Field(AnonymizeConfig(), description="What is personal.")
+    synthesize: SynthesizeConfig = Field(SynthesizeConfig(), description="The synthetic ticket table.")
+    split: SplitConfig = Field(SplitConfig(), description="Questions to train on and to hold out.")
+    check: CheckConfig = Field(CheckConfig(), description="Gates of the dataset.")

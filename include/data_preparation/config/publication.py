@@ -1,0 +1,33 @@
+"""How a dataset is divided, and what it has to fulfil."""
+
+from pydantic import Field
+
+from include.data_preparation.config.base import StepConfig
+
+
+class SplitConfig(StepConfig):
+    """How documents become questions, and which are held out."""
+
+    train: int = Field(1500, ge=1, le=1_000_000, description="Most questions to train on.")
+    heldout: int = Field(64, ge=1, le=100_000, description="Real questions that are held out.")
+    max_answer_words: int = Field(45, ge=5, le=1000, description="Words of the longest answer.")
+    min_answer_words: int = Field(4, ge=1, le=100, description="Words of the shortest answer.")
+    generated_share: float = Field(0.1, ge=0, le=0.9, description="Largest share of generated questions in train.")
+    seed: int = Field(7, ge=0, description="Decides which questions are held out.")
+
+
+class CheckConfig(StepConfig):
+    """Gates of the final dataset."""
+
+    min_train: int = Field(200, ge=1, description="Fewest questions to train on.")
+    min_heldout: int = Field(32, ge=1, description="Fewest held-out questions.")
+    min_corpus: int = Field(500, ge=1, description="Fewest documents for pretraining.")
+    max_generated_share: float = Field(0.2, ge=0, le=1, description="Largest share of generated questions in train.")
+    max_leaked_share: float = Field(
+        0.02, ge=0, le=1, description="Largest share of planted names and addresses that survive anonymization."
+    )
+    max_leaked_numbers: int = Field(
+        0, ge=0, description="Planted e-mail, phone, card and account numbers that may survive."
+    )
+    min_synthetic_quality: float = Field(0.7, ge=0, le=1, description="SDV's quality score of the synthetic table.")
+    max_dropped_share: float = Field(0.7, ge=0, le=1, description="Largest share of documents lost on the way.")

@@ -1,0 +1,74 @@
+"""What is read, and how much of it may be gone."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from include.data_preparation.config.base import StepConfig
+
+Source = Literal["pydoc_topics", "docstrings", "tickets", "records"]
+# the synthetic ticket table is modelled on them, and its quality gate on fewer is a matter of chance
+LEAST_TICKETS = 50
+BUCKET_PREFIX = "s3:"
+
+
+class RecordsConfig(StepConfig):
+    """A source of dated records; each has id, event_time, text, and may have recorded_at, title, license, deleted,
+    erased.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="What reports and document ids call it.")
+    location: str = Field(
+        min_length=1,
+        description="Folder, relative to the project, or s3:<prefix>/ in the store's bucket, with .jsonl, .jsonl.gz "
+        "and .parquet files.",
+    )
+    license: str = Field("", description="SPDX name of the licence of records that name none themselves.")
+
+    @field_validator("location")
+    @classmethod
+    def _is_folder_or_prefix(cls, value: str) -> str:
+        prefix = value.removeprefix(BUCKET_PREFIX)
+        if "://" in value or (prefix != value and not prefix.strip("/")) or (prefix != value and prefix[0] == "/"):
+            raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
+        return value
+
+
+class AggregateConfig(StepConfig):
+    """What is read, and how much of it."""
+
+    topics: bool = Field(True, description="Read the language topics of pydoc_data.")
+    standard_library: bool = Field(True, description="Read the docstrings of the standard library.")
+    packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ...] = Field(
+        ("httpx", "pydantic", "rich", "jinja2", "urllib3", "click", "requests", "sqlalchemy"),
+        description="Installed distributions whose docstrings are read.",
+    )
+    max_standard_library: int = Field(3000, ge=1, le=100_000, description="Docstrings of the standard library.")
+    max_package: int = Field(250, ge=1, le=100_000, description="Docstrings of one package.")
+    records: tuple[RecordsConfig, ...] = Field((), description="Sources of dated records, read as of a run's moment.")
+    max_quarantined_share: float = Field(
+        0.05, ge=0, le=1, description="Largest share of a record source's lines that may be no records."
+    )
+    tickets: int = Field(800, ge=0, le=100_000, description="Support tickets to generate; the workflow needs 50.")
+    ticket_export_days: int = Field(
+        7, ge=1, le=365, description="Days between two exports of the ticket system, the first on 2025-01-06."
+    )
+    seed: int = Field(7, ge=0, description="Seed of the generated tickets and of the sample that the limits draw.")
+    shards: int = Field(4, ge=1, le=1000, description="Files that the documents are spread over.")
+
+    @field_validator("records")
+    @classmethod
+    def _names_differ(cls, value: tuple[RecordsConfig, ...]) -> tuple[RecordsConfig, ...]:
+        names = [source.name for source in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called {', '.join(twice)}")
+        return value
+
+
+class CompareSourcesConfig(StepConfig):
+    """How much a source may shrink between two moments."""
+
+    max_shrink: float = Field(
+        0.3, ge=0, le=1, description="Largest share of its earlier records that a source may lose; 1 lets all pass."
+    )
