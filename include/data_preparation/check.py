@@ -43,7 +43,11 @@ def check(
         name: work.manifest(ref).metrics
         for name, ref in (("aggregated", aggregated), ("deduplicated", deduplicated), ("synthetic", synthetic))
     }
-    measured["cleaned"] = {"documents": sum(int(work.manifest(ref).metrics["documents"]) for ref in cleaned)}
+    cleaning = [work.manifest(ref).metrics for ref in cleaned]
+    measured["cleaned"] = {
+        "documents": sum(int(shard["documents"]) for shard in cleaning),
+        "secrets": dict(sorted(_counts(cleaning, "secrets").items())),
+    }
     anonymization = [work.manifest(ref).metrics for ref in anonymized]
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
     results = _hold_against(tables, measured, anonymization, leaks, _limits(work, charter), config)
@@ -73,6 +77,7 @@ def _hold_against(
         *gates.content_gates(*tables, config),
         *gates.licence_gates(*tables, limits),
         *gates.privacy_gates(leaks, planted["PERSON"] + planted["STREET_ADDRESS"], config),
+        gates.secret_gate(tables),
         *gates.synthetic_gates(measured["synthetic"], config),
         gates.loss_gate(raw, ready, config),
     ]
@@ -96,6 +101,7 @@ def _card(
             "held-out questions": len(tables.heldout),
         },
         dropped=dropped,
+        secrets=measured["cleaned"]["secrets"],
         entities=dict(_counts(anonymization, "by_entity")),
         planted=dict(_counts(anonymization, "planted")),
         covered=dict(_counts(anonymization, "covered")),

@@ -20,6 +20,7 @@ from include.data_preparation.documents import (
     write_rows,
 )
 from include.data_preparation.quality import verdict
+from include.data_preparation.secrets import redact
 
 _ROLE = re.compile(r":[\w:+-]+:`[~.!]*(?:_\w+\.)?([^`<]*?)(?:\s*<[^`>]*>)?`")
 _LINK = re.compile(r"`([^`<]+?)\s*<[^`>]*>`__?")
@@ -55,15 +56,16 @@ def tidy(text: str) -> str:
 
 @step("dataset")
 def clean(work: Workspace, source: ArtifactRef, shard: int, config: CleanConfig) -> None:
-    """Shard `shard` of the aggregated documents, tidied and filtered."""
+    """Shard `shard` of the aggregated documents, tidied, filtered and without secrets; metrics count these by kind."""
     documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
     kept: list[Document] = []
     dropped: list[Dropped] = []
+    secrets: Counter[str] = Counter()
     for document in documents:
         text = tidy(document.text)
         answer = verdict(text, config)
         if answer is True:
-            kept.append(replace(document, text=text))
+            kept.append(replace(document, title=redact(document.title, secrets), text=redact(text, secrets)))
         else:
             dropped.append(Dropped(document.id, document.source, "clean", str(answer)))
     write_rows(work.output / shard_name(0), Document, kept)
@@ -71,9 +73,9 @@ def clean(work: Workspace, source: ArtifactRef, shard: int, config: CleanConfig)
     write_planted(work.output, read_planted(work.fetch(source, only=PLANTED)), kept)
     reasons = Counter(row.reason.partition(":")[0] for row in dropped)
     work.metrics.update(documents=len(kept), dropped=len(dropped), raw=len(documents), shards=1)
-    work.metrics["reasons"] = dict(reasons.most_common())
+    work.metrics.update(reasons=dict(reasons.most_common()), secrets=dict(sorted(secrets.items())))
     Report(f"Cleaning, shard {shard}").bars({"read": len(documents), "kept": len(kept)}, "Documents").bars(
         work.metrics["reasons"], "Dropped, by reason"
-    ).table(
+    ).bars(work.metrics["secrets"], "Secrets removed, by kind").table(
         ["document", "reason"], [(row.id, row.reason) for row in dropped[:50]], "The first that were dropped"
     ).write(work.output)

@@ -25,6 +25,7 @@ class DataCard:
     gates: Sequence[Gate]
     funnel: dict[str, int]
     dropped: Sequence[Dropped]
+    secrets: dict[str, int]
     entities: dict[str, int]
     planted: dict[str, int]
     covered: dict[str, int]
@@ -66,6 +67,7 @@ def write_card(folder: Path, card: DataCard) -> None:
         "Gates",
     )
     report.bars(card.funnel, "From raw to ready").bars(card.reasons, "Dropped, by reason")
+    report.bars(card.secrets, "Secrets removed, by kind")
     report.table(
         ["document", "stage", "reason"],
         [(row.id, row.stage, row.reason) for row in card.dropped[:: max(1, len(card.dropped) // 30)]],

@@ -1,6 +1,7 @@
 """What the final dataset has to fulfil: each gate says what was measured, what is allowed, and whether it holds."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.questions import normalized
+from include.data_preparation.secrets import count_secrets
 
 Rows = Sequence[Mapping[str, Any]]
 _NAMES = ("PERSON", "STREET_ADDRESS")
@@ -98,6 +100,16 @@ def privacy_gates(leaks: Sequence[Leak], planted: int, config: CheckConfig) -> l
         ),
         _most("share of planted names and addresses left", names / max(1, planted), config.max_leaked_share),
     ]
+
+
+def secret_gate(tables: Sequence[Rows]) -> Gate:
+    """No key, token or password in what is published: what other steps add or join is looked at again."""
+    left: Counter[str] = Counter()
+    for row in (row for rows in tables for row in rows):
+        for name in ("question", "answer", "text"):
+            left.update(count_secrets(str(row.get(name, ""))))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
+    return Gate("secrets left", kinds or "none", "none", not left)
 
 
 def synthetic_gates(metrics: Mapping[str, Any], config: CheckConfig) -> list[Gate]:
