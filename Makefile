@@ -9,7 +9,7 @@ BIN := $(if $(GENAI_STATE_FOLDER),$(GENAI_STATE_FOLDER),.genai)/venv/bin
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: CHECK := ports
+run: OPTIONS := ports
 run: install ## install, start the local stack, run the workflow of USE_CASE=python_assistant
 	@$(BIN)/genai run $(USE_CASE)
 
@@ -31,13 +31,14 @@ check: install-dev ## lint, format, types, import rules
 faults: install-dev ## kill writers, readers, sweepers and the store 2000 times; ends with one line of JSON (FAULTS="--seed 1")
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
+bench: OPTIONS := benchmarks
 bench: install ## run benchmarks/AREA; ends with one line of JSON
 	@test -n "$(AREA)" || { echo "AREA = '': name a folder of benchmarks/, e.g. make bench AREA=orchestration" >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.$(AREA)
 
 install:
 	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
-	@$(PYTHON) -m include.local.install $(CHECK)
+	@$(PYTHON) -m include.local.install $(OPTIONS)
 
 install-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }

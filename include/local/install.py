@@ -1,9 +1,10 @@
 """Installs what `make run` needs below the state folder. Standard library only: it runs before any environment exists.
 
-    python3.11 -m include.local.install [dev] [ports]
+    python3.11 -m include.local.install [dev] [benchmarks] [ports]
 
 Each part is stamped with a digest of what decides it and skipped while the stamp holds. A part that was
-interrupted is made anew. `dev` adds what `make test` and `make check` need; `ports` checks the stack's ports.
+interrupted is made anew. `dev` adds what `make test` and `make check` need, `benchmarks` what `make bench` measures
+against; `ports` checks the stack's ports.
 """
 
 import fcntl
@@ -18,6 +19,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from include.local.preflight import InstallError, check_machine
@@ -25,9 +27,11 @@ from include.local.preflight import InstallError, check_machine
 ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(os.environ.get("GENAI_STATE_FOLDER") or ROOT / ".genai").absolute()
 LOCK, SERVING_LOCK = ROOT / "requirements.txt", ROOT / "include/inferencing/requirements.txt"
-DEV_LOCK, BINARIES = ROOT / "tests/requirements.txt", ROOT / "include/local/binaries.txt"
+BINARIES = ROOT / "include/local/binaries.txt"
+# parts that are installed where they are asked for, on top of the main environment
+EXTRAS = {"dev": ROOT / "tests/requirements.txt", "benchmarks": ROOT / "benchmarks/requirements.txt"}
 UV = "uv==0.13.9"
-FOLDERS = {"project": "venv", "dev": "venv"}
+FOLDERS = {"project": "venv"} | dict.fromkeys(EXTRAS, "venv")
 # raised where a new installer must not go on with what an older one made
 LAYOUT = 1
 
@@ -40,13 +44,14 @@ def say(line: str) -> None:
 def main() -> int:
     """Check the machine, install what is not current; the exit code."""
     try:
-        parts = ["venv", "serving", "tools", "project"] + (["dev"] if "dev" in sys.argv[1:] else [])
+        extras = [part for part in EXTRAS if part in sys.argv[1:]]
+        parts = ["venv", "serving", "tools", "project", *extras]
         STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (STATE / "install.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             missing = [part for part in parts if not current(part)]
             if "venv" in missing:
-                missing += [part for part in parts if part in ("project", "dev") and part not in missing]
+                missing += [part for part in ("project", *extras) if part not in missing]
             if missing:
                 check_machine(STATE, ports="ports" in sys.argv[1:])
                 started = time.monotonic()
@@ -68,8 +73,7 @@ def decides(part: str) -> list[Path]:
         "serving": [SERVING_LOCK],
         "tools": [BINARIES],
         "project": [ROOT / "pyproject.toml", LOCK],
-        "dev": [DEV_LOCK, LOCK],
-    }[part]
+    }.get(part) or [EXTRAS[part], LOCK]
 
 
 def digest(part: str) -> str:
@@ -110,8 +114,9 @@ def install(missing: list[str]) -> None:
         finally:
             torch_ready.set()
 
-    lines = [
-        [("venv", lambda: install_venv(torch_ready)), ("project", install_project), ("dev", install_dev)],
+    extras: list[tuple[str, Callable[[], None]]] = [(part, partial(install_extra, part)) for part in EXTRAS]
+    lines: list[list[tuple[str, Callable[[], None]]]] = [
+        [("venv", lambda: install_venv(torch_ready)), ("project", install_project), *extras],
         [("serving", lambda: install_serving(torch_ready))],
         [("tools", install_tools)],
     ]
@@ -169,9 +174,9 @@ def install_project() -> None:
     uv("venv", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 
 
-def install_dev() -> None:
-    """What tests and checks need."""
-    uv("venv", "--requirement", str(DEV_LOCK))
+def install_extra(part: str) -> None:
+    """What tests and checks, or benchmarks, need."""
+    uv("venv", "--requirement", str(EXTRAS[part]))
 
 
 def create(name: str, lock: Path) -> None:
