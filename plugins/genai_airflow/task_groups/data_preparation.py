@@ -1,0 +1,66 @@
+"""Step 2 as a task group."""
+
+from airflow.sdk import TaskGroup, XComArg
+
+from genai_airflow.step_operators import RunStepOperator
+from genai_airflow.task_groups.tasks import prepare, prepare_each, shards_of
+
+
+def data_preparation(charter: XComArg) -> XComArg:
+    """The sources become a versioned dataset that is ready for training."""
+    with TaskGroup("data_preparation", tooltip="Aggregate, clean, label, anonymize, synthesize, check"):
+        aggregated = _aggregate()
+        charter.operator.task_group >> aggregated
+        compared = _compare_sources(aggregated)
+        shards = shards_of("aggregated", aggregated)
+        cleaned = prepare_each(
+            "clean",
+            "Repairs text and drops what is no use, each document with its reason; one task a shard.",
+            over="shard",
+            items=shards,
+            source=aggregated,
+        )
+        deduplicated = prepare("deduplicate", "Drops exact and near duplicates.", sources=cleaned)
+        labeled = prepare("label", "Gives each document its topic and the confidence in it.", source=deduplicated)
+        anonymized = prepare_each(
+            "anonymize",
+            "Replaces personal data (Presidio); one task a shard.",
+            over="shard",
+            items=shards_of("labeled", labeled),
+            source=labeled,
+        )
+        synthetic = prepare("synthesize", "Generates a table like the tickets' (SDV).", source=aggregated)
+        compared >> [shards, synthetic]
+        divided = prepare("split", "Splits by unique question: no answer leaks.", sources=anonymized)
+        return prepare(
+            "check",
+            "Measures quality against the charter and writes the **data card**. A dataset that misses it stops here.",
+            dataset=divided,
+            aggregated=aggregated,
+            cleaned=cleaned,
+            deduplicated=deduplicated,
+            anonymized=anonymized,
+            synthetic=synthetic,
+            charter=charter,
+        )
+
+
+def _aggregate() -> XComArg:
+    return RunStepOperator(
+        task_id="aggregate",
+        step="data_preparation.aggregate",
+        config="data_preparation.aggregate",
+        moment="as_of",
+        doc_md="Reads every source of the use case, as it stood at the run's moment, into shards of documents.",
+    ).output
+
+
+def _compare_sources(aggregated: XComArg) -> XComArg:
+    return RunStepOperator(
+        task_id="compare_sources",
+        step="data_preparation.compare_sources",
+        config="data_preparation.compare_sources",
+        arguments={"aggregated": aggregated},
+        previous="aggregated",
+        doc_md="Compares each source with the earlier run. One that has shrunk too much: the run stops here.",
+    ).output
