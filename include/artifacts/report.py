@@ -3,59 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Environment
-
 from include.artifacts.manifest import REPORT_FILE
-
-_PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{{ title }}</title>
-<style>
- :root { color-scheme: light dark; }
- body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
- table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
- th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #8884; vertical-align: top; }
- td.number { text-align: right; font-variant-numeric: tabular-nums; }
- td.scale { width: 24rem; }
- .bar { display: inline-block; height: .8em; background: #3b7dd8; }
- svg { max-width: 100%; height: auto; }
- pre { white-space: pre-wrap; background: #8881; padding: .6rem; }
-</style>
-<h1>{{ title }}</h1>
-{% for block in blocks %}
-{% if block.heading %}<h2>{{ block.heading }}</h2>{% endif %}
-{% if block.kind == "text" %}<p>{{ block.text }}</p>
-{% elif block.kind == "table" %}
-<table>
-<tr>{% for name in block.headers %}<th scope="col">{{ name }}</th>{% endfor %}</tr>
-{% for row in block.rows %}
-<tr>{% for cell in row %}
-{% if cell is boolean %}<td>{{ "yes" if cell else "no" }}</td>
-{% else %}<td{% if cell is number %} class="number"{% endif %}>{{ cell }}</td>{% endif %}
-{% endfor %}</tr>
-{% endfor %}
-</table>
-{% elif block.kind == "bars" %}
-<table>
-{% for name, value, width in block.rows %}
-<tr><th scope="row">{{ name }}</th><td class="number">{{ value }}</td>
-<td class="scale"><span class="bar" style="width:{{ width }}%"></span></td></tr>
-{% endfor %}
-</table>
-{% elif block.kind == "curve" %}
-<svg viewBox="0 0 640 240" role="img" aria-label="{{ block.heading }}">
-<polyline fill="none" stroke="#3b7dd8" stroke-width="2" points="{{ block.points }}"/>
-<text x="4" y="14" fill="currentColor" font-size="12">{{ block.top }}</text>
-<text x="4" y="234" fill="currentColor" font-size="12">{{ block.bottom }}</text>
-<text x="560" y="234" fill="currentColor" font-size="12">{{ block.last }}</text>
-</svg>
-{% endif %}
-{% endfor %}
-</html>
-""")
+from include.artifacts.report_template import PAGE
 
 
 class Report:
@@ -68,6 +17,17 @@ class Report:
     def text(self, text: str, heading: str = "") -> "Report":
         """A paragraph."""
         self.blocks.append({"kind": "text", "text": text, "heading": heading})
+        return self
+
+    def verdict(self, passed: bool, text: str) -> "Report":
+        """Whether the conditions hold, in a word, and why; stands out on the page."""
+        word = "Passed" if passed else "Not passed"
+        self.blocks.append({"kind": "verdict", "passed": passed, "word": word, "text": text})
+        return self
+
+    def quote(self, name: str, text: str, heading: str = "") -> "Report":
+        """A text as it is, its lines and spaces kept, and what it is."""
+        self.blocks.append({"kind": "quote", "name": name, "text": text, "heading": heading})
         return self
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]], heading: str = "") -> "Report":
@@ -85,6 +45,16 @@ class Report:
                 "heading": heading,
             }
         )
+        return self
+
+    def columns(
+        self, bins: Sequence[str], series: Mapping[str, Sequence[float]], heading: str = "", unit: str = ""
+    ) -> "Report":
+        """Upright columns: a histogram, or up to four of them side by side on one scale.
+
+        `bins` name the places on the axis and `unit` the axis itself; each series has a value a bin.
+        """
+        self.blocks.append({"kind": "columns", "heading": heading, "unit": unit, **_drawn(bins, series)})
         return self
 
     def curve(self, points: Sequence[tuple[float, float]], heading: str) -> "Report":
@@ -108,8 +78,39 @@ class Report:
 
     def page(self) -> str:
         """The HTML page."""
-        return _PAGE.render(title=self.title, blocks=self.blocks)
+        return PAGE.render(title=self.title, blocks=self.blocks)
 
     def write(self, folder: Path) -> None:
         """Write report.html into a step's output folder."""
         (folder / REPORT_FILE).write_text(self.page(), encoding="utf-8")
+
+
+def _drawn(bins: Sequence[str], series: Mapping[str, Sequence[float]]) -> dict[str, object]:
+    """Places and sizes of columns in a picture of 720 by 250, and what it shows in words."""
+    if len(series) > 4 or any(len(values) != len(bins) for values in series.values()):
+        raise ValueError(f"{len(series)} series of {len(bins)} bins: at most four, each with a value a bin")
+    top = max((value for values in series.values() for value in values), default=0) or 1
+    space = 672 / max(1, len(bins))
+    width = 0.8 * space / max(1, len(series))
+    columns = [
+        {
+            "series": place,
+            "x": round(40 + space * index + 0.1 * space + width * place, 1),
+            "y": round(210 - 180 * value / top, 1),
+            "width": round(width, 1),
+            "height": round(180 * value / top, 1),
+            "label": f"{name}, {label}: {value:.4g}",
+        }
+        for place, (name, values) in enumerate(series.items())
+        for index, (label, value) in enumerate(zip(bins, values, strict=True))
+    ]
+    said = (
+        f"{name}: {', '.join(f'{b} {v:.4g}' for b, v in zip(bins, vs, strict=True))}" for name, vs in series.items()
+    )
+    return {
+        "columns": columns,
+        "labels": [(label, round(40 + space * (index + 0.5), 1)) for index, label in enumerate(bins)],
+        "legend": [(name, 60 + 165 * place) for place, name in enumerate(series)],
+        "top": f"{top:.3g}",
+        "description": ". ".join(said),
+    }

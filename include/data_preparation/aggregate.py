@@ -15,6 +15,7 @@ from include.data_preparation import docstrings
 from include.data_preparation.config import AggregateConfig
 from include.data_preparation.dated_sources import DatedSource, read_dated_sources, states
 from include.data_preparation.documents import Document, rank, write_planted, write_rows, write_shards, write_table
+from include.data_preparation.provenance import provenance
 from include.data_preparation.record_files import Quarantined
 from include.data_preparation.tickets import Ticket
 
@@ -45,7 +46,7 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig) -> None:
     quarantined.parquet names the lines of record files that are no records.
     """
     dated = read_dated_sources(work.store, as_of, config)
-    documents, origins = _collect(dated, config)
+    documents, origins, rows = _collect(dated, config)
     if not documents:
         raise SourceError(
             "data_preparation.aggregate",
@@ -68,23 +69,35 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig) -> None:
         by_origin=dict(origins),
         by_license=dict(sorted(Counter(document.license for document in documents.values()).items())),
         dated={source.name: source.counts for source in dated},
+        provenance=rows,
     )
     _report(work, dated)
 
 
-def _collect(dated: list[DatedSource], config: AggregateConfig) -> tuple[dict[str, Document], Counter[str]]:
-    """Documents by id, and how many each source gave; 0 where it gave none."""
+def _collect(
+    dated: list[DatedSource], config: AggregateConfig
+) -> tuple[dict[str, Document], Counter[str], list[dict[str, Any]]]:
+    """Documents by id, how many each source gave (0 where it gave none), and the provenance of each."""
     documents: dict[str, Document] = {}
     origins: Counter[str] = Counter()
+    rows: list[dict[str, Any]] = []
     for origin, found in _sources(config):
         # the first of a name wins: a package may define it once a platform
         new = {document.id: document for document in reversed(found) if document.id not in documents}
         documents |= new
         origins[origin] += len(new)
+        rows.append(provenance(origin, _installed(origin, config), list(new.values())))
     for source in dated:
         documents |= {document.id: document for document in source.documents}
         origins[source.name] += len(source.documents)
-    return documents, origins
+        rows.append(provenance(source.name, source.location, source.documents, len(source.quarantined)))
+    return documents, origins, rows
+
+
+def _installed(origin: str, config: AggregateConfig) -> str:
+    if origin in config.packages:
+        return f"installed package {origin} {importlib.metadata.version(origin)}"
+    return f"installed Python {platform.python_version()}"
 
 
 def _sources(config: AggregateConfig) -> list[tuple[str, list[Document]]]:

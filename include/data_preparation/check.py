@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections import Counter
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -10,9 +9,10 @@ from pydantic import ValidationError
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError
-from include.data_preparation import gates
+from include.data_preparation import card_figures, gates
 from include.data_preparation.config import CheckConfig
-from include.data_preparation.data_card import DataCard, write_card
+from include.data_preparation.data_card import DataCard, GateFigure, write_figures
+from include.data_preparation.data_card_page import card_page
 from include.data_preparation.documents import DROPPED, PLANTED, Dropped, read_dropped, read_planted, read_table
 
 TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
@@ -39,81 +39,89 @@ def check(
     """The final dataset, its data card, and in the metrics whether every gate is passed."""
     folder = work.fetch(dataset)
     tables = _Tables(*(read_table(folder / name) for name in TABLES))
-    measured = {
-        name: work.manifest(ref).metrics
-        for name, ref in (("aggregated", aggregated), ("deduplicated", deduplicated), ("synthetic", synthetic))
+    inputs = {
+        "aggregated": [aggregated],
+        "cleaned": cleaned,
+        "deduplicated": [deduplicated],
+        "anonymized": anonymized,
+        "synthetic": [synthetic],
     }
-    cleaning = [work.manifest(ref).metrics for ref in cleaned]
-    measured["cleaned"] = {
-        "documents": sum(int(shard["documents"]) for shard in cleaning),
-        "secrets": dict(sorted(_counts(cleaning, "secrets").items())),
-    }
-    anonymization = [work.manifest(ref).metrics for ref in anonymized]
+    measured = {name: [work.manifest(ref).metrics for ref in refs] for name, refs in inputs.items()}
+    declared = json.loads(work.store.read(charter, "charter.json"))
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
-    results = _hold_against(tables, measured, anonymization, leaks, _limits(work, charter), config)
+    results = _hold_against(tables, measured, leaks, _limits(declared), config)
     dropped = [row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)]
     for name in TABLES:
         shutil.copyfile(folder / name, work.output / name)
     shutil.copyfile(work.fetch(synthetic, only="tickets.parquet") / "tickets.parquet", work.output / "tickets.parquet")
-    card = _card(tables, measured, anonymization, results, dropped)
-    write_card(work.output, card)
+    card = _card(tables, measured, results, dropped, leaks, declared)
+    write_figures(work.output, card)
+    card_page(card).write(work.output)
     work.metrics.update({name: len(rows) for name, rows in tables._asdict().items()}, **verdict(results))
-    work.metrics.update(raw=card.funnel["raw"], dropped=len(dropped), leaks=len(leaks))
-    work.metrics.update(recall=card.recall, precision=card.precision)
+    work.metrics.update(raw=int(measured["aggregated"][0]["documents"]), dropped=len(dropped), leaks=len(leaks))
+    work.metrics.update(recall=card.personal_data.recall, precision=card.personal_data.precision)
 
 
 def _hold_against(
     tables: _Tables,
-    measured: dict[str, dict[str, Any]],
-    anonymization: list[dict[str, Any]],
+    measured: dict[str, list[dict[str, Any]]],
     leaks: list[gates.Leak],
     limits: gates.CharterLimits,
     config: CheckConfig,
 ) -> list[gates.Gate]:
-    raw, ready = int(measured["aggregated"]["documents"]), int(measured["deduplicated"]["documents"])
-    planted = _counts(anonymization, "planted")
+    raw, ready = (int(measured[name][0]["documents"]) for name in ("aggregated", "deduplicated"))
+    planted = card_figures.total(measured["anonymized"], "planted")
+    names = sum(planted.get(kind, 0) for kind in gates.NAMES)
     return [
         *gates.size_gates(*tables, config),
         *gates.content_gates(*tables, config),
         *gates.licence_gates(*tables, limits),
-        *gates.privacy_gates(leaks, planted["PERSON"] + planted["STREET_ADDRESS"], config),
+        *gates.privacy_gates(leaks, names, config),
         gates.secret_gate(tables),
-        *gates.synthetic_gates(measured["synthetic"], config),
+        *gates.synthetic_gates(measured["synthetic"][0], config),
         gates.loss_gate(raw, ready, config),
     ]
 
 
 def _card(
     tables: _Tables,
-    measured: dict[str, dict[str, Any]],
-    anonymization: list[dict[str, Any]],
+    measured: dict[str, list[dict[str, Any]]],
     results: list[gates.Gate],
     dropped: list[Dropped],
+    leaks: list[gates.Leak],
+    charter: dict[str, Any],
 ) -> DataCard:
+    splits = {"train": tables.train, "heldout": tables.heldout, "corpus": tables.corpus}
+    (aggregated,), (deduplicated,), (synthetic,) = (measured[n] for n in ("aggregated", "deduplicated", "synthetic"))
+    private = all(gate.passed for gate in results if gate.private)
     return DataCard(
-        gates=results,
-        funnel={
-            "raw": int(measured["aggregated"]["documents"]),
-            "cleaned": measured["cleaned"]["documents"],
-            "deduplicated": int(measured["deduplicated"]["documents"]),
-            "corpus": len(tables.corpus),
-            "train questions": len(tables.train),
-            "held-out questions": len(tables.heldout),
-        },
-        dropped=dropped,
-        secrets=measured["cleaned"]["secrets"],
-        entities=dict(_counts(anonymization, "by_entity")),
-        planted=dict(_counts(anonymization, "planted")),
-        covered=dict(_counts(anonymization, "covered")),
-        found=dict(_counts(anonymization, "found")),
-        right=dict(_counts(anonymization, "right")),
-        labels=dict(Counter(row["label"] for row in tables.train).most_common()),
-        licences=dict(Counter(row["license"] for row in tables.corpus).most_common()),
-        sources=dict(Counter(row["source"] for row in tables.corpus).most_common()),
-        synthetic={
-            name: measured["synthetic"][name] for name in ("rows", "quality", "constraint_share", "copied_rows")
-        },
+        **verdict(results),
+        charter=_declared(charter),
+        gates=tuple(GateFigure(name=g.name, measured=g.measured, allowed=g.allowed, passed=g.passed) for g in results),
+        funnel=tuple(card_figures.funnel(aggregated, measured["cleaned"], deduplicated, splits)),
+        sources=tuple(card_figures.sources(aggregated)),
+        dropped=card_figures.by_source_and_reason(dropped),
+        languages=card_figures.total(measured["cleaned"], "languages"),
+        boilerplate=card_figures.boilerplate(measured["cleaned"]),
+        secrets=card_figures.total(measured["cleaned"], "secrets"),
+        duplicates=card_figures.duplicates(deduplicated),
+        splits={name: card_figures.split_figure(rows) for name, rows in splits.items()},
+        personal_data=card_figures.personal_data(measured["anonymized"]),
+        synthetic={name: synthetic[name] for name in ("rows", "quality", "constraint_share", "copied_rows")},
+        samples=tuple(card_figures.samples(splits, {leak.document for leak in leaks})) if private else (),
     )
+
+
+def _declared(charter: dict[str, Any]) -> dict[str, str]:
+    """What of the charter bounds or explains the data."""
+    licences = (charter.get("limits") or {}).get("licences")
+    sensitivity = {one["name"]: one["sensitivity"] for one in charter.get("data_sources", ())}
+    said = {
+        "goal": charter.get("goal", ""),
+        "licences allowed": "any" if licences is None else ", ".join(licences),
+        "sensitivity": ", ".join(f"{name}: {level}" for name, level in sensitivity.items()),
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def verdict(results: list[gates.Gate]) -> dict[str, Any]:
@@ -123,8 +131,7 @@ def verdict(results: list[gates.Gate]) -> dict[str, Any]:
     return {"passed": not failed, "verdict": text or f"all {len(results)} gates are passed"}
 
 
-def _limits(work: Workspace, charter: ArtifactRef) -> gates.CharterLimits:
-    data = json.loads(work.store.read(charter, "charter.json"))
+def _limits(data: dict[str, Any]) -> gates.CharterLimits:
     try:
         return gates.CharterLimits.model_validate(data)
     except ValidationError as error:
@@ -135,10 +142,3 @@ def _limits(work: Workspace, charter: ArtifactRef) -> gates.CharterLimits:
             first["msg"],
             "Correct the use case's limits",
         ) from None
-
-
-def _counts(metrics: list[dict[str, Any]], name: str) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for shard in metrics:
-        total.update(shard[name])
-    return total

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +13,7 @@ from include.data_preparation.questions import normalized
 from include.data_preparation.secrets import count_secrets
 
 Rows = Sequence[Mapping[str, Any]]
-_NAMES = ("PERSON", "STREET_ADDRESS")
+NAMES = ("PERSON", "STREET_ADDRESS")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Gate:
     measured: str
     allowed: str
     passed: bool
+    private: bool = False
+    """Where it is not passed, no text of the dataset is shown."""
 
 
 class _Limits(BaseModel):
@@ -90,15 +92,19 @@ def licence_gates(train: Rows, heldout: Rows, corpus: Rows, charter: CharterLimi
 
 def privacy_gates(leaks: Sequence[Leak], planted: int, config: CheckConfig) -> list[Gate]:
     """How much of the planted personal data is still there."""
-    names = sum(leak.entity in _NAMES for leak in leaks)
+    names = sum(leak.entity in NAMES for leak in leaks)
     return [
         Gate(
             "planted numbers and mail addresses left",
             str(len(leaks) - names),
             f"at most {config.max_leaked_numbers}",
             len(leaks) - names <= config.max_leaked_numbers,
+            private=True,
         ),
-        _most("share of planted names and addresses left", names / max(1, planted), config.max_leaked_share),
+        replace(
+            _most("share of planted names and addresses left", names / max(1, planted), config.max_leaked_share),
+            private=True,
+        ),
     ]
 
 
@@ -109,7 +115,7 @@ def secret_gate(tables: Sequence[Rows]) -> Gate:
         for name in ("question", "answer", "text"):
             left.update(count_secrets(str(row.get(name, ""))))
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
-    return Gate("secrets left", kinds or "none", "none", not left)
+    return Gate("secrets left", kinds or "none", "none", not left, private=True)
 
 
 def synthetic_gates(metrics: Mapping[str, Any], config: CheckConfig) -> list[Gate]:
