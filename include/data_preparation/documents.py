@@ -100,6 +100,11 @@ def read_planted(folder: Path) -> dict[str, Any]:
     return planted
 
 
+def text_digest(document: Document) -> str:
+    """What tells whether a document's text or title has changed, without holding either."""
+    return hashlib.sha256(f"{document.title}\x00{document.text}".encode()).hexdigest()[:16]
+
+
 def rank(seed: int, text: str) -> str:
     """A pseudo-random sort key of a text: the same everywhere, another with another seed."""
     return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()

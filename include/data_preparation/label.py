@@ -1,55 +1,120 @@
-"""Give every document a topic area or a ticket category, by votes of labelling functions."""
+"""Give every document a topic area or a ticket category: labelling functions vote, a label model weighs the votes."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.data_preparation import labels
+from include.data_preparation.ballots import Ballot, collect
 from include.data_preparation.config import LabelConfig
 from include.data_preparation.documents import Document, read_documents, read_planted, write_planted, write_rows
+from include.data_preparation.label_errors import LabelErrors, Suspicion, find_label_errors
+from include.data_preparation.label_model import LabelModel
+from include.data_preparation.review_candidates import CANDIDATES, Candidate, Watch
+
+ERRORS = "label_errors.parquet"
+SHOWN = 50
+Models = Mapping[tuple[str, ...], LabelModel]
 
 
 @step("dataset")
 def label(work: Workspace, source: ArtifactRef, config: LabelConfig) -> None:
-    """The documents with label and label_confidence; tickets are compared with their known category."""
+    """The documents with label and label_confidence; tickets are compared with their known category.
+
+    label_errors.parquet names the documents whose label is probably wrong, candidates.parquet those that people
+    should look at.
+    """
     folder = work.fetch(source)
     planted = read_planted(folder)
     paths = sorted(folder.glob("documents-*.parquet"))
-    voters: Counter[str] = Counter()
-    labelled: list[Document] = []
-    for path in paths:
-        shard = [_label(document, config, voters) for document in read_documents(path)]
+    ballots = collect(paths, lambda _: ())
+    models = ballots.models(config.prior_votes)
+    watch, tally = Watch(config), _Tally(planted)
+    for number, path in enumerate(paths):
+        documents = zip(read_documents(path), ballots.of_shard(number), strict=True)
+        shard = [_label(document, ballot, models, config) for document, ballot in documents]
         write_rows(work.output / path.name, Document, shard)
-        labelled += shard
-    write_planted(work.output, planted, labelled)
-    known = [(document.label, planted[document.id]["category"]) for document in labelled if document.id in planted]
-    counts = Counter(document.label for document in labelled)
+        for document in shard:
+            watch.see(document, done=False)
+            tally.add(document)
+    write_planted(work.output, planted, tally.planted)
+    errors = find_label_errors(watch.sample, config)
+    candidates = watch.candidates(errors)
+    write_rows(work.output / ERRORS, Suspicion, errors.suspicions)
+    write_rows(work.output / CANDIDATES, Candidate, candidates)
+    work.metrics.update(tally.metrics(), shards=len(paths), functions=ballots.figures(models))
     work.metrics.update(
-        labels=len(counts),
-        unlabelled=counts[labels.OTHER],
-        ticket_accuracy=round(sum(one == two for one, two in known) / len(known), 4) if known else None,
-        shards=len(paths),
-        documents=len(labelled),
-        mean_confidence=round(sum(document.label_confidence for document in labelled) / max(1, len(labelled)), 4),
-        by_label=dict(counts.most_common()),
-        votes=dict(voters.most_common()),
+        examined=errors.examined,
+        suspected=len(errors.suspicions),
+        noise_by_label=dict(errors.noise),
+        candidates=dict(Counter(candidate.reason for candidate in candidates)),
     )
-    confused = Counter((truth, given) for given, truth in known if given != truth)
-    Report("Labels").bars(work.metrics["by_label"], "Documents by label").bars(
-        work.metrics["votes"], "Votes by labelling function"
-    ).table(
-        ["known category", "label given", "tickets"],
-        [(truth, given, count) for (truth, given), count in confused.most_common()],
-        f"Tickets labelled wrongly, of {len(known)}",
-    ).write(work.output)
+    _report(work.metrics, tally.confused, errors).write(work.output)
 
 
-def _label(document: Document, config: LabelConfig, voters: Counter[str]) -> Document:
-    given = labels.votes(document)
-    voters.update(given.keys())
-    name, confidence = labels.decide(given)
-    if confidence < config.min_confidence:
+class _Tally:
+    """Counts over all shards."""
+
+    def __init__(self, planted: Mapping[str, Any]) -> None:
+        self._truth = {key: found["category"] for key, found in planted.items()}
+        self.planted: list[Document] = []
+        self._by_label: Counter[str] = Counter()
+        self._confidence = 0.0
+        self.confused: Counter[tuple[str, str]] = Counter()
+
+    def add(self, document: Document) -> None:
+        self._by_label[document.label] += 1
+        self._confidence += document.label_confidence
+        if document.id in self._truth:
+            self.planted.append(document)
+            self.confused[self._truth[document.id], document.label] += 1
+
+    def metrics(self) -> dict[str, Any]:
+        documents, known = self._by_label.total(), self.confused.total()
+        right = sum(count for (truth, given), count in self.confused.items() if truth == given)
+        return {
+            "labels": len(self._by_label),
+            "unlabelled": self._by_label[labels.OTHER],
+            "ticket_accuracy": round(right / known, 4) if known else None,
+            "documents": documents,
+            "mean_confidence": round(self._confidence / max(1, documents), 4),
+            "by_label": dict(self._by_label.most_common()),
+        }
+
+
+def _label(document: Document, ballot: Ballot, models: Models, config: LabelConfig) -> Document:
+    name, confidence = models[ballot.choices].label(ballot.pattern)
+    if confidence < config.min_confidence or not name:
         name = labels.OTHER
     return replace(document, label=name, label_confidence=confidence)
+
+
+def _report(metrics: dict[str, Any], confused: Counter[tuple[str, str]], errors: LabelErrors) -> Report:
+    wrong = [(truth, given, count) for (truth, given), count in confused.most_common() if truth != given]
+    figures = [(name, *figure.values()) for name, figure in metrics["functions"].items()]
+    report = Report("Labels").bars(metrics["by_label"], "Documents by label")
+    report.table(
+        ["labelling function", "votes", "coverage", "overlap", "conflict", "estimated accuracy"], figures, "Votes"
+    ).text(
+        "Coverage: its share of the documents that it is for. Overlap and conflict: shares of its votes beside which "
+        "another function votes at all, and otherwise. The accuracy is the label model's estimate; functions that "
+        "look at the same words agree more than they should, and are estimated too well."
+    )
+    report.table(["known category", "label given", "tickets"], wrong, "Tickets labelled wrongly")
+    report.text(
+        f"{errors.examined} documents examined by a classifier that had not seen them; {len(errors.suspicions)} are "
+        "suspected. Texts are not shown: they are not anonymized yet.",
+        "Label errors",
+    )
+    report.table(
+        ["document", "label", "suggested", "probability of its label"],
+        [(one.id, one.label, one.suggested, one.quality) for one in errors.suspicions[:SHOWN]],
+    )
+    report.table(["label", "estimated share that is wrong"], list(errors.noise.items()), "Estimated noise by label")
+    if errors.rare:
+        report.table(["label", "documents"], list(errors.rare.items()), "Too rare to be examined")
+    return report.bars(metrics["candidates"], "For people to review")

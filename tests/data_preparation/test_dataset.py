@@ -16,7 +16,6 @@ from include.data_preparation.config import CheckConfig, LabelConfig, SplitConfi
 from include.data_preparation.data_card import NOTICE
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import label
-from include.data_preparation.labels import decide
 from include.data_preparation.questions import first_sentences, normalized, question_of
 from include.data_preparation.split import divide, split
 from include.data_preparation.synthesize import synthesize
@@ -105,11 +104,6 @@ def test_labels_agree_with_the_known_categories(store: ArtifactStore, prepared: 
 
     strict = label.run(store, {"source": prepared.deduplicated, "config": LabelConfig(min_confidence=1.0)})
     assert strict.metrics["unlabelled"] > metrics["unlabelled"]
-
-
-def test_votes_are_weighed() -> None:
-    assert decide({}) == ("other", 0.0)
-    assert decide({"area_of_module": "text", "area_of_text": "databases"}) == ("text", 0.8)
 
 
 def test_every_synthetic_row_keeps_the_rule_and_copies_nobody(
