@@ -2,14 +2,16 @@
 
 from airflow.plugins_manager import AirflowPlugin
 from genai_airflow.plan_view import router
+from genai_airflow.portfolio_view import router as portfolio_router
 from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.report_view import app
 
 app.include_router(router)
+app.include_router(portfolio_router)
 
 
 class GenaiPlugin(AirflowPlugin):
-    """Reports of the steps, a tab and a button of each task instance, and plans, a tab of each DAG."""
+    """Reports of the steps, a tab and a button of each task instance; plans, a tab of each DAG; the portfolio."""
 
     name = "genai"
     fastapi_apps = [{"app": app, "url_prefix": VIEW_PREFIX, "name": "genai"}]  # noqa: RUF012
@@ -25,5 +27,12 @@ class GenaiPlugin(AirflowPlugin):
             "href": VIEW_PREFIX + "/plan/{DAG_ID}/page",
             "destination": "dag",
             "url_route": "plan",
+        },
+        {
+            # a page of its own: Airflow's frame would not let its links lead to the DAGs
+            "name": "Portfolio",
+            "href": VIEW_PREFIX + "/portfolio",
+            "destination": "nav",
+            "category": "browse",
         },
     ]

@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from include.artifacts.manifest import REPORT_FILE
 from include.artifacts.report_template import PAGE
+
+
+class Link(NamedTuple):
+    """A cell of a table that leads to another page of the same server."""
+
+    text: str
+    href: str
 
 
 class Report:
@@ -55,6 +63,25 @@ class Report:
         `bins` name the places on the axis and `unit` the axis itself; each series has a value a bin.
         """
         self.blocks.append({"kind": "columns", "heading": heading, "unit": unit, **_drawn(bins, series)})
+        return self
+
+    def stacks(self, names: Sequence[str], values: Mapping[str, Sequence[float]], top: float, heading: str) -> "Report":
+        """A horizontal bar a row, made of one part a name, as wide as its cell where they reach `top`.
+
+        Colours repeat after four names.
+        """
+        rows = [
+            (
+                row,
+                f"{sum(parts):.1f}",
+                [
+                    {"width": round(100 * part / top, 1), "title": f"{name} {part:.1f}"}
+                    for name, part in zip(names, parts, strict=True)
+                ],
+            )
+            for row, parts in values.items()
+        ]
+        self.blocks.append({"kind": "stacks", "names": names, "rows": rows, "heading": heading})
         return self
 
     def curve(self, points: Sequence[tuple[float, float]], heading: str) -> "Report":

@@ -22,6 +22,8 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
  td.scale { width: 24rem; }
  .wide { overflow-x: auto; }
  .bar { display: inline-block; height: .8em; background: var(--c0); }
+ .bar.p1 { background: var(--c1); } .bar.p2 { background: var(--c2); } .bar.p3 { background: var(--c3); }
+ .key { margin-right: 1.2rem; white-space: nowrap; }
  .verdict { border-left: .4rem solid; padding: .6rem 1rem; background: #8881; }
  .verdict b { display: block; font-size: 1.15rem; }
  .yes { color: var(--yes); } .no { color: var(--no); font-weight: 600; }
@@ -44,6 +46,7 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
 {% for row in block.rows %}
 <tr>{% for cell in row %}
 {% if cell is boolean %}<td class="{{ "yes" if cell else "no" }}">{{ "yes" if cell else "no" }}</td>
+{% elif cell.href is defined %}<td><a href="{{ cell.href }}">{{ cell.text }}</a></td>
 {% else %}<td{% if cell is number %} class="number"{% endif %}>{{ cell }}</td>{% endif %}
 {% endfor %}</tr>
 {% endfor %}
@@ -54,6 +57,17 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
 {% for name, value, width in block.rows %}
 <tr><th scope="row">{{ name }}</th><td class="number">{{ value }}</td>
 <td class="scale"><span class="bar" style="width:{{ width }}%"></span></td></tr>
+{% endfor %}
+</table>
+{% elif block.kind == "stacks" %}
+<p>{% for name in block.names %}
+<span class="key"><span class="bar p{{ loop.index0 % 4 }}" style="width:.8em"></span> {{ name }}</span>
+{% endfor %}</p>
+<table>
+{% for name, total, parts in block.rows %}
+<tr><th scope="row">{{ name }}</th><td class="number">{{ total }}</td>
+<td class="scale">{% for part in parts %}<span class="bar p{{ loop.index0 % 4 }}" title="{{ part.title }}"
+ style="width:{{ part.width }}%"></span>{% endfor %}</td></tr>
 {% endfor %}
 </table>
 {% elif block.kind == "quote" %}

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, history, sweep
+from include.cli import airflow, history, portfolio, sweep
 from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
@@ -16,6 +16,7 @@ EPILOG = """examples:
   genai run python_assistant                            the whole workflow; what is unchanged is reused
   genai run python_assistant --set customization.lora.rank=16
   genai plan python_assistant --set customization.lora.rank=16     which steps that would run, and why
+  genai portfolio                                       all use cases ranked, with the arithmetic
   genai ask "What does textwrap.dedent do?"
   genai lineage python_assistant                        what the model that answers was made of
   genai lineage ticket:T00012                           every dataset, model and deployment that a record went into
@@ -66,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("question", metavar="QUESTION")
     sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
     sub.set_defaults(command=ask)
-    for module in (lineage, history, sweep, airflow):
+    for module in (portfolio, lineage, history, sweep, airflow):
         module.add_command(commands)
     return top
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from include.core.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+FACTORS = ("value", "feasibility", "risk", "cost")
 
 
 class Settings(BaseModel):
@@ -46,6 +47,10 @@ class Settings(BaseModel):
     keep_runs: int = Field(
         0, ge=0, description="The daily sweep keeps what the last so many runs of a use case used; 0: everything."
     )
+    portfolio_weights: str = Field(
+        "value=4,feasibility=3,risk=2,cost=1",
+        description="What each factor of the portfolio's score weighs, relative to the others.",
+    )
     triton_url: str = Field("", description="host:port of Triton's gRPC endpoint; empty: the local stack's.")
     model_repository: str = Field("inferencing/repository", description="Prefix in the bucket that Triton serves from.")
     serving_python: Path | None = Field(
@@ -64,6 +69,21 @@ class Settings(BaseModel):
     def _from_here(cls, path: Path | None) -> Path | None:
         """Children run in other folders."""
         return path and path.absolute()
+
+    @field_validator("portfolio_weights")
+    @classmethod
+    def _weighs_each_factor(cls, value: str) -> str:
+        weights = _weights(value)
+        if list(weights) != list(FACTORS) or value.count("=") > len(FACTORS):
+            raise ValueError(f"write each factor once, in this order: {','.join(f'{name}=1' for name in FACTORS)}")
+        if not all(0 <= weight <= 1_000 for weight in weights.values()) or not any(weights.values()):
+            raise ValueError("a weight is a number from 0 to 1000, and one at least is more than 0")
+        return value
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Factor of the portfolio's score -> its weight, relative to the others."""
+        return _weights(self.portfolio_weights)
 
     @property
     def s3_address(self) -> str:
@@ -84,6 +104,11 @@ class Settings(BaseModel):
     def scratch(self) -> Path:
         """Folder for files that any task may lose at any time."""
         return self.state_folder / "scratch"
+
+
+def _weights(text: str) -> dict[str, float]:
+    pairs = (pair.partition("=") for pair in text.split(","))
+    return {name.strip(): float(number) for name, _, number in pairs}
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -29,8 +29,10 @@ def read_document(path: Path) -> dict[str, Any]:
         shown = text.splitlines()[mark.line].strip() if mark and mark.line < len(text.splitlines()) else ""
         problem = " ".join(filter(None, [error.context, error.problem]))
         raise ConfigurationError(where, shown, f"not YAML: {problem}", "Correct this line or the one above") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(path.name, "", f"not YAML: {error}", "Correct the file") from None
+    except OSError as error:
+        raise ConfigurationError(path.name, "", f"it cannot be read: {error.strerror}", "Correct the file") from None
     if not isinstance(content, dict):
         raise ConfigurationError(
             path.name, content, "a use case is a mapping of sections", "Start from python_assistant.yaml"
@@ -46,6 +48,11 @@ def _refuse_duplicates(node: yaml.Node, file: str, path: str) -> None:
         return
     lines: dict[str, int] = {}
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            line = key.start_mark.line + 1
+            raise ConfigurationError(
+                f"{file}: line {line}", "", "a list or a mapping is no key", "Name the key by a word"
+            )
         field = f"{path}.{key.value}".lstrip(".")
         line = key.start_mark.line + 1
         if key.value in lines:

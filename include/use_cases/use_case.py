@@ -1,12 +1,13 @@
 """A use case: one YAML file that holds all a business user edits, checked before anything runs."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
 from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from include.core.errors import ConfigurationError
+from include.core.errors import ConfigurationError, PermanentError
 from include.core.settings import settings
 from include.customization.config import CustomizationConfig
 from include.data_preparation.config import LEAST_TICKETS, DataPreparationConfig, Source
@@ -85,6 +86,18 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Pa
     _require_tickets(use_case, path.name)
     _require_anonymization(use_case, path.name)
     return use_case
+
+
+def load_each(names: Iterable[str]) -> tuple[list[UseCase], dict[str, PermanentError]]:
+    """The use cases that load, and name -> error of the others: one wrong file does not hide the rest."""
+    loaded: list[UseCase] = []
+    errors: dict[str, PermanentError] = {}
+    for name in names:
+        try:
+            loaded.append(load_use_case(name))
+        except PermanentError as error:
+            errors[name] = error
+    return loaded, errors
 
 
 def _require_known_sources(use_case: UseCase, file: str) -> None:

@@ -31,14 +31,7 @@ def read_use_cases() -> tuple[list["UseCase"], dict[str, PermanentError]]:
 
     Where one is asked for, by `only` or because one of its tasks runs, the others are not read.
     """
-    from include.use_cases import load_use_case, use_case_names
+    from include.use_cases import load_each, use_case_names
 
-    loaded: list[UseCase] = []
-    errors: dict[str, PermanentError] = {}
     asked = ASKED.get() or get_parsing_context().dag_id
-    for name in [asked] if asked else use_case_names():
-        try:
-            loaded.append(load_use_case(name))
-        except PermanentError as error:
-            errors[name] = error
-    return loaded, errors
+    return load_each([asked] if asked else use_case_names())

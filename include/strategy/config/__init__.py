@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from include.strategy.config.approval import Approval
+from include.strategy.config.assessment import Assessment
 from include.strategy.config.base import StrategyPart
 from include.strategy.config.goals import Indicator, IndicatorName
 from include.strategy.config.limits import DataSource, Demand, Limits, Sensitivity
@@ -12,6 +13,7 @@ from include.strategy.config.plan import ModelPlan, ServingPlan, TrainingPlan
 
 __all__ = [
     "Approval",
+    "Assessment",
     "DataSource",
     "Demand",
     "Indicator",
@@ -36,6 +38,7 @@ class StrategyConfig(StrategyPart):
     demand: Demand = Field(default_factory=Demand, description="The use expected of the service.")
     data_sources: tuple[DataSource, ...] = Field(min_length=1, description="The data it is built from.")
     limits: Limits = Field(description="What may not be exceeded.")
+    assessment: Assessment | None = Field(None, description="Value, feasibility and risk, for the portfolio.")
     approval: Approval = Field(default_factory=Approval, description="Whether a human signs the charter.")
     model: ModelPlan = Field(default_factory=ModelPlan, description="The model that is sized.")
     training: TrainingPlan = Field(default_factory=TrainingPlan, description="The training that is sized.")

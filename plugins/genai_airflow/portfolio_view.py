@@ -1,0 +1,49 @@
+"""Serves the comparison of all use cases to signed-in users: of each, what those who may read its DAG may see."""
+
+from urllib.parse import quote, urlsplit
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.sdk.configuration import conf
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from genai_airflow.plan_view import HEADERS as NO_LINKS
+
+# it leads to the DAGs, by a click and nowhere else
+HEADERS = NO_LINKS | {
+    "Content-Security-Policy": NO_LINKS["Content-Security-Policy"] + " allow-top-navigation-by-user-activation"
+}
+
+router = APIRouter(dependencies=[Depends(requires_access_dag(method="GET"))])
+
+
+@router.get("/portfolio")
+def portfolio_page(user: GetUserDep) -> HTMLResponse:
+    """The use cases ranked, with what the scores are made of; those that cannot be loaded with their errors."""
+    from include.cli.portfolio import portfolio_page as page
+    from include.cli.portfolio import read_portfolio
+
+    told = read_portfolio(_readable(user))
+    links = {one.name: dag_path(one.name) for one in [*told.ranked, *told.not_assessed]}
+    return HTMLResponse(page(told, links).page(), headers=HEADERS)
+
+
+@router.get("/portfolio.json")
+def portfolio_json(user: GetUserDep) -> JSONResponse:
+    """The same as `genai portfolio --json`."""
+    from include.cli.portfolio import read_portfolio
+
+    return JSONResponse(read_portfolio(_readable(user)).model_dump(mode="json"), headers=HEADERS)
+
+
+def dag_path(dag_id: str) -> str:
+    """A DAG's page below the web UI's address; behind a base_url with a path, below that path."""
+    base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+    return f"{base}/dags/{quote(dag_id, safe='')}"
+
+
+def _readable(user: GetUserDep) -> set[str]:
+    from include.use_cases import use_case_names
+
+    return get_auth_manager().filter_authorized_dag_ids(dag_ids=set(use_case_names()), user=user)
