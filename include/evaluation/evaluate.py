@@ -15,16 +15,11 @@ from include.core.settings import settings
 from include.evaluation.answers import generate_answers
 from include.evaluation.config import EvaluationConfig
 from include.evaluation.likelihood import score_references
+from include.evaluation.measures import MEASURES
 from include.evaluation.model import load_model
 from include.evaluation.statistics import bootstrap_mean
 
 LN2 = 0.6931471805599453
-LABELS = {
-    "answer_nll": "reference answer, nats a token",
-    "answer_bits_per_char": "reference answer, bits a character",
-    "answer_chrf": "own answer against the reference, chrF2++",
-    "seconds_per_answer": "own answer, seconds of its batch divided by the batch's size",
-}
 
 
 @dataclass(frozen=True)
@@ -105,12 +100,12 @@ def summarize(work: Workspace, rows: list[dict[str, Any]], config: EvaluationCon
         "answer_bits_per_char": [row["bits_per_char"] for row in rows],
     }
     intervals = {}
-    for name, numbers in values.items():
-        mean, low, high = bootstrap_mean(numbers, config.seed)
+    for name in MEASURES:
+        mean, low, high = bootstrap_mean(values[name], config.seed)
         work.metrics[name] = round(mean, 4)
         intervals[name] = [round(low, 4), round(high, 4)]
     work.metrics |= {"questions": len(rows), "answers": len(answered), "intervals": intervals}
-    table = [(LABELS[name], work.metrics[name], *intervals[name]) for name in values]
+    table = [(label, work.metrics[name], *intervals[name]) for name, label in MEASURES.items()]
     samples = [(row["question"], row["reference"], row["answer"], row["chrf"]) for row in answered[: config.samples]]
     Report("Evaluation").text(
         f"{len(rows)} reference answers scored, {len(answered)} questions answered, none of them seen in training."

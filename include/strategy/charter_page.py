@@ -1,20 +1,26 @@
 """The charter as a page that a manager reads, with the arithmetic shown."""
 
 from include.artifacts.report import Report
+from include.strategy.accelerators import AcceleratorTable, serving_device, training_device
 from include.strategy.config import StrategyConfig
 from include.strategy.estimate import Sizing
 from include.strategy.sizing import HOURS_A_MONTH
+from include.strategy.sizing_page import alternatives, serving, training
 
 _SIGNS = {"at_most": "at most", "at_least": "at least"}
 
 
-def charter_page(config: StrategyConfig, sized: Sizing, broken: list[str]) -> Report:
+def charter_page(config: StrategyConfig, sized: Sizing, broken: list[str], table: AcceleratorTable) -> Report:
     """The report of a charter; `broken` are the limits that the plan breaks."""
     page = Report("Charter")
     page.text("; ".join(broken) or "The plan stays within its limits.", heading="Verdict")
     page.text(config.problem_or_opportunity, heading="Problem or opportunity")
     page.text(config.goal, heading="Goal")
-    page.table(["Objective"], [[objective] for objective in config.objectives], heading="Objectives")
+    page.table(
+        ["Objective", "Shown by"],
+        [[one.text, ", ".join(one.indicators) or "nothing that is measured"] for one in config.objectives],
+        heading="Objectives",
+    )
     page.table(
         ["Indicator", "Target", "Required", "Meaning"],
         [
@@ -24,9 +30,10 @@ def charter_page(config: StrategyConfig, sized: Sizing, broken: list[str]) -> Re
         heading="Indicators",
     )
     _declared(page, config)
-    _training(page, config, sized)
-    _serving(page, config, sized)
-    _cost(page, config, sized)
+    training(page, config, sized, table)
+    serving(page, config, sized, table)
+    _cost(page, config, sized, table)
+    alternatives(page, config, table)
     return page
 
 
@@ -41,6 +48,7 @@ def _declared(page: Report, config: StrategyConfig) -> None:
             ["tokens of a question", demand.prompt_tokens],
             ["tokens of an answer", demand.answer_tokens],
             ["seconds for a whole answer, at most", demand.latency_seconds],
+            ["seconds for its first token, at most", demand.first_token_seconds or "not limited"],
         ],
         heading="Expected demand",
     )
@@ -63,70 +71,20 @@ def _declared(page: Report, config: StrategyConfig) -> None:
     )
 
 
-def _training(page: Report, config: StrategyConfig, sized: Sizing) -> None:
-    model, plan = config.model, config.training
-    page.table(
-        ["ZeRO stage", "GB a device", "Fits", "Sharded over the devices"],
-        [
-            [
-                int(stage),
-                round(memory, 3),
-                "yes" if memory <= plan.device_memory_gb else "no",
-                ("nothing", "optimizer", "optimizer and gradients", "optimizer, gradients and weights")[int(stage)],
-            ]
-            for stage, memory in sized.training_memory_gb.items()
-        ],
-        heading="Training: memory",
-    )
-    page.text(
-        f"{model.parameters:,} parameters x (2 bytes of weights + 2 of gradients + 12 of Adam's states), the sharded "
-        f"ones divided by {plan.devices} devices of {plan.device_memory_gb:g} GB; the plan uses stage "
-        f"{plan.zero_stage}. Activations come on top (ZeRO, Rajbhandari et al. 2020)."
-    )
-    page.text(
-        f"6 x {model.parameters:,} parameters x {plan.tokens:,} tokens = {sized.training_operations:.3g} operations "
-        f"(Kaplan et al. 2020); / ({plan.devices} devices x {plan.device_teraflops:g} x 10^12 a second x "
-        f"{plan.utilization:.0%} utilization) = {sized.training_seconds:,.0f} seconds, "
-        f"{sized.training_device_hours:.3g} device hours. A full training run is counted; tuning an adapter takes "
-        "less memory and no more time.",
-        heading="Training: time",
-    )
-
-
-def _serving(page: Report, config: StrategyConfig, sized: Sizing) -> None:
-    model, demand = config.model, config.demand
-    length = demand.prompt_tokens + demand.answer_tokens
-    page.text(
-        f"Weights: {model.parameters:,} x {model.weight_bytes:g} bytes = {sized.weights_gb:.3f} GB. KV cache: "
-        f"2 x {model.layers} layers x {model.key_value_heads} heads x {model.head_size} values x "
-        f"{model.cache_bytes:g} bytes = {sized.cache_kb_a_token:.2f} kB a token; x {length} tokens x "
-        f"{sized.streams_a_replica} streams = {sized.cache_gb:.3f} GB. One replica: "
-        f"{sized.serving_memory_gb:.3f} GB of {config.serving.replica_memory_gb:g} GB.",
-        heading="Serving: memory",
-    )
-    page.text(
-        f"Peak: {demand.requests_a_day:,} questions x {demand.peak_factor:g} / 86,400 s = "
-        f"{sized.peak_requests_per_second:.3g} a second. Concurrent users: {demand.concurrent_users} within "
-        f"{demand.latency_seconds:g} s = {demand.concurrent_users / demand.latency_seconds:.3g} a second. The larger x "
-        f"{demand.answer_tokens} tokens = {sized.demanded_tokens_per_second:.3g} tokens a second; / "
-        f"{config.serving.replica_tokens_per_second:g} a replica, rounded up = {sized.replicas}.",
-        heading="Serving: replicas",
-    )
-
-
-def _cost(page: Report, config: StrategyConfig, sized: Sizing) -> None:
+def _cost(page: Report, config: StrategyConfig, sized: Sizing, table: AcceleratorTable) -> None:
     currency = config.limits.currency
+    trained, served = training_device(config, table), serving_device(config, table)
     page.table(
         ["Item", "Arithmetic", f"Cost, {currency}"],
         [
             [
                 "one training run",
-                f"{sized.training_device_hours:.3g} device hours x {config.training.device_hour_price:g}",
+                f"{sized.training_device_hours:.3g} device hours x {trained.hour_price:g}",
                 round(sized.training_cost, 2),
             ],
             [
                 "a month of serving",
-                f"{sized.replicas} replicas x {HOURS_A_MONTH} hours x {config.serving.replica_hour_price:g}",
+                f"{sized.replicas} replicas x {HOURS_A_MONTH} hours x {served.hour_price:g}",
                 round(sized.serving_cost_a_month, 2),
             ],
             ["together", f"budget {config.limits.budget:,.2f}", round(sized.total_cost, 2)],
@@ -134,6 +92,8 @@ def _cost(page: Report, config: StrategyConfig, sized: Sizing) -> None:
         heading="Cost",
     )
     page.text(
-        "Assumed, not measured: the prices, the utilization and the tokens a second of a replica, all as declared "
-        "under strategy in the use case. Replicas run all hours; storage and traffic are not counted."
+        "Assumed, not measured: prices and the shares of the peak that are reached. Figures of "
+        f"{' and '.join(dict.fromkeys((trained.name, served.name)))} are those of the table of devices (vendors' data "
+        "sheets, assumed prices), but for what the use case gives itself. Replicas run all hours; storage and traffic "
+        "are not counted."
     )

@@ -1,18 +1,27 @@
 """Sizes a declared plan and holds it against its limits."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.strategy import sizing
+from include.strategy.accelerators import AcceleratorTable, Device, accelerators, serving_device, training_device
 from include.strategy.config import StrategyConfig
+from include.strategy.fitting import GIGA, RESERVED, MemoryOption, advice, options, planned
+from include.strategy.memory import activations
+from include.strategy.serving import Replica, replicas_in_time
 
-GIGA = 1e9
+TERA = 1e12
 
 
 class Sizing(BaseModel):
     """What training and serving take. Memory in 10^9 bytes, costs in the limits' currency."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    training_memory_gb: dict[str, float] = Field(description="ZeRO stage -> memory of one device.")
+    training_options: list[MemoryOption]
+    training_plan: MemoryOption = Field(description="The layout that the plan declares.")
+    training_advice: str
+    activations_gb: float = Field(description="Of one micro-batch on one device.")
     training_operations: float
     training_seconds: float
     training_device_hours: float
@@ -21,54 +30,113 @@ class Sizing(BaseModel):
     cache_kb_a_token: float = Field(description="10^3 bytes of KV cache for one token.")
     cache_gb: float = Field(description="KV cache of one replica at the declared concurrency and lengths.")
     serving_memory_gb: float = Field(description="One replica: weights and KV cache.")
+    streams_that_fit: int = Field(description="Answers at once whose KV cache fits one replica's memory.")
+    streams_in_time: int = Field(description="Answers at once that one replica ends within the latency.")
+    streams_a_replica: int = Field(description="Answers at once on the busiest replica at the declared demand.")
+    first_token_seconds: float = Field(description="Longest wait for a first token at these streams, predicted.")
+    token_seconds: float = Field(description="One token for each of these streams, predicted.")
+    answer_seconds: float = Field(description="A whole answer at these streams, predicted.")
+    replica_tokens_per_second: float = Field(description="As measured where that is declared, else predicted.")
+    replica_measured: bool
     peak_requests_per_second: float
     demanded_tokens_per_second: float
     replicas: int
-    streams_a_replica: int
     serving_cost_a_month: float
     total_cost: float = Field(description="One training run and a month of serving.")
 
 
-def size(config: StrategyConfig) -> Sizing:
-    """The sizing of a declared plan."""
-    model, training, serving, demand = config.model, config.training, config.serving, config.demand
-    operations = sizing.training_operations(model.parameters, training.tokens)
-    seconds = sizing.training_seconds(
-        operations, training.devices, training.device_teraflops * 1e12, training.utilization
+def size(config: StrategyConfig, table: AcceleratorTable | None = None) -> Sizing:
+    """The sizing of a declared plan; ConfigurationError where it names a device that the table lacks."""
+    table = table or accelerators()
+    trained, served = training_device(config, table), serving_device(config, table)
+    training, serving = _training(config, trained, table), _serving(config, served)
+    return Sizing.model_validate(
+        training | serving | {"total_cost": training["training_cost"] + serving["serving_cost_a_month"]}
     )
-    hours = seconds * training.devices / 3600
+
+
+def _training(config: StrategyConfig, device: Device, table: AcceleratorTable) -> dict[str, Any]:
+    model, plan = config.model, config.training
+    recomputed = plan.recompute == "all"
+    operations = sizing.training_operations(model.parameters, plan.tokens, recomputed=recomputed)
+    seconds = sizing.training_seconds(operations, plan.devices, device.tflops * TERA, plan.utilization)
+    hours = seconds * plan.devices / 3600
+    return {
+        "training_options": options(config, device),
+        "training_plan": planned(config, device),
+        "training_advice": advice(config, device, table),
+        "activations_gb": activations(model, plan.micro_batch, plan.sequence_length, plan.recompute) / GIGA,
+        "training_operations": operations,
+        "training_seconds": seconds,
+        "training_device_hours": hours,
+        "training_cost": hours * device.hour_price,
+    }
+
+
+def replica_of(config: StrategyConfig, device: Device) -> Replica:
+    """The model on one replica, with the shares of the peak that the plan expects."""
+    model, plan = config.model, config.serving
+    return Replica(
+        parameters=model.parameters,
+        weight_bytes=model.weight_bytes,
+        token_cache=sizing.cache_bytes_per_token(
+            model.layers, model.key_value_heads, model.head_size, model.cache_bytes
+        ),
+        memory=device.memory_gb * (1 - RESERVED) * GIGA,
+        bandwidth=device.bandwidth_gbs * GIGA * plan.bandwidth_utilization,
+        flops=device.tflops * TERA * plan.compute_utilization,
+    )
+
+
+def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
+    demand, plan, replica = config.demand, config.serving, replica_of(config, device)
+    prompt, answer, length = demand.prompt_tokens, demand.answer_tokens, demand.prompt_tokens + demand.answer_tokens
     requests = sizing.peak_requests_per_second(demand.requests_a_day, demand.peak_factor)
-    tokens = sizing.demanded_tokens_per_second(
-        requests, demand.concurrent_users, demand.answer_tokens, demand.latency_seconds
+    demanded = sizing.demanded_tokens_per_second(requests, demand.concurrent_users, answer, demand.latency_seconds)
+    fit = replica.streams_that_fit(length)
+    timely = replica.streams_in_time(
+        prompt, answer, demand.latency_seconds, demand.first_token_seconds, plan.max_streams
     )
-    count = sizing.replicas(tokens, serving.replica_tokens_per_second)
-    streams = sizing.streams_a_replica(demand.concurrent_users, count)
-    token_cache = sizing.cache_bytes_per_token(model.layers, model.key_value_heads, model.head_size, model.cache_bytes)
-    length = demand.prompt_tokens + demand.answer_tokens
-    weights = model.parameters * model.weight_bytes
-    memory = sizing.serving_memory(model.parameters, model.weight_bytes, token_cache, length, streams)
-    training_cost = hours * training.device_hour_price
-    monthly = count * sizing.HOURS_A_MONTH * serving.replica_hour_price
-    return Sizing(
-        training_memory_gb={
-            str(stage): sizing.training_memory(model.parameters, training.devices, stage) / GIGA
-            for stage in sizing.ZERO_STAGES
-        },
-        training_operations=operations,
-        training_seconds=seconds,
-        training_device_hours=hours,
-        training_cost=training_cost,
-        weights_gb=weights / GIGA,
-        cache_kb_a_token=token_cache / 1e3,
-        cache_gb=(memory - weights) / GIGA,
-        serving_memory_gb=memory / GIGA,
-        peak_requests_per_second=requests,
-        demanded_tokens_per_second=tokens,
-        replicas=count,
-        streams_a_replica=streams,
-        serving_cost_a_month=monthly,
-        total_cost=training_cost + monthly,
-    )
+    if plan.replica_tokens_per_second:
+        yields = plan.replica_tokens_per_second
+        count = sizing.replicas(demanded, yields)
+        streams = sizing.streams_a_replica(demand.concurrent_users, count)
+    else:
+        most, count = _batch(config, replica, max(1, min(fit, timely)), requests)
+        streams = min(most, sizing.streams_a_replica(demand.concurrent_users, count))
+        yields = most * answer / replica.answer_seconds(most, prompt, answer)
+    weights = replica.parameters * replica.weight_bytes
+    memory = weights + replica.token_cache * length * streams
+    return {
+        "weights_gb": weights / GIGA,
+        "cache_kb_a_token": replica.token_cache / 1e3,
+        "cache_gb": (memory - weights) / GIGA,
+        "serving_memory_gb": memory / GIGA,
+        "streams_that_fit": fit,
+        "streams_in_time": timely,
+        "streams_a_replica": streams,
+        "first_token_seconds": replica.first_token_seconds(streams, prompt),
+        "token_seconds": replica.step_seconds(streams, length),
+        "answer_seconds": replica.answer_seconds(streams, prompt, answer),
+        "replica_tokens_per_second": yields,
+        "replica_measured": plan.replica_tokens_per_second is not None,
+        "peak_requests_per_second": requests,
+        "demanded_tokens_per_second": demanded,
+        "replicas": count,
+        "serving_cost_a_month": count * sizing.HOURS_A_MONTH * device.hour_price,
+    }
+
+
+def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int]:
+    """The largest batch, up to `most`, that needs the fewest replicas, and their number."""
+    demand = config.demand
+
+    def needed(streams: int) -> int:
+        seconds = replica.answer_seconds(streams, demand.prompt_tokens, demand.answer_tokens)
+        return replicas_in_time(demand.concurrent_users, requests, streams, seconds, demand.latency_seconds)
+
+    best = min(range(1, most + 1), key=lambda streams: (needed(streams), -streams))
+    return best, needed(best)
 
 
 def breaches(config: StrategyConfig, sized: Sizing) -> list[str]:
@@ -84,15 +152,41 @@ def breaches(config: StrategyConfig, sized: Sizing) -> list[str]:
             f"estimated cost {sized.total_cost:,.2f} {limits.currency} exceeds "
             f"strategy.limits.budget {limits.budget:,.2f} {limits.currency}"
         )
-    needed = sized.training_memory_gb[str(config.training.zero_stage)]
-    if needed > config.training.device_memory_gb:
+    return [*found, *_training_breaches(config, sized), *_serving_breaches(config, sized)]
+
+
+def _training_breaches(config: StrategyConfig, sized: Sizing) -> list[str]:
+    plan, device = sized.training_plan, training_device(config)
+    if plan.fits:
+        return []
+    if plan.device_gb > device.memory_gb * (1 - RESERVED):
+        return [
+            f"training takes {plan.device_gb:.2f} GB a device at ZeRO stage {plan.stage}, more than "
+            f"{1 - RESERVED:.0%} of strategy.training.device_memory_gb {device.memory_gb:g}: {sized.training_advice}"
+        ]
+    if not device.host_memory_gb:
+        return [f"strategy.training.offload is {plan.offload}, and the device {device.name} is the host itself"]
+    return [
+        f"training takes {plan.host_gb:.2f} GB of a host, more than its devices' "
+        f"strategy.training.host_memory_gb {device.host_memory_gb:g} each: {sized.training_advice}"
+    ]
+
+
+def _serving_breaches(config: StrategyConfig, sized: Sizing) -> list[str]:
+    demand, device = config.demand, serving_device(config)
+    found = []
+    if sized.serving_memory_gb > device.memory_gb * (1 - RESERVED):
         found.append(
-            f"training takes {needed:.2f} GB a device at ZeRO stage {config.training.zero_stage}, more than "
-            f"strategy.training.device_memory_gb {config.training.device_memory_gb:g}"
+            f"a replica takes {sized.serving_memory_gb:.2f} GB, more than {1 - RESERVED:.0%} of "
+            f"strategy.serving.replica_memory_gb {device.memory_gb:g}"
         )
-    if sized.serving_memory_gb > config.serving.replica_memory_gb:
-        found.append(
-            f"a replica takes {sized.serving_memory_gb:.2f} GB, more than "
-            f"strategy.serving.replica_memory_gb {config.serving.replica_memory_gb:g}"
-        )
+    if not sized.streams_in_time and not sized.replica_measured:
+        told = f"a whole answer takes {sized.answer_seconds:.3g} s on one {device.name}"
+        if sized.answer_seconds > demand.latency_seconds:
+            found.append(f"{told}, more than strategy.demand.latency_seconds {demand.latency_seconds:g}")
+        else:
+            found.append(
+                f"the first token takes {sized.first_token_seconds:.3g} s on one {device.name}, more than "
+                f"strategy.demand.first_token_seconds {demand.first_token_seconds:g}"
+            )
     return found

@@ -13,6 +13,7 @@ from include.customization.config import CustomizationConfig
 from include.data_preparation.config import LEAST_TICKETS, DataPreparationConfig, Source
 from include.evaluation.config import EvaluationConfig
 from include.inferencing.config import InferencingConfig
+from include.strategy.accelerators import accelerators, serving_device, training_device
 from include.strategy.config import StrategyConfig
 from include.training.config import TrainingConfig
 from include.use_cases.document import nearest, read_document, with_overrides
@@ -82,6 +83,7 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Pa
         use_case = UseCase.model_validate({"name": name, **changed})
     except ValidationError as error:
         raise configuration_error(error, UseCase, path.name, set(overrides or {})) from None
+    _require_known_devices(use_case, path.name)
     _require_known_sources(use_case, path.name)
     _require_tickets(use_case, path.name)
     _require_anonymization(use_case, path.name)
@@ -98,6 +100,15 @@ def load_each(names: Iterable[str]) -> tuple[list[UseCase], dict[str, PermanentE
         except PermanentError as error:
             errors[name] = error
     return loaded, errors
+
+
+def _require_known_devices(use_case: UseCase, file: str) -> None:
+    table = accelerators()
+    for find in (training_device, serving_device):
+        try:
+            find(use_case.strategy, table)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{file}: {error.field}", error.value, error.problem, error.remedy) from None
 
 
 def _require_known_sources(use_case: UseCase, file: str) -> None:

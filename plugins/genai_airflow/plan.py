@@ -25,6 +25,7 @@ from include.artifacts.ref import artifact_prefix
 from include.artifacts.step import Decision
 from include.artifacts.store import ArtifactStore
 from include.core.errors import PermanentError
+from include.strategy.accelerators import training_device
 
 Task = BaseOperator | MappedOperator
 READERS = 8
@@ -72,7 +73,7 @@ class _Walk:
             as_of=self.as_of,
             forced=self.forced,
             currency=self.use_case.strategy.limits.currency,
-            device_hour_price=self.use_case.strategy.training.device_hour_price,
+            device_hour_price=training_device(self.use_case.strategy).hour_price,
             tasks=tuple(ordered),
         )
 

@@ -84,7 +84,11 @@ class Limits(_Model):
 
 
 class TrainingPlan(_Model):
+    device: str = "cpu_core"
     devices: int = 2
+    device_memory_gb: None = None
+    device_teraflops: None = None
+    host_memory_gb: None = None
     device_hour_price: float = 3600.0
 
 

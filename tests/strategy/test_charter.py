@@ -29,8 +29,9 @@ def test_later_steps_find_indicators_limits_and_sizing(store: ArtifactStore) -> 
     assert document["indicators"][0].keys() >= {"name", "target", "direction", "required"}
     assert "Apache-2.0" in document["limits"]["licences"]
     assert document["limits"]["max_parameters"] == 500_000_000
-    # 134,515,008 x (2 + (2 + 12) / 2)
-    assert document["sizing"]["training_memory_gb"]["2"] == pytest.approx(1.210635072)
+    # 134,515,008 x (2 + 18 / 2), and the activations
+    plan, active = document["sizing"]["training_plan"], document["sizing"]["activations_gb"]
+    assert plan["device_gb"] - active == pytest.approx(1.479665088)
     # 2 x 30 x 3 x 64 x 2 bytes
     assert document["sizing"]["cache_kb_a_token"] == pytest.approx(23.04)
     # 8 users / 10 s x 96 tokens
@@ -46,8 +47,12 @@ def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore)
     assert "<script>" not in page
     for text in (
         "Support tickets repeat questions",
+        "Answer within seconds, on hardware of our own",
+        "nothing that is measured",
         "answer_bits_per_char",
         "at most 1.6",
+        "3.5 GB, fits",
+        "h100_sxm",
         "pydoc_topics",
         "100.00 EUR",
         "6 x 134,515,008 parameters x 100,000 tokens",
@@ -70,6 +75,16 @@ def test_the_same_declaration_is_the_same_artifact(store: ArtifactStore) -> None
         ({"limits": {"licences": ["MIT"], "budget": 10}}, "strategy.limits.budget 10.00 EUR"),
         ({"training": {"device_memory_gb": 1}}, "strategy.training.device_memory_gb 1"),
         ({"serving": {"replica_memory_gb": 0.1}}, "strategy.serving.replica_memory_gb 0.1"),
+        (
+            {"serving": {"replica_teraflops": 0.01, "replica_hour_price": 0}},
+            "more than strategy.demand.latency_seconds 10",
+        ),
+        ({"demand": {"first_token_seconds": 0.1}}, "more than strategy.demand.first_token_seconds 0.1"),
+        (
+            {"training": {"device": "l4", "zero_stage": 3, "offload": "all", "host_memory_gb": 0.1, "tokens": 1}},
+            "strategy.training.host_memory_gb 0.1 each",
+        ),
+        ({"training": {"zero_stage": 3, "offload": "all"}}, "the device cpu_core is the host itself"),
     ],
 )
 def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: dict[str, Any], words: str) -> None:
@@ -83,11 +98,20 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"indicators": [{"name": "happiness", "target": 1, "direction": "at_least"}]}, "answer_chrf"),
+        (
+            {"indicators": [{"name": "happiness", "target": 1, "direction": "at_least"}]},
+            "nothing measures it.*answer_chrf.*by evaluation.evaluate",
+        ),
+        (
+            {"objectives": [{"text": "Be liked", "indicators": ["answer_nll"]}]},
+            "objectives.0.indicators names answer_nll, which strategy.indicators does not",
+        ),
+        ({"objectives": [{"text": " "}]}, "at least 1"),
+        ({"training": {"zero_stage": 2, "offload": "all"}}, "stage 2 cannot offload all"),
         ({"indicators": []}, "at least 1"),
         ({"indicators": [{"name": "answer_nll", "target": float("nan"), "direction": "at_most"}]}, "finite"),
         (
-            {"indicators": [{"name": "answer_nll", "target": 1, "direction": "at_most"}] * 2},
+            {"indicators": [{"name": "answer_nll", "target": 1, "direction": "at_most"}] * 2, "objectives": ["a"]},
             "answer_nll more than once",
         ),
         ({"data_sources": [{"name": "a", "sensitivity": "secret"}]}, "confidential"),

@@ -2,12 +2,12 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from include.strategy.config.approval import Approval
 from include.strategy.config.assessment import Assessment
 from include.strategy.config.base import StrategyPart
-from include.strategy.config.goals import Indicator, IndicatorName
+from include.strategy.config.goals import DeclaredObjective, Indicator, IndicatorName, Objective
 from include.strategy.config.limits import DataSource, Demand, Limits, Sensitivity
 from include.strategy.config.plan import ModelPlan, ServingPlan, TrainingPlan
 
@@ -20,6 +20,7 @@ __all__ = [
     "IndicatorName",
     "Limits",
     "ModelPlan",
+    "Objective",
     "Sensitivity",
     "ServingPlan",
     "StrategyConfig",
@@ -31,10 +32,12 @@ class StrategyConfig(StrategyPart):
     """The strategy step's configuration: all that the charter says."""
 
     goal: str = Field(min_length=1, description="What the business wants to be true.")
-    objectives: tuple[str, ...] = Field(min_length=1, description="Steps towards the goal that can be checked.")
     problem_or_opportunity: str = Field(min_length=1, description="Why this is worth doing now.")
     owner: str = Field(min_length=1, description="Who answers for the use case.")
     indicators: tuple[Indicator, ...] = Field(min_length=1, description="How success is measured.")
+    objectives: tuple[DeclaredObjective, ...] = Field(
+        min_length=1, description="Steps towards the goal: sentences, or each with the indicators that show it."
+    )
     demand: Demand = Field(default_factory=Demand, description="The use expected of the service.")
     data_sources: tuple[DataSource, ...] = Field(min_length=1, description="The data it is built from.")
     limits: Limits = Field(description="What may not be exceeded.")
@@ -55,3 +58,18 @@ class StrategyConfig(StrategyPart):
             if twice:
                 raise ValueError(f"{field} names {', '.join(twice)} more than once")
         return self
+
+    @field_validator("objectives")
+    @classmethod
+    def _name_declared_indicators(
+        cls, objectives: tuple[Objective, ...], info: ValidationInfo
+    ) -> tuple[Objective, ...]:
+        declared = [indicator.name for indicator in info.data.get("indicators", ())]
+        for index, objective in enumerate(objectives):
+            unknown = [name for name in objective.indicators if name not in declared]
+            if unknown and declared:
+                raise ValueError(
+                    f"objectives.{index}.indicators names {', '.join(unknown)}, which strategy.indicators does not "
+                    f"declare; it declares {', '.join(declared)}"
+                )
+        return objectives

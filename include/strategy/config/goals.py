@@ -1,12 +1,25 @@
-"""How success is measured."""
+"""What is to be reached, and the numbers that show it."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from include.evaluation.measures import MEASURES
 from include.strategy.config.base import StrategyPart
 
-IndicatorName = Literal["answer_nll", "answer_bits_per_char", "answer_chrf", "seconds_per_answer"]
+
+def _measured(name: str) -> str:
+    if name not in MEASURES:
+        known = "; ".join(f"{one} ({what}, by evaluation.evaluate)" for one, what in MEASURES.items())
+        raise ValueError(f"nothing measures it. Measured are: {known}")
+    return name
+
+
+def _spelled_out(objective: Any) -> Any:
+    return {"text": objective} if isinstance(objective, str) else objective
+
+
+IndicatorName = Annotated[str, BeforeValidator(lambda name: _measured(name) if isinstance(name, str) else name)]
 
 
 class Indicator(StrategyPart):
@@ -17,3 +30,14 @@ class Indicator(StrategyPart):
     direction: Literal["at_most", "at_least"] = Field(description="Which side of the target is good.")
     required: bool = Field(False, description="A model that misses a required indicator is not deployed.")
     description: str = Field("", description="What it means to the business.")
+
+
+class Objective(StrategyPart):
+    """A step towards the goal, and the declared indicators that show whether it is reached."""
+
+    text: str = Field(min_length=1, description="What is to be reached.")
+    indicators: tuple[str, ...] = Field((), description="Names among strategy.indicators; none: nothing measures it.")
+
+
+# a plain sentence is an objective that nothing measures
+DeclaredObjective = Annotated[Objective, BeforeValidator(_spelled_out)]

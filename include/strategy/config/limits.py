@@ -18,6 +18,9 @@ class Demand(StrategyPart):
     prompt_tokens: int = Field(200, ge=1, le=10**6, description="Tokens of a typical question with its context.")
     answer_tokens: int = Field(96, ge=1, le=10**6, description="Tokens of a typical answer.")
     latency_seconds: float = Field(10.0, gt=0, le=3_600, description="A whole answer within this time.")
+    first_token_seconds: float | None = Field(
+        None, gt=0, le=3_600, description="Its first token within this time; null: only the whole answer counts."
+    )
 
 
 class DataSource(StrategyPart):

@@ -1,10 +1,14 @@
 """The model, its training and its serving, as they are sized."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from include.strategy.config.base import StrategyPart
+
+Offload = Literal["none", "optimizer", "all"]
+Recompute = Literal["none", "attention", "all"]
+OWN = "Own figure; null: that of the table, strategy/accelerators.yaml."
 
 
 class ModelPlan(StrategyPart):
@@ -12,6 +16,9 @@ class ModelPlan(StrategyPart):
 
     parameters: int = Field(134_515_008, ge=1, description="Weights of the model.")
     layers: int = Field(30, ge=1, le=10_000, description="Transformer layers.")
+    hidden_size: int = Field(576, ge=1, le=1_000_000, description="Width of the model.")
+    vocabulary: int = Field(49_152, ge=1, le=10_000_000, description="Entries of the tokenizer.")
+    attention_heads: int = Field(9, ge=1, le=10_000, description="Attention heads that queries have.")
     key_value_heads: int = Field(3, ge=1, le=10_000, description="Attention heads that keys and values have.")
     head_size: int = Field(64, ge=1, le=10_000, description="Width of one attention head.")
     weight_bytes: float = Field(1.0, ge=0.25, le=8, description="Bytes of one weight when served (1: int8).")
@@ -22,19 +29,53 @@ class TrainingPlan(StrategyPart):
     """How the model is expected to be trained, and what that costs."""
 
     tokens: int = Field(500_000, ge=1, description="Tokens seen in one training run, epochs counted.")
+    device: str = Field("cpu_core", min_length=1, description="Type of a device, by its name in the table.")
     devices: int = Field(2, ge=1, le=100_000, description="Ranks that share the work.")
-    device_memory_gb: float = Field(4.0, gt=0, le=10_000, description="Memory of one device, in 10^9 bytes.")
+    devices_a_node: int = Field(8, ge=1, le=1_024, description="Devices in one machine, at most.")
     zero_stage: Literal[0, 1, 2, 3] = Field(2, description="DeepSpeed ZeRO stage that the run uses.")
-    device_teraflops: float = Field(0.1, gt=0, le=100_000, description="Peak of one device, 10^12 operations a second.")
-    utilization: float = Field(0.3, gt=0, le=1, description="Share of that peak that training reaches.")
-    device_hour_price: float = Field(0.05, ge=0, description="Price of one device for an hour.")
+    offload: Offload = Field("none", description="What lies in the host's memory: optimizer, or weights too (all).")
+    micro_batch: int = Field(4, ge=1, le=65_536, description="Sequences that one device computes at once.")
+    sequence_length: int = Field(256, ge=1, le=10**7, description="Tokens of a sequence.")
+    recompute: Recompute = Field(
+        "attention",
+        description="Activations computed again in the backward pass: attention (as fused kernels do) or all.",
+    )
+    utilization: float = Field(0.3, gt=0, le=1, description="Share of a device's peak that training reaches.")
+    device_memory_gb: float | None = Field(None, gt=0, le=10_000, description=f"10^9 bytes of one device. {OWN}")
+    host_memory_gb: float | None = Field(
+        None, ge=0, le=100_000, description=f"10^9 bytes of the host for each device; 0: the device is the host. {OWN}"
+    )
+    device_teraflops: float | None = Field(
+        None, gt=0, le=100_000, description=f"Peak of one device, 10^12 operations a second. {OWN}"
+    )
+    device_hour_price: float | None = Field(None, ge=0, description=f"Price of one device for an hour. {OWN}")
+
+    @model_validator(mode="after")
+    def _can_offload(self) -> Self:
+        allowed: dict[int, tuple[Offload, ...]] = {1: ("none", "optimizer"), 2: ("none", "optimizer"), 0: ("none",)}
+        if self.offload not in allowed.get(self.zero_stage, ("none", "optimizer", "all")):
+            raise ValueError(
+                f"ZeRO stage {self.zero_stage} cannot offload {self.offload}; weights are moved by stage 3"
+            )
+        return self
 
 
 class ServingPlan(StrategyPart):
     """How the model is expected to be served, and what that costs."""
 
-    replica_tokens_per_second: float = Field(
-        100.0, gt=0, description="Answer tokens a second one replica yields over all its streams; measure it."
+    device: str = Field("cpu_core", min_length=1, description="Type of a replica's devices, by its name in the table.")
+    devices: int = Field(1, ge=1, le=1_024, description="Devices that share one replica.")
+    max_streams: int = Field(64, ge=1, le=100_000, description="Answers that one replica writes at once, at most.")
+    bandwidth_utilization: float = Field(0.6, gt=0, le=1, description="Share of the memory bandwidth that is reached.")
+    compute_utilization: float = Field(0.4, gt=0, le=1, description="Share of the peak that reading a prompt reaches.")
+    replica_tokens_per_second: float | None = Field(
+        None, gt=0, description="Answer tokens a second of a replica over all streams, as measured; null: predicted."
     )
-    replica_memory_gb: float = Field(4.0, gt=0, le=10_000, description="Memory of one replica, in 10^9 bytes.")
-    replica_hour_price: float = Field(0.05, ge=0, description="Price of one replica for an hour.")
+    replica_memory_gb: float | None = Field(None, gt=0, le=100_000, description=f"10^9 bytes of one replica. {OWN}")
+    replica_bandwidth_gbs: float | None = Field(
+        None, gt=0, le=10**7, description=f"Memory bandwidth of one replica, 10^9 bytes a second. {OWN}"
+    )
+    replica_teraflops: float | None = Field(
+        None, gt=0, le=10**6, description=f"Peak of one replica, 10^12 operations a second. {OWN}"
+    )
+    replica_hour_price: float | None = Field(None, ge=0, description=f"Price of one replica for an hour. {OWN}")

@@ -1,0 +1,131 @@
+"""The charter's pages on training, serving and what other devices would take, with the arithmetic."""
+
+from include.artifacts.report import Report
+from include.strategy.accelerators import AcceleratorTable, serving_device, training_device
+from include.strategy.config import StrategyConfig
+from include.strategy.estimate import Sizing, size
+from include.strategy.fitting import RESERVED, MemoryOption, fewest
+
+_MOVED = {"none": "", "optimizer": ", optimizer on the host", "all": ", weights and optimizer on the host"}
+_SHARDED = ("nothing", "optimizer", "optimizer, gradients", "optimizer, gradients, weights")
+
+
+def training(page: Report, config: StrategyConfig, sized: Sizing, table: AcceleratorTable) -> None:
+    """Which layouts fit, and how long a run takes."""
+    model, plan, device = config.model, config.training, training_device(config, table)
+    counts = sorted({option.devices for option in sized.training_options})
+    layouts: dict[str, dict[int, MemoryOption]] = {}
+    for option in sized.training_options:
+        name = f"{option.stage}: shards {_SHARDED[option.stage]}{_MOVED[option.offload]}"
+        layouts.setdefault(name, {})[option.devices] = option
+    page.table(
+        ["ZeRO stage", *(f"{count} device{'s' if count > 1 else ''}" for count in counts)],
+        [[name, *(_cell(row[count]) for count in counts)] for name, row in layouts.items()],
+        heading="Training: memory of a device",
+    )
+    page.text(sized.training_advice)
+    page.text(
+        f"{model.parameters:,} parameters x (2 bytes of weights + 2 and 4 of gradients + 12 of Adam's states) as "
+        f"DeepSpeed's own estimators count, the sharded ones divided by the devices (ZeRO, Rajbhandari et al. 2020); "
+        f"activations {sized.activations_gb:.3g} GB for {plan.micro_batch} sequences of {plan.sequence_length} tokens "
+        f"with {plan.recompute} recomputed (Korthikanti et al. 2022). It fits within {1 - RESERVED:.0%} of "
+        f"{device.memory_gb:g} GB; what is offloaded has to fit the host, {device.host_memory_gb:g} GB a device."
+    )
+    factor = 8 if plan.recompute == "all" else 6
+    page.text(
+        f"{factor} x {model.parameters:,} parameters x {plan.tokens:,} tokens = {sized.training_operations:.3g} "
+        f"operations (Kaplan et al. 2020); / ({plan.devices} devices x {device.tflops:g} x 10^12 a second x "
+        f"{plan.utilization:.0%} utilization) = {sized.training_seconds:,.0f} seconds, "
+        f"{sized.training_device_hours:.3g} device hours. A full training run is counted; tuning an adapter takes "
+        "less memory and no more time.",
+        heading="Training: time",
+    )
+
+
+def _cell(option: MemoryOption) -> str:
+    return f"{option.device_gb:.3g} GB, {'fits' if option.fits else 'does not fit'}"
+
+
+def serving(page: Report, config: StrategyConfig, sized: Sizing, table: AcceleratorTable) -> None:
+    """Memory, latency and number of the replicas."""
+    model, demand, device = config.model, config.demand, serving_device(config, table)
+    length = demand.prompt_tokens + demand.answer_tokens
+    page.text(
+        f"Weights: {model.parameters:,} x {model.weight_bytes:g} bytes = {sized.weights_gb:.3f} GB. KV cache: "
+        f"2 x {model.layers} layers x {model.key_value_heads} heads x {model.head_size} values x "
+        f"{model.cache_bytes:g} bytes = {sized.cache_kb_a_token:.2f} kB a token; x {length} tokens x "
+        f"{sized.streams_a_replica} streams = {sized.cache_gb:.3f} GB. One replica: "
+        f"{sized.serving_memory_gb:.3f} GB of {device.memory_gb:g} GB.",
+        heading="Serving: memory",
+    )
+    _latency(page, config, sized, table)
+    told = "as measured" if sized.replica_measured else "predicted"
+    page.text(
+        f"Peak: {demand.requests_a_day:,} questions x {demand.peak_factor:g} / 86,400 s = "
+        f"{sized.peak_requests_per_second:.3g} a second. Concurrent users: {demand.concurrent_users} within "
+        f"{demand.latency_seconds:g} s = {demand.concurrent_users / demand.latency_seconds:.3g} a second. The larger x "
+        f"{demand.answer_tokens} tokens = {sized.demanded_tokens_per_second:.3g} tokens a second; one replica yields "
+        f"{sized.replica_tokens_per_second:.3g}, {told}. Replicas: {sized.replicas}, "
+        f"{sized.streams_a_replica} answers at once on each.",
+        heading="Serving: replicas",
+    )
+
+
+def _latency(page: Report, config: StrategyConfig, sized: Sizing, table: AcceleratorTable) -> None:
+    demand, plan, device = config.demand, config.serving, serving_device(config, table)
+    page.table(
+        ["Predicted", "Value"],
+        [
+            ["seconds to the first token, at most", round(sized.first_token_seconds, 4)],
+            ["seconds a token after it", round(sized.token_seconds, 5)],
+            ["seconds of a whole answer", round(sized.answer_seconds, 3)],
+            ["answers at once that fit the memory", sized.streams_that_fit],
+            [f"answers at once that end in time (of {plan.max_streams} at most)", sized.streams_in_time],
+        ],
+        heading="Serving: latency",
+    )
+    page.text(
+        f"At {sized.streams_a_replica} answers at once. First token: 2 x parameters x {demand.prompt_tokens} tokens of "
+        f"each prompt / ({device.tflops:g} x 10^12 a second x {plan.compute_utilization:.0%}). A token: the larger of "
+        f"weights and caches / ({device.bandwidth_gbs:g} GB a second x {plan.bandwidth_utilization:.0%}), and 2 x "
+        f"parameters x answers / the operations (Pope et al. 2022)."
+    )
+
+
+def alternatives(page: Report, config: StrategyConfig, table: AcceleratorTable) -> None:
+    """What the same demand takes on every type of the table; nothing where its prices are in another currency."""
+    if config.limits.currency != table.currency:
+        return
+    page.table(
+        [
+            "Device",
+            "Training: fewest that fit",
+            "Hours",
+            f"Cost, {table.currency}",
+            "Serving: replicas",
+            f"A month, {table.currency}",
+        ],
+        [_alternative(config, name, table) for name in table.accelerators],
+        heading="On other devices",
+    )
+    page.text("At the table's figures and the declared shares of the peak; serving on as many devices a replica.")
+
+
+def _alternative(config: StrategyConfig, name: str, table: AcceleratorTable) -> list[object]:
+    """A row: the plan on another type, without the figures of its own."""
+    own = {"device_memory_gb": None, "host_memory_gb": None, "device_teraflops": None, "device_hour_price": None}
+    training = config.training.model_copy(update={"device": name, **own})
+    measured = {"replica_tokens_per_second": None, "replica_bandwidth_gbs": None, "replica_teraflops": None}
+    priced = {"replica_memory_gb": None, "replica_hour_price": None}
+    serving = config.serving.model_copy(update={"device": name, **measured, **priced})
+    moved = config.model_copy(update={"training": training, "serving": serving})
+    found = fewest(moved, training_device(moved, table))
+    count = found.devices if found else training.devices
+    sized = size(moved.model_copy(update={"training": training.model_copy(update={"devices": count})}), table)
+    trained: list[object] = ["does not fit", "", ""]
+    if found:
+        layout = f"{found.devices} at stage {found.stage}{_MOVED[found.offload]}"
+        trained = [layout, f"{sized.training_seconds / 3600:.3g}", round(sized.training_cost, 2)]
+    if sized.streams_that_fit and sized.streams_in_time:
+        return [name, *trained, sized.replicas, round(sized.serving_cost_a_month, 2)]
+    return [name, *trained, "too slow" if sized.streams_that_fit else "too little memory", ""]
