@@ -1,5 +1,6 @@
 """Types of devices as data, and the device that a plan means: the table's figures, or the use case's own."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,11 +49,19 @@ class Device(NamedTuple):
 def accelerators(path: Path = PROJECT_ROOT / TABLE) -> AcceleratorTable:
     """The table; ConfigurationError names the entry that is wrong."""
     try:
-        return AcceleratorTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return _parsed(path.read_text(encoding="utf-8"))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join((path.name, *map(str, first["loc"])))
         raise ConfigurationError(field, first["input"], first["msg"], "Correct the table") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(path.name, None, f"not YAML: {error}", "Correct the table") from None
+
+
+# by content, so that an edit counts at once
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> AcceleratorTable:
+    return AcceleratorTable.model_validate(yaml.safe_load(text))
 
 
 def training_device(config: StrategyConfig, table: AcceleratorTable | None = None) -> Device:
