@@ -28,11 +28,12 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class StoredObject(NamedTuple):
-    """An object as a listing shows it; `size` in bytes, `modified` in UTC."""
+    """An object as a listing shows it; `size` in bytes, `modified` in UTC, `etag` differs where the bytes do."""
 
     key: str
     size: int
     modified: datetime
+    etag: str = ""
 
 
 class StoreAddress(BaseModel):
@@ -192,7 +193,9 @@ class Bucket:
         """All objects below a prefix, in the order of their keys."""
         with self.errors(prefix):
             return [
-                StoredObject(str(item.object_name), item.size or 0, item.last_modified or NEVER)
+                StoredObject(
+                    str(item.object_name), item.size or 0, item.last_modified or NEVER, (item.etag or "").strip('"')
+                )
                 for item in self.client.list_objects(self.address.bucket, prefix, recursive=True)
             ]
 

@@ -4,25 +4,36 @@ import importlib.metadata
 import platform
 import re
 from collections import Counter
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation import docstrings
+from include.data_preparation import docstrings, undated_sources
 from include.data_preparation.config import AggregateConfig
 from include.data_preparation.dated_sources import DatedSource, read_dated_sources, states
-from include.data_preparation.documents import Document, rank, write_planted, write_rows, write_shards, write_table
-from include.data_preparation.provenance import provenance
-from include.data_preparation.record_files import Quarantined
+from include.data_preparation.documents import Document, rank, write_planted, write_rows, write_table
+from include.data_preparation.provenance import Provenance, provenance
+from include.data_preparation.shard_files import ShardFiles
 from include.data_preparation.tickets import Ticket
+from include.data_preparation.undated_sources import Collection, collections_of
 
 QUARANTINE = "quarantined.parquet"
 # no package is called so
-VISIBLE = "visible in"
+VISIBLE, HELD = "visible in", "held by"
 SHOWN = 50
+
+
+@dataclass(frozen=True)
+class QuarantinedOf:
+    """A place that holds no record, of whichever source; see Quarantined."""
+
+    source: str
+    file: str
+    line: int
+    reason: str
 
 
 def observed(store: ArtifactStore, as_of: str, config: AggregateConfig) -> dict[str, Any]:
@@ -36,18 +47,22 @@ def observed(store: ArtifactStore, as_of: str, config: AggregateConfig) -> dict[
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             docstrings.package(name)
-    return versions | {VISIBLE: states(read_dated_sources(store, as_of, config))}
+    dated = states(read_dated_sources(store, as_of, config))
+    return versions | {VISIBLE: dated, HELD: undated_sources.states(collections_of(store, config))}
 
 
 @step("dataset", observes=observed, through=("as_of",))
 def aggregate(work: Workspace, as_of: str, config: AggregateConfig) -> None:
-    """Topics, docstrings, tickets and records visible at the moment `as_of`, as documents in `config.shards` files.
+    """Topics, docstrings, tickets and records visible at the moment `as_of`, and collections as they are now, as
+    documents in `config.shards` files.
 
-    quarantined.parquet names the lines of record files that are no records.
+    quarantined.parquet names the places that hold no record. The metrics of a collection say what became of all that
+    was read: read = documents + quarantined + repeated.
     """
     dated = read_dated_sources(work.store, as_of, config)
-    documents, origins, rows = _collect(dated, config)
-    if not documents:
+    collections = collections_of(work.store, config)
+    shards, origins, origin_rows = _collect(work, dated, collections, config)
+    if not shards.documents:
         raise SourceError(
             "data_preparation.aggregate",
             config.model_dump_json(),
@@ -55,29 +70,32 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig) -> None:
             "Switch one on, or look at a later moment",
         )
     tickets = [ticket for source in dated for ticket in source.tickets]
-    write_shards(work.output, list(documents.values()), config.shards)
-    write_planted(work.output, {ticket.document.id: ticket.truth for ticket in tickets}, documents.values())
+    shards.close()
+    write_planted(work.output, {one.document.id: one.truth for one in tickets}, (one.document for one in tickets))
     if tickets:
         _write_ticket_table(work, tickets)
-    quarantined = [line for source in dated for line in source.quarantined]
-    write_rows(work.output / QUARANTINE, Quarantined, quarantined)
+    quarantined = [(one.name, line) for one in dated for line in one.quarantined]
+    quarantined += [(one.title, line) for one in collections for line in one.tally.quarantined]
+    rows = [QuarantinedOf(name, *astuple(line)) for name, line in quarantined]
+    write_rows(work.output / QUARANTINE, QuarantinedOf, rows)
     work.metrics.update(
-        documents=len(documents),
+        documents=shards.documents,
         sources=sum(1 for count in origins.values() if count),
-        words=sum(len(document.text.split()) for document in documents.values()),
+        words=shards.words,
         shards=config.shards,
         by_origin=dict(origins),
-        by_license=dict(sorted(Counter(document.license for document in documents.values()).items())),
+        by_license=dict(sorted(shards.by_license.items())),
         dated={source.name: source.counts for source in dated},
-        provenance=rows,
+        provenance=origin_rows,
+        collections={one.title: one.tally.counts for one in collections},
     )
-    _report(work, dated)
+    _report(work, dated, collections)
 
 
 def _collect(
-    dated: list[DatedSource], config: AggregateConfig
-) -> tuple[dict[str, Document], Counter[str], list[dict[str, Any]]]:
-    """Documents by id, how many each source gave (0 where it gave none), and the provenance of each."""
+    work: Workspace, dated: list[DatedSource], collections: list[Collection], config: AggregateConfig
+) -> tuple[ShardFiles, Counter[str], list[dict[str, Any]]]:
+    """Shards that hold all documents, how many each source gave (0 where it gave none), and the provenance of each."""
     documents: dict[str, Document] = {}
     origins: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
@@ -91,7 +109,19 @@ def _collect(
         documents |= {document.id: document for document in source.documents}
         origins[source.name] += len(source.documents)
         rows.append(provenance(source.name, source.location, source.documents, len(source.quarantined)))
-    return documents, origins, rows
+    scratch = work.folder / "reading"
+    scratch.mkdir()
+    shards = ShardFiles(work.output, config.shards, scratch)
+    for document in documents.values():
+        shards.add(document)
+    for collection in collections:
+        row = Provenance(collection.title, collection.source.location)
+        for document in collection.documents(scratch):
+            shards.add(document)
+            row.add(document)
+        origins[collection.title] += collection.tally.documents
+        rows.append(row.row(len(collection.tally.quarantined)))
+    return shards, origins, rows
 
 
 def _installed(origin: str, config: AggregateConfig) -> str:
@@ -147,21 +177,43 @@ def _write_ticket_table(work: Workspace, tickets: list[Ticket]) -> None:
     write_table(work.output / "tickets_table.parquet", pyarrow.Table.from_pylist([ticket.row for ticket in tickets]))
 
 
-def _report(work: Workspace, dated: list[DatedSource]) -> None:
+def _report(work: Workspace, dated: list[DatedSource], collections: list[Collection]) -> None:
     counts = {source.name: source.counts for source in dated}
     headers = ["source", *next(iter(counts.values()), {})]
     lines = [(one.name, *astuple(line)) for one in dated for line in (*one.quarantined, *one.undated)]
+    lines += [(one.title, *astuple(line)) for one in collections for line in one.tally.quarantined]
     for source in dated:
         if source.undated:
             work.log.warning("%s: %d lines are no records and tell no time", source.name, len(source.undated))
-    Report("Aggregated sources").text(
+    report = Report("Aggregated sources").text(
         f"{work.metrics['documents']} documents, {work.metrics['words']} words. "
         "Tickets are generated by this project and marked as generated."
-    ).bars(work.metrics["by_origin"], "Documents by origin").bars(
-        work.metrics["by_license"], "Documents by licence"
-    ).table(headers, [(name, *row.values()) for name, row in counts.items()], "Sources with times, as they stood").text(
+    )
+    report.bars(work.metrics["by_origin"], "Documents by origin")
+    report.bars(work.metrics["by_license"], "Documents by licence")
+    report.table(headers, [(name, *row.values()) for name, row in counts.items()], "Sources with times, as they stood")
+    report.text(
         "Late: recorded after a record that happened later. Corrected: an earlier version was recorded before. Deleted "
         "and erased records are left out, erased ones at every moment. Quarantined lines are no records."
-    ).table(["source", "file", "line", "reason"], lines[:SHOWN], f"Quarantined lines, {len(lines)} in all").write(
-        work.output
     )
+    if collections:
+        _report_collections(report, collections)
+    report.table(["source", "file", "line", "reason"], lines[:SHOWN], f"Quarantined, {len(lines)} in all")
+    report.write(work.output)
+
+
+def _report_collections(report: Report, collections: list[Collection]) -> None:
+    names = ("files", "ignored", "read", "documents", "quarantined", "repeated", "broken_files")
+    rows = [(one.title, *(one.tally.counts[name] for name in names)) for one in collections]
+    report.table(["source", *names], rows, "Sources without times, as they are now")
+    report.text(
+        "Read is the sum of documents, quarantined and repeated. Ignored: hidden files, markers of those who write "
+        "datasets, and files that the source leaves out. Broken: files that could not be read to their end."
+    )
+    kinds = [
+        (one.title, what, kind, count)
+        for one in collections
+        for what, counted in (("format", one.tally.formats), ("encoding", one.tally.encodings))
+        for kind, count in sorted(counted.items())
+    ]
+    report.table(["source", "what", "kind", "files"], kinds, "How they were read")

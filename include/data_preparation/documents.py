@@ -45,9 +45,15 @@ def write_rows(path: Path, row_type: type, rows: Iterable[Any]) -> None:
     """Dataclass rows as parquet, in the order given; typed even where there are no rows."""
     import pyarrow
 
+    write_table(path, pyarrow.Table.from_pylist([asdict(row) for row in rows], schema=schema_of(row_type)))
+
+
+def schema_of(row_type: type) -> Any:
+    """The Arrow schema of a dataclass."""
+    import pyarrow
+
     types = {str: pyarrow.string(), bool: pyarrow.bool_(), int: pyarrow.int64(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(field.name, types[field.type]) for field in fields(row_type)])  # type: ignore[index]
-    write_table(path, pyarrow.Table.from_pylist([asdict(row) for row in rows], schema=schema))
+    return pyarrow.schema([(field.name, types[field.type]) for field in fields(row_type)])  # type: ignore[index]
 
 
 def write_table(path: Path, table: Any) -> None:
@@ -83,7 +89,7 @@ def read_dropped(path: Path) -> list[Dropped]:
 def write_shards(folder: Path, documents: Sequence[Document], shards: int) -> None:
     """Spread documents over `shards` files by the digest of their id, each file sorted by id."""
     for shard in range(shards):
-        mine = [document for document in documents if _digest(document.id) % shards == shard]
+        mine = [document for document in documents if shard_of(document.id, shards) == shard]
         write_rows(folder / shard_name(shard), Document, sorted(mine, key=lambda document: document.id))
 
 
@@ -110,5 +116,6 @@ def rank(seed: int, text: str) -> str:
     return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
 
 
-def _digest(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+def shard_of(name: str, shards: int) -> int:
+    """The shard that a document lies in, by its id."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % shards

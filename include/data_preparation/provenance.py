@@ -9,20 +9,47 @@ from urllib.parse import urlsplit, urlunsplit
 from include.data_preparation.documents import Document
 
 
-def provenance(name: str, location: str, documents: Sequence[Document], quarantined: int = 0) -> dict[str, Any]:
-    """A source's row in the data card: location, licences, number of records, newest one, and digest of the records.
+class Provenance:
+    """A source's row in the data card, while its documents come in whatever order."""
 
-    The moment at which the source was read is no part of it: what was visible then is.
-    """
-    return {
-        "name": name,
-        "location": without_credentials(location),
-        "licences": dict(sorted(Counter(document.license or "none named" for document in documents).items())),
-        "records": len(documents),
-        "quarantined": quarantined,
-        "newest": max((document.event_time for document in documents), default=""),
-        "digest": _digest(documents),
-    }
+    def __init__(self, name: str, location: str) -> None:
+        self._name, self._location = name, location
+        self._licences: Counter[str] = Counter()
+        self._newest, self._sum = "", 0
+
+    def add(self, document: Document) -> None:
+        """Count a document."""
+        self._licences[document.license or "none named"] += 1
+        self._newest = max(self._newest, document.event_time)
+        digest = hashlib.sha256()
+        for part in (document.id, document.text, document.license):
+            encoded = part.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        # a sum is the same in any order, and needs no list
+        self._sum = (self._sum + int.from_bytes(digest.digest(), "big")) % (1 << 256)
+
+    def row(self, quarantined: int = 0) -> dict[str, Any]:
+        """Location, licences, number of records, newest one, and digest of the records.
+
+        The moment at which the source was read is no part of it: what was visible then is.
+        """
+        return {
+            "name": self._name,
+            "location": without_credentials(self._location),
+            "licences": dict(sorted(self._licences.items())),
+            "records": self._licences.total(),
+            "quarantined": quarantined,
+            "newest": self._newest,
+            "digest": f"{self._sum:064x}",
+        }
+
+
+def provenance(name: str, location: str, documents: Sequence[Document], quarantined: int = 0) -> dict[str, Any]:
+    """The row of a source whose documents are all there."""
+    found = Provenance(name, location)
+    for document in documents:
+        found.add(document)
+    return found.row(quarantined)
 
 
 def without_credentials(location: str) -> str:
@@ -31,12 +58,3 @@ def without_credentials(location: str) -> str:
     if not parts.netloc:
         return location
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _digest(documents: Sequence[Document]) -> str:
-    total = hashlib.sha256()
-    for document in sorted(documents, key=lambda document: document.id):
-        for part in (document.id, document.text, document.license):
-            encoded = part.encode("utf-8", "surrogatepass")
-            total.update(len(encoded).to_bytes(8, "big") + encoded)
-    return total.hexdigest()

@@ -102,9 +102,9 @@ def _templates(document: Document) -> tuple[str, ...]:
         return _TICKET
     if document.source == "pydoc_topics":
         return _TOPIC
-    if document.source == "records":
-        return ("{name}",) if document.title.endswith("?") else _RECORD
-    return _CLASS if document.title.rpartition(".")[2][:1].isupper() else _FUNCTION
+    if document.source == "docstrings":
+        return _CLASS if document.title.rpartition(".")[2][:1].isupper() else _FUNCTION
+    return ("{name}",) if document.title.endswith("?") else _RECORD
 
 
 def _ticket_answer(document: Document) -> str:

@@ -1,21 +1,23 @@
 """Records from JSONL and Parquet files, in a folder or below a prefix of the store's bucket."""
 
 import gzip
-import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from include.artifacts.scratch import scratch_folder
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ArtifactNotFoundError, ChangedMeanwhileError, SourceError
-from include.core.settings import PROJECT_ROOT
+from include.core.errors import SourceError
 from include.data_preparation.config import BUCKET_PREFIX, RecordsConfig
 from include.data_preparation.documents import Document
+from include.data_preparation.locations import about, list_files, place_of
 from include.data_preparation.point_in_time import Version, utc
+from include.data_preparation.readers import UnreadableError
+from include.data_preparation.readers.json_text import json_value
+from include.data_preparation.readers.parquet import row_batches
 
 FIELD = "data_preparation.aggregate.records"
 JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
@@ -66,13 +68,14 @@ def read_records(
     records.
     """
     log = RecordLog()
-    for file, data in _files(store, source):
-        for line, raw in _lines(file, data):
-            log.lines += 1
-            try:
-                _read_line(log, raw, source, f"{file}:{line}")
-            except _BadRecordError as error:
-                log.quarantined.append((_recorded(raw), Quarantined(file, line, str(error))))
+    with scratch_folder("records") as scratch:
+        for file, path in _files(store, source, scratch):
+            for line, raw in _lines(file, path):
+                log.lines += 1
+                try:
+                    _read_line(log, raw, source, f"{file}:{line}")
+                except _BadRecordError as error:
+                    log.quarantined.append((_recorded(raw), Quarantined(file, line, str(error))))
     known = sum(version.recorded_at < moment for version in log.versions)
     dated = log.quarantined_before(moment)
     for bad, lines in ((dated, known + len(dated)), (log.undated, log.lines)):
@@ -91,48 +94,32 @@ def _too_many(source: RecordsConfig, bad: list[Quarantined], lines: int, allowed
     )
 
 
-def _files(store: ArtifactStore, source: RecordsConfig) -> Iterator[tuple[str, bytes]]:
-    """Names, relative to the location, and bytes of its files, in the order of their names."""
-    if source.location.startswith(BUCKET_PREFIX):
-        prefix = source.location.removeprefix(BUCKET_PREFIX).rstrip("/") + "/"
-        where = f"s3://{store.bucket.address.bucket}/{prefix}"
-        keys = store.bucket.keys(prefix)
-        files: dict[str, Callable[[], bytes]] = {key.removeprefix(prefix): partial(_object, store, key) for key in keys}
-    else:
-        folder = PROJECT_ROOT / source.location
-        where = f"{folder}/"
-        paths = [path for path in folder.rglob("*") if path.is_file()]
-        files = {path.relative_to(folder).as_posix(): path.read_bytes for path in paths}
-    names = sorted(name for name in files if not Path(name).name.startswith(MARKERS))
-    if not names:
+def _files(store: ArtifactStore, source: RecordsConfig, scratch: Path) -> Iterator[tuple[str, Path]]:
+    """Names, relative to the location, of its files, and where they lie on this machine, in the order of names."""
+    where = place_of(store, source.location)
+    found = list_files(store, source.location, FIELD)
+    files = [file for file in found if not PurePosixPath(file.name).name.startswith(MARKERS)]
+    if not files:
         raise SourceError(
             FIELD,
             source.location,
             f"there are no record files in {where}",
             f"Put them there, or name another folder, or a prefix of the bucket as {BUCKET_PREFIX}<prefix>/",
         )
-    for name in names:
-        try:
-            yield name, files[name]() if name.endswith(KINDS) else b""
-        except (ArtifactNotFoundError, FileNotFoundError):
-            raise ChangedMeanwhileError(FIELD, where + name, "it went away while it was read", "Try again") from None
-        except OSError as error:
-            raise SourceError(FIELD, where + name, f"it cannot be read: {error}", "Make it readable") from error
+    for file in files:
+        with about(FIELD, where + file.name), file.local(scratch) as path:
+            yield file.name, path
 
 
-def _object(store: ArtifactStore, key: str) -> bytes:
-    return store.bucket.get_bytes(key)[0]
-
-
-def _lines(file: str, data: bytes) -> Iterator[tuple[int, Any]]:
+def _lines(file: str, path: Path) -> Iterator[tuple[int, Any]]:
     """Line numbers and what they hold: a value, or the reason why it cannot be read as one."""
     if file.endswith(PARQUET):
-        yield from enumerate(_parquet_rows(file, data), 1)
+        yield from enumerate(_parquet_rows(file, path), 1)
     elif file.endswith((JSON_LINES, ZIPPED)):
         try:
-            text = gzip.decompress(data) if file.endswith(ZIPPED) else data
-        except (OSError, EOFError, zlib.error) as error:
-            raise _damaged(file, error) from error
+            text = gzip.decompress(path.read_bytes()) if file.endswith(ZIPPED) else path.read_bytes()
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise _damaged(file, str(error)) from error
         for number, line in enumerate(text.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
             if line.strip():
                 yield number, _json(line)
@@ -142,32 +129,23 @@ def _lines(file: str, data: bytes) -> Iterator[tuple[int, Any]]:
 
 def _json(line: bytes) -> Any:
     try:
-        return json.loads(line.decode())
+        return json_value(line.decode())
     except UnicodeDecodeError:
         return _BadRecordError("not UTF-8")
-    except (ValueError, RecursionError):
-        return _BadRecordError("not JSON")
+    except UnreadableError as error:
+        return _BadRecordError(str(error))
 
 
-def _parquet_rows(file: str, data: bytes) -> list[dict[str, Any]]:
-    import pyarrow
-    import pyarrow.parquet
-
+def _parquet_rows(file: str, path: Path) -> Iterator[dict[str, Any]]:
     try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
-        for index, column in enumerate(table.schema):
-            if pyarrow.types.is_timestamp(column.type):
-                # Python's times have no nanoseconds
-                kind = pyarrow.timestamp("us", column.type.tz)
-                table = table.set_column(index, column.name, table.column(index).cast(kind, safe=False))
-        rows: list[dict[str, Any]] = table.to_pylist()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise _damaged(file, error) from error
-    return rows
+        for rows in row_batches(path):
+            yield from rows
+    except UnreadableError as error:
+        raise _damaged(file, str(error).removeprefix("the file is damaged: ")) from error
 
 
-def _damaged(file: str, error: Exception) -> SourceError:
-    return SourceError(FIELD, file, f"the file is damaged: {error}", "Replace it by a whole one")
+def _damaged(file: str, problem: str) -> SourceError:
+    return SourceError(FIELD, file, f"the file is damaged: {problem}", "Replace it by a whole one")
 
 
 def _read_line(log: RecordLog, raw: Any, source: RecordsConfig, place: str) -> None:

@@ -112,17 +112,18 @@ def _require_known_devices(use_case: UseCase, file: str) -> None:
 
 
 def _require_known_sources(use_case: UseCase, file: str) -> None:
+    aggregate = use_case.data_preparation.aggregate
+    collections = [source.name for source in aggregate.collections]
+    known = (*get_args(Source), *collections)
     declared = [source.name for source in use_case.strategy.data_sources]
-    for index, name in enumerate(declared):
-        if name not in get_args(Source):
+    named = [(f"strategy.data_sources.{index}.name", name) for index, name in enumerate(declared)]
+    named += [("data_preparation.anonymize.sources", name) for name in use_case.data_preparation.anonymize.sources]
+    for field, name in named:
+        if name not in known:
             raise ConfigurationError(
-                f"{file}: strategy.data_sources.{index}.name",
-                name,
-                "the workflow reads no such source",
-                nearest(name, get_args(Source)),
+                f"{file}: {field}", name, "the workflow reads no such source", nearest(name, known)
             )
-    read = ["tickets", *(["records"] if use_case.data_preparation.aggregate.records else [])]
-    for name in read:
+    for name in ["tickets", *(["records"] if aggregate.records else []), *collections]:
         if name not in declared:
             raise ConfigurationError(
                 f"{file}: strategy.data_sources",

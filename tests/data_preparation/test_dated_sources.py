@@ -122,7 +122,8 @@ def test_what_is_quarantined_lies_in_the_artifact(store: ArtifactStore, notes: N
     folder = store.fetch(after.ref, tmp_path / "after")
 
     assert not after.reused and after.metrics["dated"]["records notes"]["quarantined"] == 1
-    assert read_table(folder / "quarantined.parquet") == [{"file": "notes.jsonl", "line": 2, "reason": "no id"}]
+    row = {"source": "records notes", "file": "notes.jsonl", "line": 2, "reason": "no id"}
+    assert read_table(folder / "quarantined.parquet") == [row]
     assert "notes.jsonl" in (folder / "report.html").read_text()
     entries = [{f.path: f.sha256 for f in store.manifest(one.ref).files} for one in (before, after)]
     assert entries[0]["documents-00000.parquet"] == entries[1]["documents-00000.parquet"]

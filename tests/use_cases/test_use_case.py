@@ -188,6 +188,24 @@ def test_records_are_declared_and_anonymized_where_they_are_personal() -> None:
         load_use_case("python_assistant", declared | {"data_preparation.anonymize.sources": ["tickets"]})
 
 
+def test_collections_are_declared_by_name_and_anonymized_where_they_are_personal() -> None:
+    location = {"name": "manuals", "location": "s3:sources/manuals/", "license": "MIT"}
+    read = {"data_preparation.aggregate.collections": [location]}
+    with pytest.raises(ConfigurationError, match=r"manuals are aggregated, and their sensitivity.*source manuals here"):
+        load_use_case("python_assistant", read)
+    sources = [{"name": name, "sensitivity": "personal"} for name in ("tickets", "manuals")]
+    with pytest.raises(ConfigurationError, match=r"declares manuals as personal"):
+        load_use_case("python_assistant", read | {"strategy.data_sources": sources})
+    anonymized = {"data_preparation.anonymize.sources": ["tickets", "manuals"]}
+    found = load_use_case("python_assistant", read | {"strategy.data_sources": sources} | anonymized)
+    assert found.data_preparation.aggregate.collections[0].columns.text == "text"
+    with pytest.raises(
+        ConfigurationError, match=r"anonymize\.sources = 'manuels': the workflow reads no.*mean manuals\?"
+    ):
+        wrong = {"data_preparation.anonymize.sources": ["tickets", "manuels"]}
+        load_use_case("python_assistant", read | {"strategy.data_sources": sources} | wrong)
+
+
 def undescribed(model: type[BaseModel], path: str) -> list[str]:
     """Knobs without a description; a section's own docstring describes it."""
     found = []

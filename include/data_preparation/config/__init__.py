@@ -4,11 +4,11 @@ from pydantic import Field
 
 from include.data_preparation.config.base import StepConfig
 from include.data_preparation.config.cleaning import CleanConfig, DeduplicateConfig
+from include.data_preparation.config.collections import BUCKET_PREFIX, CollectionConfig, ColumnsConfig, LimitsConfig
 from include.data_preparation.config.labelling import LabelConfig
 from include.data_preparation.config.privacy import AnonymizeConfig
 from include.data_preparation.config.publication import CheckConfig, SplitConfig
 from include.data_preparation.config.sources import (
-    BUCKET_PREFIX,
     LEAST_TICKETS,
     AggregateConfig,
     CompareSourcesConfig,
@@ -24,10 +24,13 @@ __all__ = [
     "AnonymizeConfig",
     "CheckConfig",
     "CleanConfig",
+    "CollectionConfig",
+    "ColumnsConfig",
     "CompareSourcesConfig",
     "DataPreparationConfig",
     "DeduplicateConfig",
     "LabelConfig",
+    "LimitsConfig",
     "RecordsConfig",
     "Source",
     "SplitConfig",

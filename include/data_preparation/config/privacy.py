@@ -3,14 +3,13 @@
 from pydantic import Field
 
 from include.data_preparation.config.base import StepConfig
-from include.data_preparation.config.sources import Source
 
 
 class AnonymizeConfig(StepConfig):
     """What counts as personal, where, and how sure the analyzer has to be."""
 
-    sources: tuple[Source, ...] = Field(
-        ("tickets", "records"), description="Sources whose sensitivity asks for anonymization."
+    sources: tuple[str, ...] = Field(
+        ("tickets", "records"), description="Sources whose sensitivity asks for anonymization, collections by name."
     )
     entities: tuple[str, ...] = Field(
         (

@@ -1,15 +1,15 @@
 """What is read, and how much of it may be gone."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from include.data_preparation.config.base import StepConfig
+from include.data_preparation.config.collections import CollectionConfig, LimitsConfig, folder_or_prefix
 
 Source = Literal["pydoc_topics", "docstrings", "tickets", "records"]
 # the synthetic ticket table is modelled on them, and its quality gate on fewer is a matter of chance
 LEAST_TICKETS = 50
-BUCKET_PREFIX = "s3:"
 
 
 class RecordsConfig(StepConfig):
@@ -28,10 +28,7 @@ class RecordsConfig(StepConfig):
     @field_validator("location")
     @classmethod
     def _is_folder_or_prefix(cls, value: str) -> str:
-        prefix = value.removeprefix(BUCKET_PREFIX)
-        if "://" in value or (prefix != value and not prefix.strip("/")) or (prefix != value and prefix[0] == "/"):
-            raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
-        return value
+        return folder_or_prefix(value)
 
 
 class AggregateConfig(StepConfig):
@@ -46,8 +43,12 @@ class AggregateConfig(StepConfig):
     max_standard_library: int = Field(3000, ge=1, le=100_000, description="Docstrings of the standard library.")
     max_package: int = Field(250, ge=1, le=100_000, description="Docstrings of one package.")
     records: tuple[RecordsConfig, ...] = Field((), description="Sources of dated records, read as of a run's moment.")
+    collections: tuple[CollectionConfig, ...] = Field(
+        (), description="Sources of texts without times, read as they are now; declare each in strategy.data_sources."
+    )
+    limits: LimitsConfig = Field(LimitsConfig(), description="How large what collections hold may be.")
     max_quarantined_share: float = Field(
-        0.05, ge=0, le=1, description="Largest share of a record source's lines that may be no records."
+        0.05, ge=0, le=1, description="Largest share of a source's records, or of its files, that may be unreadable."
     )
     tickets: int = Field(800, ge=0, le=100_000, description="Support tickets to generate; the workflow needs 50.")
     ticket_export_days: int = Field(
@@ -56,9 +57,9 @@ class AggregateConfig(StepConfig):
     seed: int = Field(7, ge=0, description="Seed of the generated tickets and of the sample that the limits draw.")
     shards: int = Field(4, ge=1, le=1000, description="Files that the documents are spread over.")
 
-    @field_validator("records")
+    @field_validator("records", "collections")
     @classmethod
-    def _names_differ(cls, value: tuple[RecordsConfig, ...]) -> tuple[RecordsConfig, ...]:
+    def _names_differ(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [source.name for source in value]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -1,0 +1,92 @@
+"""Sources without times: where they lie, how they are read, and how much of them fits."""
+
+import codecs
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from include.data_preparation.config.base import StepConfig
+
+BUCKET_PREFIX = "s3:"
+Format = Literal["jsonl", "json", "csv", "parquet", "text", "markdown", "html", "pdf"]
+# what other sources are called where sensitivity is declared
+OTHER_SOURCES = ("pydoc_topics", "docstrings", "tickets", "records")
+
+
+class ColumnsConfig(StepConfig):
+    """Which columns of a table, or fields of a JSON object, hold what."""
+
+    text: str = Field("text", min_length=1, description="The text; a row without it is quarantined.")
+    title: str = Field("title", description="The title; where there is none, the document is called as its id.")
+    id: str = Field("", description="What names a row for good; empty: its place in its file.")
+    license: str = Field("license", description="SPDX name of the row's own licence.")
+
+
+class CollectionConfig(StepConfig):
+    """A source of texts that have no times: it is read as it is now."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,62}$", description="What strategy.data_sources, reports and document ids call it."
+    )
+    location: str = Field(
+        min_length=1,
+        description="Folder, relative to the project or absolute, or s3:<prefix>/ in the store's bucket.",
+    )
+    license: str = Field(min_length=1, description="SPDX name of the licence of texts that name none themselves.")
+    files: str = Field("*", min_length=1, description="Pattern of the files to read, such as *.md or 2026/*; * is all.")
+    format: Format | None = Field(None, description="Format of all its files; null: by their names and first bytes.")
+    columns: ColumnsConfig = Field(ColumnsConfig(), description="What the columns of its tables hold.")
+    encoding: str = Field("", description="Encoding of its texts, such as cp1252; empty: found out.")
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_other(cls, value: str) -> str:
+        if value in OTHER_SOURCES:
+            raise ValueError(f"the names {', '.join(OTHER_SOURCES)} belong to other sources")
+        return value
+
+    @field_validator("location")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return folder_or_prefix(value)
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_text_encoding(cls, value: str) -> str:
+        if value and not is_text_encoding(value):
+            raise ValueError("no encoding of texts that is known")
+        return value
+
+
+class LimitsConfig(StepConfig):
+    """How large what is read may be; what is larger is quarantined with its size."""
+
+    max_file_mb: int = Field(4096, ge=1, le=1 << 20, description="Size of a file as it lies there, in MiB.")
+    max_unpacked_mb: int = Field(4096, ge=1, le=1 << 20, description="Size of a file, or archive, unpacked, in MiB.")
+    max_ratio: int = Field(200, ge=2, le=2000, description="Unpacked bytes over packed ones, counted from 16 MiB on.")
+    max_archive_files: int = Field(10_000, ge=1, le=1_000_000, description="Files of one archive.")
+    max_record_characters: int = Field(500_000, ge=1000, le=50_000_000, description="Characters of one record.")
+    max_html_mb: int = Field(8, ge=1, le=64, description="Size of an HTML page, in MiB.")
+    max_html_elements: int = Field(100_000, ge=100, le=1_000_000, description="Elements of an HTML page.")
+    max_pdf_mb: int = Field(128, ge=1, le=2048, description="Size of a PDF file, in MiB.")
+    max_pdf_pages: int = Field(2000, ge=1, le=100_000, description="Pages of a PDF file.")
+
+
+def folder_or_prefix(value: str) -> str:
+    """The location, where it is a folder or s3:<prefix>/; ValueError otherwise."""
+    prefix = value.removeprefix(BUCKET_PREFIX)
+    if re.match(r"[a-z][a-z0-9+.-]+:", value) and prefix == value:
+        raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
+    if "://" in value or (prefix != value and (not prefix.strip("/") or prefix[0] == "/")):
+        raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
+    return value
+
+
+def is_text_encoding(name: str) -> bool:
+    """Whether Python decodes texts by it, in linear time."""
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        return False
+    return found._is_text_encoding and found.name not in ("idna", "punycode", "undefined", "unicode_escape")

@@ -1,0 +1,139 @@
+"""Where files lie: folders, and prefixes of the store's bucket."""
+
+import hashlib
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from include.artifacts.bucket import Bucket, StoredObject
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ArtifactNotFoundError, ChangedMeanwhileError, SourceError, StoreAccessError
+from include.core.settings import PROJECT_ROOT
+from include.data_preparation.config.collections import BUCKET_PREFIX
+
+CHUNK = 1 << 20
+
+
+class SourceFile(ABC):
+    """One file of a source: `name` is relative to the location, `unusable` says why it is none to read."""
+
+    def __init__(self, name: str, unusable: str = "") -> None:
+        # names are bytes, and may be in no encoding
+        self.name, self.unusable = name.encode("utf-8", "replace").decode(), unusable
+
+    @abstractmethod
+    def state(self) -> str:
+        """What differs where its bytes do, and is the same on every machine."""
+
+    @abstractmethod
+    def local(self, scratch: Path) -> AbstractContextManager[Path]:
+        """The file on this machine's disk, as long as it is needed."""
+
+
+class FolderFile(SourceFile):
+    """A file of a folder."""
+
+    def __init__(self, name: str, path: Path, unusable: str = "") -> None:
+        super().__init__(name, unusable)
+        self._path = path
+
+    def state(self) -> str:
+        """The digest of its bytes."""
+        if self.unusable:
+            return self.unusable
+        with self._path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @contextmanager
+    def local(self, scratch: Path) -> Iterator[Path]:
+        """Where it lies."""
+        yield self._path
+
+
+class BucketFile(SourceFile):
+    """An object of the store's bucket."""
+
+    def __init__(self, name: str, stored: StoredObject, bucket: Bucket) -> None:
+        super().__init__(name)
+        self._stored, self._bucket = stored, bucket
+
+    def state(self) -> str:
+        """The server's digest of its bytes."""
+        return f"{self._stored.size} {self._stored.etag}"
+
+    @contextmanager
+    def local(self, scratch: Path) -> Iterator[Path]:
+        """A copy in scratch."""
+        chunks = self._bucket.stream(self._stored.key, 0, self._stored.size) if self._stored.size else iter(())
+        with tempfile.NamedTemporaryFile(dir=scratch) as copy:
+            for chunk in chunks:
+                copy.write(chunk)
+            copy.flush()
+            yield Path(copy.name)
+
+
+def place_of(store: ArtifactStore, location: str) -> str:
+    """Where a location is, for people."""
+    if location.startswith(BUCKET_PREFIX):
+        return f"s3://{store.bucket.address.bucket}/{_prefix(location)}"
+    return f"{PROJECT_ROOT / location}/"
+
+
+def list_files(store: ArtifactStore, location: str, field: str) -> list[SourceFile]:
+    """Everything below a location, in the order of names; SourceError, about `field`, where it cannot be listed."""
+    if location.startswith(BUCKET_PREFIX):
+        with about(field, location):
+            prefix = _prefix(location)
+            stored = [one for one in store.bucket.objects(prefix) if not one.key.endswith("/")]
+            found: list[SourceFile] = [BucketFile(one.key.removeprefix(prefix), one, store.bucket) for one in stored]
+    else:
+        with about(field, location):
+            found = list(_walk(PROJECT_ROOT / location))
+    return sorted(found, key=lambda file: file.name)
+
+
+@contextmanager
+def about(field: str, where: str) -> Iterator[None]:
+    """What goes wrong with a file, as an error about `field`: its value is `where` that is."""
+    try:
+        yield
+    except (ArtifactNotFoundError, FileNotFoundError):
+        raise ChangedMeanwhileError(field, where, "it went away while it was read", "Try again") from None
+    except StoreAccessError as error:
+        raise SourceError(field, where, f"it may not be read: {error.problem}", error.remedy) from error
+    except PermissionError as error:
+        raise SourceError(
+            field, where, f"it cannot be read: {error.strerror}: {error.filename}", "Let this user read it"
+        ) from error
+    except OSError as error:
+        raise SourceError(field, where, f"it cannot be read: {error}", "Make it readable") from error
+
+
+def _prefix(location: str) -> str:
+    return location.removeprefix(BUCKET_PREFIX).rstrip("/") + "/"
+
+
+def _walk(folder: Path) -> Iterator[SourceFile]:
+    if not folder.is_dir():
+        return
+    root = folder.resolve()
+    for parent, folders, files in os.walk(folder, onerror=_fail):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in (*files, *links):
+            path = Path(parent, name)
+            yield FolderFile(path.relative_to(folder).as_posix(), path, _unusable(path, root))
+
+
+def _unusable(path: Path, root: Path) -> str:
+    if path.is_symlink() and not path.resolve().is_relative_to(root):
+        return "a link that leads out of the source's folder"
+    if path.is_symlink() and not path.is_file():
+        return "a link to no file"
+    return "" if path.is_file() else "no file but a device or pipe"
+
+
+def _fail(error: OSError) -> None:
+    raise error

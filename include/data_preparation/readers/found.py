@@ -1,0 +1,64 @@
+"""What readers give: rows, and places that cannot be read."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.data_preparation.config.collections import ColumnsConfig, Format, LimitsConfig
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record as its file says it: `fields` may have text, title, id and license.
+
+    `place` is its line, row or page, from 1 on; 0 where the record is the whole file.
+    """
+
+    place: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A place that holds no record, and why: never with what stands there, which may be personal."""
+
+    place: int
+    reason: str
+    breaks: bool = False
+    """Whether all that follows in its file is lost with it."""
+
+
+Found = Row | Unreadable
+
+
+class UnreadableError(Exception):
+    """Why a file, or the rest of it, cannot be read."""
+
+
+@dataclass
+class Reading:
+    """How files are read, a scratch folder, and what was decided on the way.
+
+    `formats` and `encodings` count files.
+    """
+
+    scratch: Path
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    format: Format | None = None
+    encoding: str = ""
+    formats: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)
+
+    def fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a table's row under the names that all records have."""
+        named = self.columns.model_dump()
+        return {name: row[column] for name, column in named.items() if column and row.get(column) is not None}
+
+    def too_long(self, size: int, unit: str = "characters") -> str:
+        """The reason to leave out a record of a size."""
+        return f"{size} {unit}, and a record may have {self.limits.max_record_characters} characters"

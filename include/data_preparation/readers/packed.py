@@ -1,0 +1,148 @@
+"""Compressed files and archives, unpacked to scratch within limits; nothing is written under a name that they give."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from include.data_preparation.readers.found import MIB, Reading, UnreadableError
+
+CHUNK = 1 << 20
+# small files may be anything: only from here on the ratio tells a bomb
+RATIO_COUNTS_FROM = 16 * MIB
+XZ_MEMORY = 256 * MIB
+MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
+SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
+_BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError)
+
+
+class Budget:
+    """How much may yet be unpacked of one file as it lies."""
+
+    def __init__(self, path: Path, reading: Reading) -> None:
+        self._packed, self._limits, self._taken = max(1, path.stat().st_size), reading.limits, 0
+
+    def take(self, size: int) -> None:
+        """Count unpacked bytes; UnreadableError from the limit on."""
+        self._taken += size
+        if self._taken > self._limits.max_unpacked_mb * MIB:
+            raise UnreadableError(f"over {self._limits.max_unpacked_mb} MiB unpacked")
+        if self._taken > RATIO_COUNTS_FROM and self._taken > self._limits.max_ratio * self._packed:
+            raise UnreadableError(f"over {self._limits.max_ratio} times its size unpacked: a bomb")
+
+
+def packing(name: str, head: bytes) -> str:
+    """How a file is packed, by its first bytes, else by its name; empty where it is not."""
+    by_magic = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
+    return by_magic or SUFFIXES.get(Path(name).suffix.lower(), "")
+
+
+@contextmanager
+def unpacked(path: Path, kind: str, reading: Reading, budget: Budget) -> Iterator[Path]:
+    """The whole content of a compressed file, as long as it is needed; UnreadableError where it is broken."""
+    try:
+        with _opened(path, kind) as packed:
+            target = _written(packed, reading, budget)
+    except UnreadableError:
+        raise
+    except _arrow_errors() as error:
+        raise UnreadableError(f"broken {kind} data") from error
+    try:
+        yield target
+    finally:
+        target.unlink()
+
+
+def members(path: Path, reading: Reading) -> Iterator[tuple[str, Callable[[Budget], Path] | UnreadableError]]:
+    """Names in a zip archive, and what unpacks each or why it stays packed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if len(entries) > reading.limits.max_archive_files:
+                raise UnreadableError(f"{len(entries)} files, and {reading.limits.max_archive_files} are read")
+            for entry in entries:
+                if entry.flag_bits & 1:
+                    yield entry.filename, UnreadableError("encrypted")
+                else:
+                    yield entry.filename, partial(_member, archive, entry, reading)
+    except zipfile.BadZipFile as error:
+        raise UnreadableError("broken zip archive") from error
+    except _BROKEN as error:
+        raise UnreadableError("broken zip archive") from error
+
+
+def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reading: Reading, budget: Budget) -> Path:
+    try:
+        with archive.open(entry) as packed:
+            return _written(packed, reading, budget)
+    except (zipfile.BadZipFile, *_BROKEN) as error:
+        raise UnreadableError("broken in its zip archive") from error
+
+
+def _written(packed: Any, reading: Reading, budget: Budget) -> Path:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(dir=reading.scratch, delete=False) as target:
+        try:
+            while chunk := packed.read(CHUNK):
+                budget.take(len(chunk))
+                target.write(chunk)
+        except BaseException:
+            Path(target.name).unlink()
+            raise
+    return Path(target.name)
+
+
+def _opened(path: Path, kind: str) -> Any:
+    if kind == "gzip":
+        return gzip.open(path)
+    if kind == "bz2":
+        return bz2.open(path)
+    if kind == "xz":
+        return _Xz(path.open("rb"))
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
+
+
+def _arrow_errors() -> tuple[type[Exception], ...]:
+    import pyarrow
+
+    return (*_BROKEN, pyarrow.ArrowException)
+
+
+class _Xz:
+    """xz data with a bound on the memory that its dictionary may ask for, which lzma.open does not take."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._decoder = file, lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+    def __enter__(self) -> "_Xz":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; empty at the end. EOFError where the end is missing."""
+        while True:
+            if self._decoder.eof:
+                # streams may follow one another, with zeros between
+                rest = (self._decoder.unused_data or self._file.read(CHUNK)).lstrip(b"\0")
+                if not rest:
+                    return b""
+                self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+                data = self._decoder.decompress(rest, size)
+            else:
+                fed = self._file.read(CHUNK) if self._decoder.needs_input else b""
+                if self._decoder.needs_input and not fed:
+                    raise EOFError
+                data = self._decoder.decompress(fed, size)
+            if data:
+                return data
