@@ -1,6 +1,7 @@
 """The charter: what was declared, what it will take, and whether it stays within its limits."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from include.artifacts.report import Report
@@ -8,14 +9,17 @@ from include.artifacts.step import Workspace, step
 from include.strategy.accelerators import TABLE, accelerators
 from include.strategy.charter_page import charter_page
 from include.strategy.config import StrategyConfig
+from include.strategy.decision import Decision, decide
 from include.strategy.estimate import Sizing, breaches, size
 
 CHARTER_FILE = "charter.json"
 
 
 @step("charter", resources=(TABLE,))
-def charter(work: Workspace, config: StrategyConfig) -> None:
+def charter(work: Workspace, config: StrategyConfig, techniques: Sequence[str] = ()) -> None:
     """Write charter.json for the later steps and report.html for a manager; ConfigurationError for an unknown device.
+
+    `techniques` are those that customization races; where they are not what is worth racing, the page warns.
 
     metrics: passed is False where the plan breaks a declared limit; the verdict names each breach.
     """
@@ -26,15 +30,23 @@ def charter(work: Workspace, config: StrategyConfig) -> None:
     work.metrics["replicas"] = sizing.replicas
     work.metrics["training_cost"] = round(sizing.training_cost, 4)
     work.metrics["currency"] = config.limits.currency
+    decision = decide(config, sizing, techniques)
+    work.metrics["route"] = decision.route.chosen
+    work.metrics["deviations"] = len(decision.deviations)
     work.metrics["indicators"] = len(config.indicators)
     work.metrics["passed"] = not broken
     work.metrics["verdict"] = "; ".join(broken) or "the plan stays within its limits"
-    document = charter_document(config, sizing)
+    document = charter_document(config, sizing, decision)
     (work.output / CHARTER_FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    page: Report = charter_page(config, sizing, broken, table)
+    page: Report = charter_page(config, sizing, decision, broken, table)
     page.write(work.output)
 
 
-def charter_document(config: StrategyConfig, sizing: Sizing) -> dict[str, Any]:
-    """charter.json: the whole declaration, with `sizing` beside it."""
-    return config.model_dump(mode="json") | {"sizing": sizing.model_dump(mode="json")}
+def charter_document(config: StrategyConfig, sizing: Sizing, decision: Decision) -> dict[str, Any]:
+    """charter.json: the whole declaration, with `sizing`, and `decision` as it was taken.
+
+    What is configured elsewhere is left out: it would make later steps run again that do not look at it.
+    """
+    taken = decision.model_dump(mode="json", exclude={"deviations"})
+    found = {"sizing": sizing.model_dump(mode="json"), "decision": taken}
+    return config.model_dump(mode="json") | found

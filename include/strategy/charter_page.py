@@ -3,6 +3,8 @@
 from include.artifacts.report import Report
 from include.strategy.accelerators import AcceleratorTable, serving_device, training_device
 from include.strategy.config import StrategyConfig
+from include.strategy.decision import Decision
+from include.strategy.decision_page import decision_table
 from include.strategy.estimate import Sizing
 from include.strategy.sizing import HOURS_A_MONTH
 from include.strategy.sizing_page import alternatives, serving, training
@@ -10,7 +12,9 @@ from include.strategy.sizing_page import alternatives, serving, training
 _SIGNS = {"at_most": "at most", "at_least": "at least"}
 
 
-def charter_page(config: StrategyConfig, sized: Sizing, broken: list[str], table: AcceleratorTable) -> Report:
+def charter_page(
+    config: StrategyConfig, sized: Sizing, decision: Decision, broken: list[str], table: AcceleratorTable
+) -> Report:
     """The report of a charter; `broken` are the limits that the plan breaks."""
     page = Report("Charter")
     page.text("; ".join(broken) or "The plan stays within its limits.", heading="Verdict")
@@ -30,6 +34,7 @@ def charter_page(config: StrategyConfig, sized: Sizing, broken: list[str], table
         heading="Indicators",
     )
     _declared(page, config)
+    decision_table(page, decision)
     training(page, config, sized, table)
     serving(page, config, sized, table)
     _cost(page, config, sized, table)

@@ -45,6 +45,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
     :param step: `data_preparation.anonymize`, or `package.module:attribute` for a step outside include.
     :param arguments: argument -> literal or another task's output.
     :param config: dotted path of the step's configuration in the use case; may be mapped over.
+    :param also: argument -> dotted path of another value of the use case.
     :param over: name of the argument that a mapped task takes from `item`.
     :param item: the value of that argument; mapped over.
     :param moment: name of the argument that is the moment whose data the run looks at.
@@ -66,6 +67,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
         step: str,
         arguments: Mapping[str, Any] | None = None,
         config: str = "",
+        also: Mapping[str, str] | None = None,
         over: str = "",
         item: Any = None,
         moment: str = "",
@@ -74,7 +76,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.step, self.arguments, self.config = step, dict(arguments or {}), config
-        self.over, self.item = over, item
+        self.also, self.over, self.item = dict(also or {}), over, item
         self.moment, self.previous = moment, previous
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -108,6 +110,10 @@ class RunStepOperator(LineageEvents, BaseOperator):
         arguments = {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
         if self.config:
             arguments["config"] = use_case.at(self.config)
+        for name, path in self.also.items():
+            value = use_case.at(path)
+            # as the manifest's JSON has it, to be compared with
+            arguments[name] = list(value) if isinstance(value, tuple) else value
         if self.moment:
             arguments[self.moment] = place.as_of
         if self.previous:

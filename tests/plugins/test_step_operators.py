@@ -82,6 +82,9 @@ def test_a_changed_knob_reruns_what_depends_on_it_and_a_gate_keeps_its_report(
 
     found = states(changed)
     assert [index for task, index in found if task == "customization.tune"] == [0]
+    # the charter looks at the techniques too, and nothing else does
+    assert "techniques" in xcom(changed, "strategy.charter", "outcome")["reason"]
+    assert xcom(changed, "data_preparation.check", "outcome")["reused"]
     assert xcom(changed, "training.pretrain", "outcome")["reused"]
     tuned = xcom(changed, "customization.tune", "outcome", 0)
     assert not tuned["reused"]

@@ -7,14 +7,17 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from include.strategy.config.approval import Approval
 from include.strategy.config.assessment import Assessment
 from include.strategy.config.base import StrategyPart
+from include.strategy.config.decision import DecisionPlan
 from include.strategy.config.goals import DeclaredObjective, Indicator, IndicatorName, Objective
-from include.strategy.config.limits import DataSource, Demand, Limits, Sensitivity
+from include.strategy.config.limits import SENSITIVITIES, DataSource, Demand, Limits, Sensitivity
 from include.strategy.config.plan import ModelPlan, ServingPlan, TrainingPlan
 
 __all__ = [
+    "SENSITIVITIES",
     "Approval",
     "Assessment",
     "DataSource",
+    "DecisionPlan",
     "Demand",
     "Indicator",
     "IndicatorName",
@@ -46,6 +49,8 @@ class StrategyConfig(StrategyPart):
     model: ModelPlan = Field(default_factory=ModelPlan, description="The model that is sized.")
     training: TrainingPlan = Field(default_factory=TrainingPlan, description="The training that is sized.")
     serving: ServingPlan = Field(default_factory=ServingPlan, description="The serving that is sized.")
+
+    decision: DecisionPlan = Field(DecisionPlan(), description="What wins over the recommended route and techniques.")
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

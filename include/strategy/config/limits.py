@@ -1,12 +1,14 @@
 """Demand, data and limits: what the plan has to serve, from what, within what."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from include.strategy.config.base import StrategyPart
 
+# from the least to the most careful
 Sensitivity = Literal["public", "internal", "confidential", "personal"]
+SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 
 
 class Demand(StrategyPart):
@@ -29,6 +31,9 @@ class DataSource(StrategyPart):
     name: str = Field(min_length=1, description="Name of the source, as aggregation names it.")
     description: str = Field("", description="What it holds and who owns it.")
     sensitivity: Sensitivity = Field(description="How far its content may travel.")
+    tokens: int | None = Field(None, ge=0, description="Tokens of text in it, about; null: not known.")
+    examples: int | None = Field(None, ge=0, description="Questions with an answer in it, about; null: not known.")
+    preference_pairs: int = Field(0, ge=0, description="Pairs of a better and a worse answer in it.")
 
 
 class Limits(StrategyPart):

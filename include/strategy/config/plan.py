@@ -79,3 +79,6 @@ class ServingPlan(StrategyPart):
         None, gt=0, le=10**6, description=f"Peak of one replica, 10^12 operations a second. {OWN}"
     )
     replica_hour_price: float | None = Field(None, ge=0, description=f"Price of one replica for an hour. {OWN}")
+    hosted_price_per_million_tokens: float | None = Field(
+        None, ge=0, description="Price of a hosted service of the model's class; null: none is considered."
+    )

@@ -18,7 +18,8 @@ def strategy(use_case: "UseCase") -> XComArg:
             task_id="charter",
             step="strategy.charter",
             config="strategy",
-            doc_md="Validates the strategy and writes the **charter**: goal, indicators, sizing and cost.",
+            also={"techniques": "customization.techniques"},
+            doc_md="Validates the strategy and writes the **charter**: goal, indicators, sizing, cost and decision.",
         )
         approval = use_case.strategy.approval
         if approval.required:
