@@ -1,12 +1,15 @@
 """Repair and tidy the texts of one shard, and drop those that are no use, each with its reason."""
 
 import re
-from collections import Counter
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
+from include.data_preparation.boilerplate import REPEATED, RepeatedLine, cut
 from include.data_preparation.config import CleanConfig
 from include.data_preparation.documents import (
     DROPPED,
@@ -15,67 +18,123 @@ from include.data_preparation.documents import (
     Dropped,
     read_documents,
     read_planted,
+    read_table,
     shard_name,
     write_planted,
     write_rows,
 )
+from include.data_preparation.languages import UNKNOWN, identify
+from include.data_preparation.markup import without_markup
+from include.data_preparation.messages import without_quotes
 from include.data_preparation.quality import verdict
 from include.data_preparation.secrets import redact
 
-_ROLE = re.compile(r":[\w:+-]+:`[~.!]*(?:_\w+\.)?([^`<]*?)(?:\s*<[^`>]*>)?`")
-_LINK = re.compile(r"`([^`<]+?)\s*<[^`>]*>`__?")
-_DIRECTIVE = re.compile(
-    r"(?m)^([ \t]*)\.\. (?:versionadded|versionchanged|deprecated|seealso|index|module|currentmodule|highlight|_)"
-    r"[^\n]*(?:\n(?:\1[ \t]+[^\n]*|[ \t]*(?=\n\1[ \t]+\S)))*"
-)
-_ADMONITION = re.compile(r"(?m)^([ \t]*)\.\. (?:[\w-]+:)?([\w-]+)::[ \t]*")
-_UNDERLINED = re.compile(r"(?m)^[^\n]{1,120}\n([=*~^\"'-])\1{3,}[ \t]*(?:\n|$)")
-# mkdocs: pages to read elsewhere, markers of notes, and links
-_ABSTRACT = re.compile(r"(?m)^([ \t]*)!!! abstract[^\n]*(?:\n\1[ \t]+[^\n]*)*\n?")
-_NOTE = re.compile(r"(?m)^[ \t]*!!! \w+[^\n]*\n?")
-_MARKDOWN_LINK = re.compile(r"(?<![\w\])])\[(`[^`\n]+`|[A-Za-z][\w .-]*)\](?:\[[\w.]*\]|\((?:https?:|\.\./)[^()\s]*\))")
-_RULE = re.compile(r"(?m)^[ \t]*([=*~^_#-])\1{4,}[ \t]*$\n?")
+# what needs no repair: printable ASCII without entities
+_DAMAGED = re.compile(r"[^\n\t\x20-\x7e]|&")
+REPEATED_LINE = "repeated line"
+
+
+@dataclass
+class _Cleaned:
+    """A shard's documents, and what was taken out of them or left out."""
+
+    kept: list[Document] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    secrets: Counter[str] = field(default_factory=Counter)
+    boilerplate: Counter[str] = field(default_factory=Counter)
+    boilerplate_characters: int = 0
+    languages: Counter[str] = field(default_factory=Counter)
+
+
+@step("dataset", measures=("repeated",))
+def clean(
+    work: Workspace, source: ArtifactRef, shard: int, config: CleanConfig, repeated: ArtifactRef | None = None
+) -> None:
+    """Shard `shard` of the aggregated documents, tidied, filtered, without boilerplate and secrets.
+
+    `repeated` is what find_boilerplate found in all shards. Metrics count what was dropped by source and reason, and
+    what was cut out of texts that stay by kind.
+    """
+    documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
+    lines, least = _repeated_lines(work, repeated)
+    done = _Cleaned()
+    for document in documents:
+        _clean_one(document, done, lines[document.source], least, config)
+    write_rows(work.output / shard_name(0), Document, done.kept)
+    write_rows(work.output / DROPPED, Dropped, done.dropped)
+    write_planted(work.output, read_planted(work.fetch(source, only=PLANTED)), done.kept)
+    _measure(work, done, len(documents))
+    _report(shard, done, work.metrics).write(work.output)
 
 
 def tidy(text: str) -> str:
-    """Text without encoding damage, markup of reST and mkdocs, headings' rules and stray whitespace."""
-    import ftfy
+    """Text without encoding damage, markup and stray whitespace."""
+    if _DAMAGED.search(text):
+        import ftfy
 
-    text = ftfy.fix_text(text, normalization="NFC").replace("\t", "    ").replace("\x00", "")
-    text = _NOTE.sub("", _ABSTRACT.sub("", text))
-    text = _DIRECTIVE.sub("", text)
-    text = _ADMONITION.sub(r"\1", text)
-    text = _UNDERLINED.sub("", text)
-    text = _RULE.sub("", text)
-    text = _MARKDOWN_LINK.sub(r"\1", text)
-    text = _LINK.sub(r"\1", _ROLE.sub(r"`\1`", text)).replace("``", "`")
-    text = re.sub(r"::[ \t]*$", ":", text, flags=re.MULTILINE)
-    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+        text = ftfy.fix_text(text, normalization="NFC").replace("\x00", "").lstrip("\ufeff")
+    return without_markup(text.replace("\t", "    "))
 
 
-@step("dataset")
-def clean(work: Workspace, source: ArtifactRef, shard: int, config: CleanConfig) -> None:
-    """Shard `shard` of the aggregated documents, tidied, filtered and without secrets; metrics count these by kind."""
-    documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
-    kept: list[Document] = []
-    dropped: list[Dropped] = []
-    secrets: Counter[str] = Counter()
-    for document in documents:
-        text = tidy(document.text)
-        answer = verdict(text, config)
-        if answer is True:
-            kept.append(replace(document, title=redact(document.title, secrets), text=redact(text, secrets)))
-        else:
-            dropped.append(Dropped(document.id, document.source, "clean", str(answer)))
-    write_rows(work.output / shard_name(0), Document, kept)
-    write_rows(work.output / DROPPED, Dropped, dropped)
-    write_planted(work.output, read_planted(work.fetch(source, only=PLANTED)), kept)
-    reasons = Counter(row.reason.partition(":")[0] for row in dropped)
-    work.metrics.update(documents=len(kept), dropped=len(dropped), raw=len(documents), shards=1)
-    work.metrics.update(reasons=dict(reasons.most_common()), secrets=dict(sorted(secrets.items())))
-    Report(f"Cleaning, shard {shard}").bars({"read": len(documents), "kept": len(kept)}, "Documents").bars(
-        work.metrics["reasons"], "Dropped, by reason"
-    ).bars(work.metrics["secrets"], "Secrets removed, by kind").table(
-        ["document", "reason"], [(row.id, row.reason) for row in dropped[:50]], "The first that were dropped"
-    ).write(work.output)
+def _repeated_lines(work: Workspace, repeated: ArtifactRef | None) -> tuple[Mapping[str, frozenset[bytes]], int]:
+    """The keys of repeated lines by source, and the words from which a line counts."""
+    found: defaultdict[str, set[bytes]] = defaultdict(set)
+    if repeated is None:
+        return defaultdict(frozenset), 0
+    for row in read_table(work.fetch(repeated, only=REPEATED) / REPEATED):
+        line = RepeatedLine(**row)
+        found[line.source].add(bytes.fromhex(line.digest))
+    keys = {source: frozenset(mine) for source, mine in found.items()}
+    return defaultdict(frozenset, keys), int(work.manifest(repeated).metrics["min_words"])
+
+
+def _clean_one(document: Document, done: _Cleaned, repeated: frozenset[bytes], least: int, config: CleanConfig) -> None:
+    removed: Counter[str] = Counter()
+    text, removed[REPEATED_LINE] = cut(document.source, document.text, repeated, least, config.min_words)
+    if config.quoted_replies:
+        text = without_quotes(text, removed)
+    characters = len(document.text) - len(text)
+    text = tidy(text)
+    answer = verdict(text, config)
+    if answer is not True:
+        done.dropped.append(Dropped(document.id, document.source, "clean", str(answer)))
+        return
+    found = identify(text, config.language_min_characters)
+    title = redact(document.title, done.secrets)
+    done.kept.append(replace(document, title=title, text=redact(text, done.secrets)))
+    done.boilerplate.update(+removed)
+    done.boilerplate_characters += characters
+    done.languages[found.code if found and found.score >= config.language_confidence else UNKNOWN] += 1
+
+
+def _measure(work: Workspace, done: _Cleaned, raw: int) -> None:
+    by_source: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in done.dropped:
+        by_source[row.source][row.reason.partition(":")[0]] += 1
+    reasons = sum(by_source.values(), Counter[str]())
+    work.metrics.update(documents=len(done.kept), dropped=len(done.dropped), raw=raw, shards=1)
+    work.metrics.update(
+        reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        dropped_by_source={source: dict(sorted(counts.items())) for source, counts in sorted(by_source.items())},
+        secrets=dict(sorted(done.secrets.items())),
+        boilerplate=dict(sorted(done.boilerplate.items())),
+        boilerplate_characters=done.boilerplate_characters,
+        languages=dict(sorted(done.languages.items())),
+    )
+
+
+def _report(shard: int, done: _Cleaned, metrics: dict[str, Any]) -> Report:
+    by_source = metrics["dropped_by_source"]
+    rows = [(reason, *(by_source[name].get(reason, 0) for name in by_source)) for reason in metrics["reasons"]]
+    return (
+        Report(f"Cleaning, shard {shard}")
+        .bars({"read": metrics["raw"], "kept": metrics["documents"]}, "Documents")
+        .bars(metrics["reasons"], "Dropped, by reason")
+        .table(["reason", *by_source], rows, "Dropped, by reason and source")
+        .bars(metrics["languages"], "Language of what is kept")
+        .bars(metrics["boilerplate"], "Lines of boilerplate removed, by kind")
+        .bars(metrics["secrets"], "Secrets removed, by kind")
+        .table(
+            ["document", "reason"], [(row.id, row.reason) for row in done.dropped[:50]], "The first that were dropped"
+        )
+    )

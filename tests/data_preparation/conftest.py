@@ -12,6 +12,7 @@ from include.data_preparation.check import check
 from include.data_preparation.clean import clean
 from include.data_preparation.config import AggregateConfig, CheckConfig, DataPreparationConfig, SplitConfig
 from include.data_preparation.deduplicate import deduplicate
+from include.data_preparation.find_boilerplate import find_boilerplate
 from include.data_preparation.label import label
 from include.data_preparation.split import split
 from include.data_preparation.synthesize import synthesize
@@ -48,7 +49,8 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
     """Run all steps in order."""
     shards = range(config.aggregate.shards)
     aggregated = aggregate(store, as_of=LATER, config=config.aggregate)
-    cleaned = [clean(store, source=aggregated, shard=shard, config=config.clean) for shard in shards]
+    repeated = find_boilerplate(store, source=aggregated, config=config.find_boilerplate)
+    cleaned = [clean(store, source=aggregated, shard=shard, config=config.clean, repeated=repeated) for shard in shards]
     deduplicated = deduplicate(store, sources=cleaned, config=config.deduplicate)
     labelled = label(store, source=deduplicated, config=config.label)
     anonymized = [anonymize(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]

@@ -25,6 +25,7 @@ STEPS = {
         for name in (
             "aggregate",
             "compare_sources",
+            "find_boilerplate",
             "clean",
             "deduplicate",
             "label",
@@ -105,6 +106,7 @@ class Strategy(_Model):
 class DataPreparation(_Model):
     aggregate: Knob = Knob()
     compare_sources: Knob = Knob()
+    find_boilerplate: Knob = Knob()
     clean: Knob = Knob()
     deduplicate: Knob = Knob()
     label: Knob = Knob()

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from include.data_preparation.config.base import StepConfig
-from include.data_preparation.config.cleaning import CleanConfig, DeduplicateConfig
+from include.data_preparation.config.cleaning import BoilerplateConfig, CleanConfig, DeduplicateConfig
 from include.data_preparation.config.collections import BUCKET_PREFIX, CollectionConfig, ColumnsConfig, LimitsConfig
 from include.data_preparation.config.labelling import LabelConfig
 from include.data_preparation.config.privacy import AnonymizeConfig
@@ -22,6 +22,7 @@ __all__ = [
     "LEAST_TICKETS",
     "AggregateConfig",
     "AnonymizeConfig",
+    "BoilerplateConfig",
     "CheckConfig",
     "CleanConfig",
     "CollectionConfig",
@@ -43,6 +44,7 @@ class DataPreparationConfig(StepConfig):
 
     aggregate: AggregateConfig = Field(AggregateConfig(), description="What is read.")
     compare_sources: CompareSourcesConfig = Field(CompareSourcesConfig(), description="What a source may lose.")
+    find_boilerplate: BoilerplateConfig = Field(BoilerplateConfig(), description="Which repeated lines are cut out.")
     clean: CleanConfig = Field(CleanConfig(), description="What is kept.")
     deduplicate: DeduplicateConfig = Field(DeduplicateConfig(), description="What counts as the same.")
     label: LabelConfig = Field(LabelConfig(), description="How texts are labelled.")

@@ -13,12 +13,18 @@ def data_preparation(charter: XComArg) -> XComArg:
         charter.operator.task_group >> aggregated
         compared = _compare_sources(aggregated)
         shards = shards_of("aggregated", aggregated)
+        repeated = prepare(
+            "find_boilerplate",
+            "Finds lines that many documents of a source repeat, over all shards.",
+            source=aggregated,
+        )
         cleaned = prepare_each(
             "clean",
             "Repairs text and drops what is no use, each document with its reason; one task a shard.",
             over="shard",
             items=shards,
             source=aggregated,
+            repeated=repeated,
         )
         deduplicated = prepare("deduplicate", "Drops exact and near duplicates.", sources=cleaned)
         labeled = prepare("label", "Gives each document its topic and the confidence in it.", source=deduplicated)
@@ -30,7 +36,7 @@ def data_preparation(charter: XComArg) -> XComArg:
             source=labeled,
         )
         synthetic = prepare("synthesize", "Generates a table like the tickets' (SDV).", source=aggregated)
-        compared >> [shards, synthetic]
+        compared >> [shards, repeated, synthetic]
         divided = prepare("split", "Splits by unique question: no answer leaks.", sources=anonymized)
         return prepare(
             "check",
