@@ -13,11 +13,11 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation import docstrings, undated_sources
 from include.data_preparation.config import AggregateConfig
+from include.data_preparation.customers import write_ticket_tables
 from include.data_preparation.dated_sources import DatedSource, read_dated_sources, states
-from include.data_preparation.documents import Document, rank, write_planted, write_rows, write_table
+from include.data_preparation.documents import Document, rank, write_planted, write_rows
 from include.data_preparation.provenance import Provenance, provenance
 from include.data_preparation.shard_files import ShardFiles
-from include.data_preparation.tickets import Ticket
 from include.data_preparation.undated_sources import Collection, collections_of
 
 QUARANTINE = "quarantined.parquet"
@@ -73,7 +73,7 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig) -> None:
     shards.close()
     write_planted(work.output, {one.document.id: one.truth for one in tickets}, (one.document for one in tickets))
     if tickets:
-        _write_ticket_table(work, tickets)
+        write_ticket_tables(work.output, [ticket.row for ticket in tickets], config.seed)
     quarantined = [(one.name, line) for one in dated for line in one.quarantined]
     quarantined += [(one.title, line) for one in collections for line in one.tally.quarantined]
     rows = [QuarantinedOf(name, *astuple(line)) for name, line in quarantined]
@@ -169,12 +169,6 @@ def topic_title(name: str, text: str) -> str:
 def _sample(documents: list[Document], limit: int, seed: int) -> list[Document]:
     chosen = sorted(documents, key=lambda document: rank(seed, document.id))[:limit]
     return sorted(chosen, key=lambda document: document.id)
-
-
-def _write_ticket_table(work: Workspace, tickets: list[Ticket]) -> None:
-    import pyarrow
-
-    write_table(work.output / "tickets_table.parquet", pyarrow.Table.from_pylist([ticket.row for ticket in tickets]))
 
 
 def _report(work: Workspace, dated: list[DatedSource], collections: list[Collection]) -> None:

@@ -168,3 +168,16 @@ def _kind(reason: str) -> str:
         if reason.startswith(name):
             return name.removesuffix(" of").removesuffix(" as")
     return reason.partition(":")[0]
+
+
+def synthetic(metrics: Metrics) -> dict[str, Any]:
+    """The synthetic tables; nothing where there are none."""
+    if not metrics["tables"]:
+        return {}
+    figures = {f"rows of {name}": rows for name, rows in metrics["by_table"].items()}
+    figures |= {name: metrics[name] for name in ("quality", "rejected_share", "copied_rows")}
+    figures["rows that break a rule"] = sum(metrics["broken"].values())
+    for name, found in metrics["privacy"].items():
+        figures[f"{name}: closest to a record seen (0.5 is best)"] = found["closer"]
+        figures[f"{name}: AUC of membership inference (0.5 is best)"] = found["attack"]
+    return figures

@@ -53,7 +53,8 @@ def check(
     dropped = [row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)]
     for name in TABLES:
         shutil.copyfile(folder / name, work.output / name)
-    shutil.copyfile(work.fetch(synthetic, only="tickets.parquet") / "tickets.parquet", work.output / "tickets.parquet")
+    for path in work.fetch(synthetic).glob("*.parquet"):
+        shutil.copyfile(path, work.output / path.name)
     card = _card(tables, measured, results, dropped, leaks, declared)
     write_figures(work.output, card)
     card_page(card).write(work.output)
@@ -107,7 +108,7 @@ def _card(
         duplicates=card_figures.duplicates(deduplicated),
         splits={name: card_figures.split_figure(rows) for name, rows in splits.items()},
         personal_data=card_figures.personal_data(measured["anonymized"]),
-        synthetic={name: synthetic[name] for name in ("rows", "quality", "constraint_share", "copied_rows")},
+        synthetic=card_figures.synthetic(synthetic),
         samples=tuple(card_figures.samples(splits, {leak.document for leak in leaks})) if private else (),
     )
 

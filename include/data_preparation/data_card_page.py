@@ -107,8 +107,8 @@ def personal_data(report: Report, card: DataCard) -> None:
 
 
 def synthetic(report: Report, card: DataCard) -> None:
-    """The synthetic table."""
-    report.table(["figure", "value"], list(card.synthetic.items()), "Synthetic ticket table")
+    """The synthetic tables."""
+    report.table(["figure", "value"], list(card.synthetic.items()), "Synthetic tables")
 
 
 def samples(report: Report, card: DataCard) -> None:

@@ -41,6 +41,11 @@ def shard_name(shard: int) -> str:
     return f"documents-{shard:05d}.parquet"
 
 
+def table_name(table: str) -> str:
+    """File name of a table that was read beside the documents."""
+    return f"{table}_table.parquet"
+
+
 def write_rows(path: Path, row_type: type, rows: Iterable[Any]) -> None:
     """Dataclass rows as parquet, in the order given; typed even where there are no rows."""
     import pyarrow

@@ -119,12 +119,34 @@ def secret_gate(tables: Sequence[Rows]) -> Gate:
 
 
 def synthetic_gates(metrics: Mapping[str, Any], config: CheckConfig) -> list[Gate]:
-    """The synthetic table looks like its source and keeps its rule."""
-    quality, share = float(metrics["quality"]), float(metrics["constraint_share"])
-    least = config.min_synthetic_quality
+    """The synthetic tables look like their source, keep its rules and tell nothing of its records; no gate without."""
+    if not metrics["tables"]:
+        return []
+    quality, least = float(metrics["quality"]), config.min_synthetic_quality
+    broken = {rule: count for rule, count in metrics["broken"].items() if count}
+    text = "; ".join(f"{count} rows: {rule}" for rule, count in broken.items())
+    worst = {
+        name: max(float(found[name]) for found in metrics["privacy"].values())
+        for name in ("closer_low", "attack_low", "copied_share")
+    }
+    closer, attack = config.max_closer_to_seen, config.max_attack_auc
     return [
-        Gate("quality of the synthetic table", f"{quality:.3f}", f"at least {least}", quality >= least),
-        Gate("synthetic rows with resolved = created + hours", f"{share:.2%}", "100.00%", share == 1.0),
+        Gate("quality of the synthetic tables", f"{quality:.3f}", f"at least {least}", quality >= least),
+        Gate("synthetic rows that break a rule", text or "0", "0", not broken),
+        _most("share of sampled rows rejected", float(metrics["rejected_share"]), config.max_rejected_share),
+        Gate(
+            "synthetic rows closest to a record the model has seen",
+            f"at least {worst['closer_low']:.3f}",
+            f"lower bound at most {closer}",
+            worst["closer_low"] <= closer,
+        ),
+        Gate(
+            "membership inference from the synthetic tables, AUC",
+            f"at least {worst['attack_low']:.3f}",
+            f"lower bound at most {attack}",
+            worst["attack_low"] <= attack,
+        ),
+        _most("share of synthetic rows copied", worst["copied_share"], config.max_copied_share),
     ]
 
 

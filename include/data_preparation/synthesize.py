@@ -1,7 +1,6 @@
-"""A synthetic twin of the ticket table, by SDV, in which every ticket is resolved when its hours have passed."""
+"""A synthetic twin of the source's tables, by SDV: relations and rules hold, and no record can be told from it."""
 
-import contextlib
-import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,129 +9,99 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
 from include.data_preparation.config import SynthesizeConfig
-from include.data_preparation.documents import write_table
+from include.data_preparation.config.tables import DatabaseConfig
+from include.data_preparation.database import Tables, broken_rules, divide_database, read_database
+from include.data_preparation.documents import table_name, write_table
+from include.data_preparation.table_model import Sampled, fit_tables, metadata, sample_tables
+from include.data_preparation.table_privacy import Privacy, measure_privacy
 
-TABLE = "tickets"
-COLUMNS = {
-    "ticket_id": {"sdtype": "id"},
-    "category": {"sdtype": "categorical"},
-    "priority": {"sdtype": "categorical"},
-    "product": {"sdtype": "categorical"},
-    "channel": {"sdtype": "categorical"},
-    "created": {"sdtype": "datetime"},
-    "hours": {"sdtype": "numerical"},
-    "resolved": {"sdtype": "datetime"},
-    "satisfaction": {"sdtype": "categorical"},
-}
+LEAST_ROOTS = 8
 
 
 @step("dataset")
 def synthesize(work: Workspace, source: ArtifactRef, config: SynthesizeConfig) -> None:
-    """tickets.parquet: `config.rows` rows with resolved = created + hours, generated = True."""
-    path = work.fetch(source, only="tickets_table.parquet") / "tickets_table.parquet"
-    if not path.exists():
+    """A parquet file for each described table, generated = True; no file where the sources have no table.
+
+    The model sees half of the real records. The metrics say how like the sample is to all of them, how many rows
+    break a rule, and whether the half that it has seen can be told from the other (table_privacy).
+    """
+    database = config.database
+    paths = {name: work.fetch(source, only=table_name(name)) / table_name(name) for name in database.tables}
+    real = read_database(paths, database)
+    if not real:
+        work.metrics.update(rows=0, tables=0)
+        Report("Synthetic tables").text("The sources have no table: there is nothing to synthesize.").write(work.output)
+        return
+    seen, unseen = _halves(real, config)
+    sampled = sample_tables(fit_tables(seen, database, config.seed), seen, database, config.rows, config.rounds)
+    broken = broken_rules(sampled.tables, database, seen)
+    privacy = measure_privacy(seen, unseen, sampled.tables, database, config.seed)
+    quality = _quality(real, sampled.tables, database)
+    for name, table in sampled.tables.items():
+        _write(work.output / f"{name}.parquet", table)
+    _measure(work, sampled, real, quality, broken, privacy)
+    _report(work, config, quality, broken, privacy)
+
+
+def _halves(real: Tables, config: SynthesizeConfig) -> tuple[Tables, Tables]:
+    seen, unseen = divide_database(real, config.database, config.seed)
+    few = [name for tables in (seen, unseen) for name, table in tables.items() if len(table) < LEAST_ROOTS]
+    if few:
         raise SourceError(
-            "data_preparation.aggregate.tickets",
-            0,
-            "there is no ticket table to synthesize from",
-            "Generate tickets, or leave out this step",
+            "data_preparation.synthesize.database",
+            few[0],
+            f"half of the table has fewer than {LEAST_ROOTS} rows, and a model of so few tells of each of them",
+            "Add records, or leave the table out of the description",
         )
-    real = _read(path)
-    metadata = _metadata()
-    sampled = _sample(real, metadata, config)
-    holds = (sampled["resolved"] == _resolved(sampled)).mean()
-    keys = [name for name in COLUMNS if name not in ("ticket_id", "resolved")]
-    copied = len(sampled.merge(real[keys].drop_duplicates(), on=keys))
+    return seen, unseen
+
+
+def _quality(real: Tables, sampled: Tables, database: DatabaseConfig) -> Any:
     from sdv.evaluation import evaluate_quality
 
-    quality = evaluate_quality({TABLE: real}, {TABLE: sampled}, metadata, verbose=False)
-    _write(work.output / "tickets.parquet", sampled)
+    return evaluate_quality(real, sampled, metadata(database), verbose=False)
+
+
+def _measure(
+    work: Workspace, sampled: Sampled, real: Tables, quality: Any, broken: dict[str, int], privacy: list[Privacy]
+) -> None:
     work.metrics.update(
-        rows=len(sampled),
+        rows=sum(map(len, sampled.tables.values())),
         quality=round(float(quality.get_score()), 4),
-        constraint_share=float(holds),
-        copied_rows=copied,
-        source_rows=len(real),
-    )
-    details = quality.get_details("Column Shapes")
-    Report("Synthetic tickets").text(
-        f"{len(sampled)} rows modelled on {len(real)}; resolved = created + hours in {holds:.2%} of them; "
-        f"{copied} rows equal one of the source."
-    ).bars(dict(zip(details["Column"], details["Score"].round(3), strict=True)), "Likeness by column").write(
-        work.output
+        attack_auc=max(found.attack for found in privacy),
+        tables=len(sampled.tables),
+        by_table={name: len(table) for name, table in sampled.tables.items()},
+        source_rows={name: len(table) for name, table in real.items()},
+        broken=broken,
+        rejected_share=round(sampled.rejected / sampled.drawn, 4),
+        privacy={found.table: asdict(found) for found in privacy},
+        copied_rows=sum(found.copied for found in privacy),
     )
 
 
-def _read(path: Path) -> Any:
-    import pandas
-
-    table = pandas.read_parquet(path)[list(COLUMNS)]
-    # SDV computes with nanoseconds: another unit makes its sampled rows break the constraint
-    return table.astype({"created": "datetime64[ns]", "resolved": "datetime64[ns]"})
-
-
-def _metadata() -> Any:
-    from sdv.metadata import Metadata
-
-    return Metadata.load_from_dict(
-        {
-            "METADATA_SPEC_VERSION": "V1",
-            "tables": {TABLE: {"primary_key": "ticket_id", "columns": COLUMNS}},
-            "relationships": [],
-        }
-    )
-
-
-def _sample(real: Any, metadata: Any, config: SynthesizeConfig) -> Any:
-    import numpy
-    from sdv.single_table import GaussianCopulaSynthesizer
-
-    # SDV draws from numpy's global generator while it fits, and offers no seed for it
-    before = numpy.random.get_state()
-    numpy.random.seed(config.seed)
-    try:
-        synthesizer = GaussianCopulaSynthesizer(metadata)
-        synthesizer.add_constraints([_resolution_constraint()])
-        # it shows a progress bar whenever there is a constraint
-        with contextlib.redirect_stderr(io.StringIO()):
-            synthesizer.fit({TABLE: real})
-            sampled = synthesizer.sample(config.rows)[TABLE]
-    finally:
-        numpy.random.set_state(before)
-    sampled["ticket_id"] = [f"S{index:05d}" for index in range(len(sampled))]
-    return sampled[list(COLUMNS)]
+def _report(
+    work: Workspace, config: SynthesizeConfig, quality: Any, broken: dict[str, int], privacy: list[Privacy]
+) -> None:
+    shapes = quality.get_details("Column Shapes")
+    bars = {f"{table}.{name}": round(score, 3) for table, name, score in shapes[["Table", "Column", "Score"]].values}
+    Report("Synthetic tables").table(
+        ["table", "rows", "real rows"],
+        [(name, rows, work.metrics["source_rows"][name]) for name, rows in work.metrics["by_table"].items()],
+        "Tables",
+    ).table(["rule", "rows that break it"], list(broken.items()), "Rules").bars(bars, "Likeness by column").table(
+        ["table", "closest to a seen row", "at least", "attack's AUC", "at least", "copied rows"],
+        [(one.table, one.closer, one.closer_low, one.attack, one.attack_low, one.copied) for one in privacy],
+        "Privacy: 0.5 is best",
+    ).text(
+        "The model was fitted to one half of the real records (seed "
+        f"{config.seed}). Closest to a seen row: of the sampled rows the share whose nearest real row is of that half. "
+        "Attack: how well the nearest sampled row tells which real rows are of that half. At least: lower bound of a "
+        "95% interval."
+    ).write(work.output)
 
 
-def _resolution_constraint() -> Any:
-    """SDV models created and hours; resolved is left out of the model and computed."""
-    from sdv.cag import SingleTableProgrammableConstraint
-
-    class Resolution(SingleTableProgrammableConstraint):  # type: ignore[misc]
-        def get_updated_metadata(self, metadata: Any) -> Any:
-            metadata.tables[TABLE].columns.pop("resolved")
-            return metadata
-
-        def transform(self, data: Any) -> Any:
-            return data.drop(columns="resolved")
-
-        def reverse_transform(self, transformed_data: Any) -> Any:
-            return transformed_data.assign(resolved=_resolved(transformed_data))
-
-        def is_valid(self, synthetic_data: Any) -> Any:
-            return synthetic_data["resolved"] == _resolved(synthetic_data)
-
-    return Resolution()
-
-
-def _resolved(table: Any) -> Any:
-    import pandas
-
-    return table["created"] + pandas.to_timedelta(table["hours"], unit="h")
-
-
-def _write(path: Path, sampled: Any) -> None:
+def _write(path: Path, table: Any) -> None:
     import pyarrow
 
-    sampled = sampled.assign(created=sampled["created"].dt.floor("s"), resolved=sampled["resolved"].dt.floor("s"))
-    table = pyarrow.Table.from_pandas(sampled.assign(generated=True), preserve_index=False)
-    write_table(path, table.replace_schema_metadata(None))
+    written = pyarrow.Table.from_pandas(table.assign(generated=True), preserve_index=False)
+    write_table(path, written.replace_schema_metadata(None))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.data_preparation import ticket_phrases as phrases
+from include.data_preparation.customers import customer_of
 from include.data_preparation.documents import Document
 
 TICKET_LICENSE = "Apache-2.0"
@@ -35,13 +36,14 @@ class Ticket:
 
 def generate_tickets(count: int, seed: int) -> list[Ticket]:
     """`count` tickets, equal for equal seeds."""
-    return [_ticket(index, random.Random(f"{seed}:{index}")) for index in range(count)]  # noqa: S311
+    return [_ticket(index, seed, random.Random(f"{seed}:{index}")) for index in range(count)]  # noqa: S311
 
 
-def _ticket(index: int, draw: random.Random) -> Ticket:
+def _ticket(index: int, seed: int, draw: random.Random) -> Ticket:
     category = draw.choice(list(phrases.PROBLEMS))
     product = draw.choice(phrases.PRODUCTS)
     row = _row(index, category, product, draw)
+    row["customer_id"] = customer_of(row["ticket_id"], seed)
     text, personal = _fill(_template(category, draw), product, draw)
     document = Document(
         id=f"ticket:{row['ticket_id']}",

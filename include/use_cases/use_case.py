@@ -123,7 +123,8 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
             raise ConfigurationError(
                 f"{file}: {field}", name, "the workflow reads no such source", nearest(name, known)
             )
-    for name in ["tickets", *(["records"] if aggregate.records else []), *collections]:
+    dated = [name for name in ("tickets", "records") if getattr(aggregate, name)]
+    for name in [*dated, *collections]:
         if name not in declared:
             raise ConfigurationError(
                 f"{file}: strategy.data_sources",
@@ -135,12 +136,12 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
 
 def _require_tickets(use_case: UseCase, file: str) -> None:
     tickets = use_case.data_preparation.aggregate.tickets
-    if tickets < LEAST_TICKETS:
+    if 0 < tickets < LEAST_TICKETS:
         raise ConfigurationError(
             f"{file}: data_preparation.aggregate.tickets",
             tickets,
             f"the synthetic ticket table needs at least {LEAST_TICKETS} to be modelled on",
-            "Generate more",
+            "Generate more, or none: 0",
         )
 
 

@@ -10,7 +10,13 @@ from include.data_preparation.aggregate import aggregate
 from include.data_preparation.anonymize import anonymize
 from include.data_preparation.check import check
 from include.data_preparation.clean import clean
-from include.data_preparation.config import AggregateConfig, CheckConfig, DataPreparationConfig, SplitConfig
+from include.data_preparation.config import (
+    AggregateConfig,
+    CheckConfig,
+    DataPreparationConfig,
+    SplitConfig,
+    SynthesizeConfig,
+)
 from include.data_preparation.deduplicate import deduplicate
 from include.data_preparation.find_boilerplate import find_boilerplate
 from include.data_preparation.label import label
@@ -22,6 +28,7 @@ SMALL = DataPreparationConfig(
     aggregate=AggregateConfig(
         packages=("httpx", "click"), max_standard_library=400, max_package=60, tickets=160, shards=2
     ),
+    synthesize=SynthesizeConfig(rows=160),
     split=SplitConfig(train=150, heldout=24),
     check=CheckConfig(min_train=50, min_heldout=10, min_corpus=100),
 )

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +17,6 @@ from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import label
 from include.data_preparation.questions import first_sentences, normalized, question_of
 from include.data_preparation.split import divide, split
-from include.data_preparation.synthesize import synthesize
 from tests.data_preparation.conftest import SMALL, Prepared
 from tests.data_preparation.sample_charter import sample_charter
 
@@ -106,24 +104,9 @@ def test_labels_agree_with_the_known_categories(store: ArtifactStore, prepared: 
     assert strict.metrics["unlabelled"] > metrics["unlabelled"]
 
 
-def test_every_synthetic_row_keeps_the_rule_and_copies_nobody(
-    store: ArtifactStore, prepared: Prepared, tmp_path: Path
-) -> None:
-    table = pandas.read_parquet(store.fetch(prepared.final, tmp_path / "final") / "tickets.parquet")
-    metrics = store.manifest(prepared.synthetic).metrics
-
-    assert len(table) == SMALL.synthesize.rows == metrics["rows"]
-    assert (table["resolved"] == table["created"] + pandas.to_timedelta(table["hours"], unit="h")).all()
-    assert table["generated"].all() and table["ticket_id"].is_unique
-    assert (table["hours"] >= 1).all() and set(table["satisfaction"]) <= {1, 2, 3, 4, 5}
-    assert metrics["constraint_share"] == 1.0 and metrics["quality"] > 0.7 and metrics["copied_rows"] == 0
-
-
 def test_the_same_inputs_give_the_same_bytes(store: ArtifactStore, prepared: Prepared) -> None:
-    again = synthesize.run(store, {"source": prepared.aggregated, "config": SMALL.synthesize}, force=True)
     divided = split.run(store, {"sources": prepared.anonymized, "config": SMALL.split}, force=True)
 
-    assert not again.reused and again.ref == prepared.synthetic
     assert not divided.reused and divided.ref == prepared.divided
 
 
@@ -169,7 +152,7 @@ def test_a_failed_gate_is_told_and_not_raised(store: ArtifactStore, prepared: Pr
     assert metrics["passed"] is False
     verdict = str(metrics["verdict"])
     assert "heldout size: 24 (allowed: at least 1000)" in verdict
-    assert "quality of the synthetic table" in verdict
+    assert "quality of the synthetic tables" in verdict
     assert "licences outside the charter: Apache-2.0, BSD-3-Clause (allowed: MIT, PSF-2.0)" in verdict
 
 

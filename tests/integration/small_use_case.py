@@ -22,6 +22,8 @@ CHANGES: dict[str, Any] = {
     "data_preparation.aggregate.ticket_export_days": 10,
     "data_preparation.aggregate.shards": 2,
     "data_preparation.synthesize.rows": 60,
+    # half of so few tickets is little to learn from
+    "data_preparation.check.min_synthetic_quality": 0.5,
     "data_preparation.split.train": 200,
     "data_preparation.split.heldout": 24,
     "data_preparation.check.min_train": 100,

@@ -88,7 +88,7 @@ def test_an_unknown_use_case_lists_the_known_ones() -> None:
         ('schedule: "0 3 * * *"', 'schedule: "0 3 * * 1 30"', "schedule", "five fields"),
         ('schedule: "0 3 * * *"', 'schedule: "0 3 * * 1 30 2027"', "schedule", "five fields"),
         ("packages: [httpx,", 'packages: ["",', "data_preparation.aggregate.packages.0", "should match pattern"),
-        ("    tickets: 800", "    tickets: 0", "data_preparation.aggregate.tickets", "at least 50"),
+        ("    tickets: 800", "    tickets: 49", "data_preparation.aggregate.tickets", "at least 50"),
         ("    - name: tickets", "    - name: ticket", "strategy.data_sources.2.name", "Did you mean tickets?"),
         (
             "    - name: tickets",
@@ -165,6 +165,12 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 def test_presets_and_no_schedule_are_schedules() -> None:
     assert load_use_case("python_assistant", {"schedule": "@weekly"}).schedule == "@weekly"
     assert load_use_case("python_assistant", {"schedule": None}).schedule is None
+
+
+def test_a_use_case_needs_no_tickets() -> None:
+    sources = [{"name": "docstrings", "sensitivity": "public"}]
+    changes = {"data_preparation.aggregate.tickets": 0, "strategy.data_sources": sources}
+    assert load_use_case("python_assistant", changes).data_preparation.aggregate.tickets == 0
 
 
 def test_tickets_are_not_read_undeclared() -> None:

@@ -49,6 +49,6 @@ class DataPreparationConfig(StepConfig):
     deduplicate: DeduplicateConfig = Field(DeduplicateConfig(), description="What counts as the same.")
     label: LabelConfig = Field(LabelConfig(), description="How texts are labelled.")
     anonymize: AnonymizeConfig = Field(AnonymizeConfig(), description="What is personal.")
-    synthesize: SynthesizeConfig = Field(SynthesizeConfig(), description="The synthetic ticket table.")
+    synthesize: SynthesizeConfig = Field(SynthesizeConfig(), description="Synthetic twins of tables.")
     split: SplitConfig = Field(SplitConfig(), description="Questions to train on and to hold out.")
     check: CheckConfig = Field(CheckConfig(), description="Gates of the dataset.")

@@ -29,5 +29,25 @@ class CheckConfig(StepConfig):
     max_leaked_numbers: int = Field(
         0, ge=0, description="Planted e-mail, phone, card and account numbers that may survive."
     )
-    min_synthetic_quality: float = Field(0.7, ge=0, le=1, description="SDV's quality score of the synthetic table.")
+    min_synthetic_quality: float = Field(0.7, ge=0, le=1, description="SDV's quality score of the synthetic tables.")
+    max_rejected_share: float = Field(
+        0.2, ge=0, le=1, description="Largest share of sampled table rows that broke a rule and were left out."
+    )
+    max_closer_to_seen: float = Field(
+        0.6,
+        ge=0.5,
+        le=1,
+        description="Share of synthetic rows closest to a record that their model has seen (0.5: it is no closer to "
+        "those than to others); the lower bound of its 95% interval is held against this.",
+    )
+    max_attack_auc: float = Field(
+        0.6,
+        ge=0.5,
+        le=1,
+        description="AUC of guessing from the synthetic rows which records their model has seen; the lower bound of "
+        "its 95% interval is held against this.",
+    )
+    max_copied_share: float = Field(
+        0.01, ge=0, le=1, description="Share of synthetic rows equal to a record seen, beyond what chance gives."
+    )
     max_dropped_share: float = Field(0.7, ge=0, le=1, description="Largest share of documents lost on the way.")

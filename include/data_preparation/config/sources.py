@@ -50,7 +50,7 @@ class AggregateConfig(StepConfig):
     max_quarantined_share: float = Field(
         0.05, ge=0, le=1, description="Largest share of a source's records, or of its files, that may be unreadable."
     )
-    tickets: int = Field(800, ge=0, le=100_000, description="Support tickets to generate; the workflow needs 50.")
+    tickets: int = Field(800, ge=0, le=100_000, description="Support tickets to generate: 50 or more, or none.")
     ticket_export_days: int = Field(
         7, ge=1, le=365, description="Days between two exports of the ticket system, the first on 2025-01-06."
     )

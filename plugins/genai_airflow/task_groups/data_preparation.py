@@ -35,7 +35,7 @@ def data_preparation(charter: XComArg) -> XComArg:
             items=shards_of("labeled", labeled),
             source=labeled,
         )
-        synthetic = prepare("synthesize", "Generates a table like the tickets' (SDV).", source=aggregated)
+        synthetic = prepare("synthesize", "Generates tables like those of the sources (SDV).", source=aggregated)
         compared >> [shards, repeated, synthetic]
         divided = prepare("split", "Splits by unique question: no answer leaks.", sources=anonymized)
         return prepare(
