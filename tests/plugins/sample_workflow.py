@@ -33,6 +33,7 @@ STEPS = {
             "synthesize",
             "split",
             "check",
+            "compare_datasets",
         )
     },
     "training.pretrain": "model",

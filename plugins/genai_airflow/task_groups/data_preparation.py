@@ -38,7 +38,7 @@ def data_preparation(charter: XComArg) -> XComArg:
         synthetic = prepare("synthesize", "Generates tables like those of the sources (SDV).", source=aggregated)
         compared >> [shards, repeated, synthetic]
         divided = prepare("split", "Splits by unique question: no answer leaks.", sources=anonymized)
-        return prepare(
+        checked = prepare(
             "check",
             "Measures quality against the charter and writes the **data card**. A dataset that misses it stops here.",
             dataset=divided,
@@ -49,6 +49,8 @@ def data_preparation(charter: XComArg) -> XComArg:
             synthetic=synthetic,
             charter=charter,
         )
+        _compare_datasets(checked)
+    return checked
 
 
 def _aggregate() -> XComArg:
@@ -70,3 +72,13 @@ def _compare_sources(aggregated: XComArg) -> XComArg:
         previous="aggregated",
         doc_md="Compares each source with the earlier run. One that has shrunk too much: the run stops here.",
     ).output
+
+
+def _compare_datasets(checked: XComArg) -> None:
+    RunStepOperator(
+        task_id="compare_datasets",
+        step="data_preparation.compare_datasets",
+        arguments={"dataset": checked},
+        previous="dataset",
+        doc_md="Tells what has changed since the dataset of the earlier run. Nothing waits for it.",
+    )
