@@ -1,112 +1,136 @@
 """Leave one of equal and of nearly equal texts."""
 
-import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
+from include.data_preparation.clusters import decide, members
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import (
     DROPPED,
-    Document,
+    PLANTED,
     Dropped,
-    read_all,
     read_planted,
-    write_planted,
-    write_rows,
-    write_shards,
+    shard_name,
+    write_planted_of,
+    write_table,
 )
+from include.data_preparation.keys import Keys
+from include.data_preparation.match import REPEATED, SIMILAR
+from include.data_preparation.sketch_files import DOCUMENTS
+
+SHOWN = 50
+EXACT, NEAR = "same text as", "near duplicate of"
 
 
 @step("dataset")
-def deduplicate(work: Workspace, sources: list[ArtifactRef], config: DeduplicateConfig) -> None:
-    """All cleaned shards without duplicates, in as many shards; the first id in order of preference stays."""
-    folders = [work.fetch(source) for source in sources]
-    documents = sorted(
-        (document for folder in folders for document in read_all(folder)),
-        # a real text outlives a generated one, a short id (the public name) a long one
-        key=lambda document: (document.generated, len(document.id), document.id),
+def deduplicate(
+    work: Workspace,
+    sources: list[ArtifactRef],
+    sketches: list[ArtifactRef],
+    matches: list[ArtifactRef],
+    config: DeduplicateConfig,
+) -> None:
+    """All cleaned shards without duplicates, in as many shards; of equal or similar ones the preferred stays.
+
+    Only documents that have a duplicate are held, and one shard at a time.
+    """
+    dropped = find_dropped(
+        [work.fetch(sketch, only=DOCUMENTS) / DOCUMENTS for sketch in sketches], [work.fetch(ref) for ref in matches]
     )
-    if not documents:
+    kept = 0
+    planted: dict[str, Any] = {}
+    for shard, source in enumerate(sources):
+        table = _without(work.fetch(source, only=shard_name(0)) / shard_name(0), dropped, shard)
+        write_table(work.output / shard_name(shard), table)
+        kept += len(table)
+        planted |= read_planted(work.fetch(source, only=PLANTED))
+    if not kept:
         raise SourceError(
             "data_preparation.clean",
             len(sources),
             "cleaning left no document at all",
             "Look at dropped.parquet of the clean step and loosen its limits",
         )
-    distinct, exact = drop_exact(documents)
-    kept, near = drop_near(distinct, config)
-    dropped = exact + near
-    write_shards(work.output, kept, len(sources))
-    write_rows(work.output / DROPPED, Dropped, sorted(dropped, key=lambda row: row.id))
-    planted = {key: value for folder in folders for key, value in read_planted(folder).items()}
-    write_planted(work.output, planted, kept)
+    write_planted_of(work.output, planted, planted.keys() - set(dropped["id"].to_pylist()))
+    write_table(work.output / DROPPED, dropped.select([field.name for field in fields(Dropped)]))
+    _report(work, dropped, kept, len(sources))
+
+
+def find_dropped(sketches: Sequence[Path], matches: Sequence[Path]) -> Any:
+    """The documents that go, by id: an Arrow table of the columns of `Dropped` with `shard`, `row` and `exact`.
+
+    `sketches` are files of the documents' keys, a shard each, `matches` folders with the equal and similar texts.
+    """
+    import numpy
+    import pyarrow
+
+    keys, pairs = _read_matches(matches)
+    found = members(sketches, keys).sort_by([("order", "ascending"), ("id", "ascending")])
+    text, order = found["text"].to_numpy(), found["order"].to_numpy()
+    # of a text, the first document stays if any does
+    _, first = numpy.unique(text, return_index=True)
+    decision = decide(order[first], *pairs)
+    stays = first[decision.stays[text]]
+    going = numpy.flatnonzero(stays != numpy.arange(len(text)))
+    exact = decision.stays[text[going]] == text[going]
+    names = found["id"].take(pyarrow.array(stays[going])).to_pylist()
+    reasons = [
+        f"{EXACT} {name}" if same else f"{NEAR} {name} ({similarity:.2f})"
+        for name, same, similarity in zip(names, exact, decision.similarity[text[going]], strict=True)
+    ]
+    gone = found.select(["id", "source", "shard", "row"]).take(pyarrow.array(going))
+    gone = gone.append_column("stage", pyarrow.array(["deduplicate"] * len(going), pyarrow.string()))
+    gone = gone.append_column("reason", pyarrow.array(reasons, pyarrow.string()))
+    return gone.append_column("exact", pyarrow.array(exact)).sort_by("id")
+
+
+def _read_matches(matches: Sequence[Path]) -> tuple[Keys, tuple[Any, Any, Any]]:
+    """All texts that are equal or similar to another, and the pairs of similar ones as indexes of these, each once."""
+    import numpy
+    import pyarrow.parquet
+
+    repeated = pyarrow.concat_tables([pyarrow.parquet.read_table(match / REPEATED) for match in matches])
+    similar = pyarrow.concat_tables([pyarrow.parquet.read_table(match / SIMILAR) for match in matches])
+    named = ((repeated, ""), (similar, "one_"), (similar, "two_"))
+    high, low = ([table[f"{prefix}{half}"].to_numpy() for table, prefix in named] for half in ("high", "low"))
+    keys = Keys.of(numpy.concatenate(high), numpy.concatenate(low))
+    one, two = keys.find(high[1], low[1]), keys.find(high[2], low[2])
+    _, first = numpy.unique(numpy.minimum(one, two) << 32 | numpy.maximum(one, two), return_index=True)
+    return keys, (one[first], two[first], similar["similarity"].to_numpy()[first])
+
+
+def _without(path: Path, dropped: Any, shard: int) -> Any:
+    """The documents of a cleaned shard that stay."""
+    import numpy
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(path)
+    stays = numpy.ones(len(table), dtype=bool)
+    stays[dropped["row"].to_numpy()[dropped["shard"].to_numpy() == shard]] = False
+    return table.filter(pyarrow.array(stays))
+
+
+def _report(work: Workspace, dropped: Any, kept: int, shards: int) -> None:
+    exact = dropped["exact"].to_numpy()
     work.metrics.update(
-        documents=len(kept), exact=len(exact), near=len(near), dropped=len(dropped), shards=len(sources)
+        documents=kept,
+        exact=int(exact.sum()),
+        near=int((~exact).sum()),
+        dropped=len(dropped),
+        shards=shards,
+        by_source=dict(sorted(Counter(dropped["source"].to_pylist()).items())),
     )
-    work.metrics["by_source"] = dict(sorted(Counter(row.source for row in dropped).items()))
+    read = kept + len(dropped)
+    shown = [*dropped.filter(exact).slice(0, SHOWN).to_pylist(), *dropped.filter(~exact).slice(0, SHOWN).to_pylist()]
     Report("Deduplication").bars(
-        {"read": len(documents), "after exact": len(distinct), "after near": len(kept)}, "Documents"
-    ).table(
-        ["document", "reason"], [(row.id, row.reason) for row in (*exact[:20], *near[:30])], "Some that were dropped"
-    ).write(work.output)
-
-
-def drop_exact(documents: Iterable[Document]) -> tuple[list[Document], list[Dropped]]:
-    """Documents whose normalised text is new, and the others with the id that stays."""
-    seen: dict[bytes, str] = {}
-    kept: list[Document] = []
-    dropped: list[Dropped] = []
-    for document in documents:
-        key = hashlib.sha256(" ".join(_words(document.text)).encode()).digest()
-        if key in seen:
-            dropped.append(Dropped(document.id, document.source, "deduplicate", f"same text as {seen[key]}"))
-        else:
-            seen[key] = document.id
-            kept.append(document)
-    return kept, dropped
-
-
-def drop_near(documents: list[Document], config: DeduplicateConfig) -> tuple[list[Document], list[Dropped]]:
-    """Documents unlike every kept one: candidates by MinHash, verified by the shingles' true Jaccard similarity."""
-    from rensa import RMinHash, RMinHashLSH
-
-    # four rows a band: a pair of similarity 0.8 is missed with probability (1 - 0.8^4)^32 < 1e-7
-    index = RMinHashLSH(
-        threshold=config.near_duplicate, num_perm=config.permutations, num_bands=config.permutations // 4
+        {"read": read, "after exact": read - work.metrics["exact"], "after near": kept}, "Documents"
+    ).table(["document", "reason"], [(row["id"], row["reason"]) for row in shown], "Some that were dropped").write(
+        work.output
     )
-    kept: list[Document] = []
-    shingles: list[frozenset[str]] = []
-    dropped: list[Dropped] = []
-    for document in documents:
-        mine = shingle(document.text, config.shingle_words)
-        sketch = RMinHash(num_perm=config.permutations, seed=1)
-        sketch.update(sorted(mine))
-        best = max(((jaccard(mine, shingles[key]), -key) for key in index.query(sketch)), default=(0.0, 0))
-        if best[0] >= config.near_duplicate:
-            reason = f"near duplicate of {kept[-best[1]].id} ({best[0]:.2f})"
-            dropped.append(Dropped(document.id, document.source, "deduplicate", reason))
-            continue
-        index.insert(len(kept), sketch)
-        kept.append(document)
-        shingles.append(mine)
-    return kept, dropped
-
-
-def shingle(text: str, words: int) -> frozenset[str]:
-    """Runs of `words` words; the whole text where it is shorter."""
-    found = _words(text)
-    return frozenset(" ".join(found[start : start + words]) for start in range(max(1, len(found) - words + 1)))
-
-
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Size of the intersection over that of the union."""
-    return len(one & other) / len(one | other)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())

@@ -100,7 +100,11 @@ def write_shards(folder: Path, documents: Sequence[Document], shards: int) -> No
 
 def write_planted(folder: Path, planted: dict[str, Any], kept: Iterable[Document]) -> None:
     """The ground truth of those documents that are left."""
-    ids = {document.id for document in kept}
+    write_planted_of(folder, planted, {document.id for document in kept})
+
+
+def write_planted_of(folder: Path, planted: dict[str, Any], ids: set[str]) -> None:
+    """The ground truth of the documents of these ids."""
     mine = {key: planted[key] for key in sorted(planted) if key in ids}
     (folder / PLANTED).write_text(json.dumps(mine, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
 

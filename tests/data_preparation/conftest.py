@@ -20,6 +20,8 @@ from include.data_preparation.config import (
 from include.data_preparation.deduplicate import deduplicate
 from include.data_preparation.find_boilerplate import find_boilerplate
 from include.data_preparation.label import label
+from include.data_preparation.match import match
+from include.data_preparation.sketch import sketch
 from include.data_preparation.split import split
 from include.data_preparation.synthesize import synthesize
 from tests.data_preparation.sample_charter import sample_charter
@@ -58,7 +60,10 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
     aggregated = aggregate(store, as_of=LATER, config=config.aggregate)
     repeated = find_boilerplate(store, source=aggregated, config=config.find_boilerplate)
     cleaned = [clean(store, source=aggregated, shard=shard, config=config.clean, repeated=repeated) for shard in shards]
-    deduplicated = deduplicate(store, sources=cleaned, config=config.deduplicate)
+    partitions = list(shards)
+    sketches = [sketch(store, source=ref, partitions=partitions, config=config.deduplicate) for ref in cleaned]
+    matches = [match(store, sketches=sketches, partition=one, config=config.deduplicate) for one in partitions]
+    deduplicated = deduplicate(store, sources=cleaned, sketches=sketches, matches=matches, config=config.deduplicate)
     labelled = label(store, source=deduplicated, config=config.label)
     anonymized = [anonymize(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
     synthetic = synthesize(store, source=aggregated, config=config.synthesize)

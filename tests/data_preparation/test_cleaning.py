@@ -1,4 +1,4 @@
-"""Tidying, filtering and deduplicating."""
+"""Tidying and filtering."""
 
 from pathlib import Path
 
@@ -8,19 +8,13 @@ from hypothesis import strategies as st
 
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.clean import tidy
-from include.data_preparation.config import CleanConfig, DeduplicateConfig
-from include.data_preparation.deduplicate import drop_exact, drop_near, jaccard, shingle
-from include.data_preparation.documents import DROPPED, Document, read_all, read_dropped
+from include.data_preparation.config import CleanConfig
+from include.data_preparation.documents import DROPPED, read_all, read_dropped
 from include.data_preparation.quality import verdict
 from tests.data_preparation.conftest import Prepared
 
 CONFIG = CleanConfig()
-WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), min_size=1, max_size=12)
 LONG = "The scheduler starts every job when its time has come and keeps a note of what it did in the log file. "
-
-
-def _document(name: str, text: str, generated: bool = False) -> Document:
-    return Document(f"docstring:{name}", "docstrings", name, text, "MIT", generated)
 
 
 @pytest.mark.parametrize(
@@ -95,35 +89,6 @@ def test_a_useless_text_is_dropped_with_its_reason(text: str, reason: str) -> No
 )
 def test_short_texts_and_code_are_not_taken_for_another_language(text: str) -> None:
     assert verdict(text, CONFIG) is True
-
-
-def test_duplicates_name_the_document_that_stays() -> None:
-    documents = [
-        _document("a", LONG),
-        _document("b", LONG.upper().replace(" ", "\n")),
-        _document("c", LONG.replace("log file", "log book")),
-        _document("e", "Something else entirely, about the parsing of dates."),
-    ]
-    distinct, exact = drop_exact(documents)
-    kept, near = drop_near(distinct, DeduplicateConfig(near_duplicate=0.7))
-
-    assert [(row.id, row.reason) for row in exact] == [("docstring:b", "same text as docstring:a")]
-    assert [document.title for document in kept] == ["a", "e"]
-    assert near[0].id == "docstring:c" and near[0].reason.startswith("near duplicate of docstring:a (0.")
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), min_size=1, max_size=12), max_size=12))
-def test_near_duplicates_are_found_exactly_where_jaccard_says_so(texts: list[list[str]]) -> None:
-    config = DeduplicateConfig(near_duplicate=0.8)
-    documents = [_document(str(index), " ".join(words)) for index, words in enumerate(texts)]
-    kept, dropped = drop_near(documents, config)
-
-    sets = [shingle(document.text, config.shingle_words) for document in kept]
-    assert all(jaccard(one, two) < 0.8 for index, one in enumerate(sets) for two in sets[:index])
-    for row in dropped:
-        lost = shingle(documents[int(row.id.partition(":")[2])].text, config.shingle_words)
-        assert max(jaccard(lost, one) for one in sets) >= 0.8
 
 
 def test_every_document_is_kept_or_dropped_with_a_reason(

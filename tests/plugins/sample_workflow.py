@@ -27,6 +27,8 @@ STEPS = {
             "compare_sources",
             "find_boilerplate",
             "clean",
+            "sketch",
+            "match",
             "deduplicate",
             "label",
             "anonymize",

@@ -10,7 +10,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from tests.plugins.conftest import Run
 
-TASKS = 32
+TASKS = 38
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:
@@ -56,12 +56,13 @@ def test_mapped_tasks_are_told_apart_by_name(first_run: Any) -> None:
     labels = [
         ti.rendered_map_index
         for ti in sorted(first_run.get_task_instances(), key=lambda ti: (ti.task_id, ti.map_index))
-        if ti.map_index >= 0 and ti.task_id != "data_preparation.anonymize"
+        if ti.map_index >= 0 and ti.task_id.rpartition(".")[2] not in ("anonymize", "sketch")
     ]
 
     assert labels == [
         *["lora", "prompt_tuning"] * 2,
         *["shard 0", "shard 1", "shard 2"],
+        *["partition 0", "partition 1", "partition 2"],
         *["pretrain", "import_pretrained"],
     ]
 

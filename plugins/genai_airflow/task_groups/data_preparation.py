@@ -26,7 +26,7 @@ def data_preparation(charter: XComArg) -> XComArg:
             source=aggregated,
             repeated=repeated,
         )
-        deduplicated = prepare("deduplicate", "Drops exact and near duplicates.", sources=cleaned)
+        deduplicated = _deduplicate(cleaned, aggregated, shards)
         labeled = prepare("label", "Gives each document its topic and the confidence in it.", source=deduplicated)
         anonymized = prepare_each(
             "anonymize",
@@ -61,6 +61,36 @@ def _aggregate() -> XComArg:
         moment="as_of",
         doc_md="Reads every source of the use case, as it stood at the run's moment, into shards of documents.",
     ).output
+
+
+def _deduplicate(cleaned: XComArg, aggregated: XComArg, shards: XComArg) -> XComArg:
+    """In map and reduce: each shard is sketched, each partition of the sketches is searched, and one task decides.
+
+    There are as many partitions as shards, so that a task's part does not grow with the whole.
+    """
+    sketches = prepare_each(
+        "sketch",
+        "Writes keys, shingles and MinHash bands of the texts, by partition; one task a shard.",
+        over="source",
+        items=cleaned,
+        config="deduplicate",
+        partitions=aggregated["shards"],
+    )
+    matches = prepare_each(
+        "match",
+        "Finds the equal and the similar texts of all shards; one task a partition.",
+        over="partition",
+        items=shards,
+        config="deduplicate",
+        sketches=sketches,
+    )
+    return prepare(
+        "deduplicate",
+        "Decides which of equal and similar documents stay, and drops the others.",
+        sources=cleaned,
+        sketches=sketches,
+        matches=matches,
+    )
 
 
 def _compare_sources(aggregated: XComArg) -> XComArg:

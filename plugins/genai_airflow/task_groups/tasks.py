@@ -15,13 +15,16 @@ def prepare(name: str, doc_md: str, **arguments: XComArg) -> XComArg:
     return RunStepOperator(task_id=name, step=path, config=path, arguments=arguments, doc_md=doc_md).output
 
 
-def prepare_each(name: str, doc_md: str, over: str, items: XComArg, **arguments: XComArg) -> XComArg:
-    """A step of data preparation, one task for each of `items`; `over` names the argument that takes it."""
+def prepare_each(name: str, doc_md: str, over: str, items: XComArg, config: str = "", **arguments: XComArg) -> XComArg:
+    """A step of data preparation, one task for each of `items`; `over` names the argument that takes it.
+
+    `config` names the configuration where it is not called as the step.
+    """
     path = f"data_preparation.{name}"
     mapped = RunStepOperator.partial(
         task_id=name,
         step=path,
-        config=path,
+        config=f"data_preparation.{config or name}",
         arguments=arguments,
         over=over,
         map_index_template=BY_ITEM,

@@ -1,0 +1,154 @@
+"""Equal and similar documents, found in map and reduce."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.data_preparation import candidates
+from include.data_preparation.config import DeduplicateConfig
+from include.data_preparation.deduplicate import find_dropped
+from include.data_preparation.documents import Document, shard_name, write_rows
+from include.data_preparation.match import Matched, write_matches
+from include.data_preparation.shingles import words
+from include.data_preparation.sketch import write_sketch
+from include.data_preparation.sketch_files import DOCUMENTS
+
+CONFIG = DeduplicateConfig()
+LONG = "The scheduler starts every job when its time has come and keeps a note of what it did in the log file. "
+FEW_WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), min_size=1, max_size=12)
+
+
+def _document(name: str, text: str) -> Document:
+    return Document(f"docstring:{name}", "docstrings", name, text, "MIT")
+
+
+def _dropped(
+    shards: Sequence[Sequence[Document]], config: DeduplicateConfig = CONFIG
+) -> tuple[dict[str, str], list[Matched]]:
+    """Ids of the documents that go with their reasons, and what each partition counted; as many as shards."""
+    with TemporaryDirectory() as name:
+        folders = [Path(name) / f"{kind}{part}" for kind in ("sketch", "match") for part in range(len(shards))]
+        for folder in folders:
+            folder.mkdir()
+        sketches, matches = folders[: len(shards)], folders[len(shards) :]
+        for folder, documents in zip(sketches, shards, strict=True):
+            write_rows(folder / shard_name(0), Document, documents)
+            write_sketch(folder / shard_name(0), folder, len(shards), config)
+        counts = [
+            write_matches(lambda file: [folder / file for folder in sketches], partition, folder, config)
+            for partition, folder in enumerate(matches)
+        ]
+        gone = find_dropped([folder / DOCUMENTS for folder in sketches], matches).to_pylist()
+    for row in gone:
+        assert shards[row["shard"]][row["row"]].id == row["id"]
+    return {row["id"]: row["reason"] for row in gone}, counts
+
+
+def _spread(documents: Sequence[Document], shards: int) -> list[list[Document]]:
+    return [[one for number, one in enumerate(documents) if number % shards == shard] for shard in range(shards)]
+
+
+def _jaccard(one: str, two: str) -> float:
+    sets = []
+    for text in (one, two):
+        found = words(text)
+        sets.append({tuple(found[start : start + 3]) for start in range(max(1, len(found) - 2))})
+    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+
+
+def test_duplicates_name_the_document_that_stays() -> None:
+    documents = [
+        _document("a", LONG),
+        _document("b", LONG.upper().replace(" ", "\n")),
+        _document("cc", LONG.replace("log file", "log book")),
+        _document("e", "Something else entirely, about the parsing of dates."),
+    ]
+    gone, _ = _dropped(_spread(documents, 2), DeduplicateConfig(near_duplicate=0.7))
+
+    assert gone.keys() == {"docstring:b", "docstring:cc"}
+    assert gone["docstring:b"] == "same text as docstring:a"
+    assert gone["docstring:cc"].startswith("near duplicate of docstring:a (0.")
+
+
+@pytest.mark.parametrize(
+    ("preferred", "other"),
+    [
+        ({"generated": False}, {"generated": True, "id": "a"}),
+        ({"id": "short"}, {"id": "much longer"}),
+        (
+            {"id": "a long id, but early", "event_time": "2025-01-01T00:00:00+00:00"},
+            {"event_time": "2025-02-01T00:00:00+00:00"},
+        ),
+        ({"id": "aa"}, {"id": "bbb"}),
+    ],
+)
+def test_the_preferred_document_stays(preferred: dict[str, object], other: dict[str, object]) -> None:
+    for text in (LONG * 2, LONG * 2 + "Or so."):
+        documents = [replace(_document("x", LONG * 2), **preferred), replace(_document("x", text), **other)]  # type: ignore[arg-type]
+        gone, _ = _dropped([[documents[1]], [documents[0]]])
+        assert list(gone) == [documents[1].id]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(FEW_WORDS, max_size=12), st.integers(1, 4))
+def test_near_duplicates_are_found_exactly_where_jaccard_says_so(texts: list[list[str]], shards: int) -> None:
+    documents = [_document(str(index), " ".join(found)) for index, found in enumerate(texts)]
+    gone, _ = _dropped(_spread(documents, shards))
+
+    kept = [document.text for document in documents if document.id not in gone]
+    assert all(_jaccard(one, two) < 0.8 for index, one in enumerate(kept) for two in kept[:index])
+    for document in documents:
+        assert document.id not in gone or max(_jaccard(document.text, text) for text in kept) >= 0.8
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.booleans()), min_size=1, max_size=30),
+    st.integers(2, 7),
+)
+def test_the_number_of_shards_changes_nothing(planted: list[tuple[int, int, bool]], shards: int) -> None:
+    documents = []
+    for number, (topic, changed, generated) in enumerate(planted):
+        found = [f"{word}{topic}" for word in (LONG * 2).split()]
+        found[7 * changed] = "changed"
+        documents.append(replace(_document(str(number), " ".join(found)), generated=generated))
+
+    assert _dropped([documents])[0] == _dropped(_spread(documents, shards))[0]
+
+
+def test_a_chain_loses_its_middle_alone_where_its_ends_differ() -> None:
+    found = [f"word{number}" for number in range(60)]
+    start, middle, end = (" ".join(found[begin : begin + 50]) for begin in (0, 3, 6))
+    assert _jaccard(start, middle) >= 0.8 > _jaccard(start, end)
+
+    gone, _ = _dropped(_spread([_document("a", start), _document("bb", middle), _document("ccc", end)], 2))
+    assert gone.keys() == {"docstring:bb"}
+
+
+def test_a_crowd_of_similar_texts_costs_a_comparison_each() -> None:
+    boilerplate = " ".join(f"word{number}" for number in range(60))
+    crowd = [_document(f"{number:04}", f"{boilerplate} ticket {number}") for number in range(400)]
+    equal = [_document(f"equal {number:04}", boilerplate) for number in range(400)]
+    gone, counts = _dropped(_spread([*crowd, *equal], 2))
+
+    assert len(gone) == len(crowd) + len(equal) - 1
+    assert all(count.compared < 8 * len(crowd) and not count.unexamined for count in counts)
+
+
+def test_what_is_not_examined_in_a_crowded_band_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "SMALL", 4)
+    monkeypatch.setattr(candidates, "ROUNDS", 1)
+    half = " ".join(f"word{number}" for number in range(30))
+    texts = [f"{half} " + " ".join(f"own{number}x{word}" for word in range(18)) for number in range(40)]
+    _, (count,) = _dropped([[_document(str(number), text) for number, text in enumerate(texts)]])
+    assert count.unexamined
+
+
+def test_shards_may_be_empty() -> None:
+    assert _dropped([[], [_document("a", LONG)], []])[0] == {}
+    assert _dropped([[]])[0] == {}
