@@ -58,6 +58,9 @@ class Settings(BaseModel):
     )
     training_ranks: int = Field(2, ge=1, le=1024, description="Processes of a DeepSpeed job on this machine.")
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
+    private_source_hosts: str = Field(
+        "", description="Hosts at private addresses that http sources may be read from, separated by commas."
+    )
     openlineage_url: str = Field(
         "",
         pattern=r"^(https?://.*)?$",

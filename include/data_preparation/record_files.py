@@ -13,7 +13,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import BUCKET_PREFIX, RecordsConfig
 from include.data_preparation.documents import Document
-from include.data_preparation.locations import about, list_files, place_of
+from include.data_preparation.locations.files import about, list_files, place_of
 from include.data_preparation.point_in_time import Version, utc
 from include.data_preparation.readers import UnreadableError
 from include.data_preparation.readers.json_text import json_value

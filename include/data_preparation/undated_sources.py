@@ -13,9 +13,10 @@ from include.artifacts.manifest import sha256_of
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import AggregateConfig, CollectionConfig
+from include.data_preparation.config.collections import kind_of
 from include.data_preparation.documents import Document
-from include.data_preparation.locations import SourceFile, about, list_files, place_of
-from include.data_preparation.readers import Found, Reading, Row, Unreadable, UnreadableError, read_file
+from include.data_preparation.locations import Entry, about, entries_of
+from include.data_preparation.readers import Found, Reading, Row, Unreadable, UnreadableError
 from include.data_preparation.record_files import Quarantined
 
 FIELD = "data_preparation.aggregate.collections"
@@ -54,14 +55,14 @@ class Collection:
     def __init__(self, store: ArtifactStore, source: CollectionConfig, config: AggregateConfig) -> None:
         self.source, self.tally, self._config = source, Tally(), config
         self.title = f"collection {source.name}"
-        self._where = place_of(store, source.location)
-        found = list_files(store, source.location, FIELD)
+        self._where, found = entries_of(store, source, config.limits, f"{FIELD}.{source.name}.location")
         self._files = [file for file in found if self._is_read(file.name)]
         self.tally.files, self.tally.ignored = len(self._files), len(found) - len(self._files)
         self._ids: dict[bytes, bytes] = {}
         if not self._files:
             raise self._error(
-                f"there are no files {source.files} in {self._where}", "Put them there, or correct the location"
+                f"there are no files {source.files} in {self._where or source.location}",
+                "Put them there, or correct the location",
             )
 
     def _is_read(self, name: str) -> bool:
@@ -114,12 +115,12 @@ class Collection:
                 before = name
                 yield name, found
 
-    def _found_in(self, file: SourceFile, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
+    def _found_in(self, file: Entry, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
         if file.unusable:
             yield file.name, Unreadable(0, file.unusable, breaks=True)
             return
-        with about(FIELD, self._where + file.name), file.local(scratch) as path:
-            yield from read_file(file.name, path, reading)
+        with about(FIELD, self._where + file.name):
+            yield from file.found(scratch, reading)
 
     def _document(self, file: str, found: Found) -> Document | Unreadable | None:
         """The record as a document, or why it is none; None where it repeats another one."""
@@ -135,6 +136,9 @@ class Collection:
         known = self._ids.setdefault(key, said)
         if known is said:
             return document
+        if known != said and kind_of(self.source.location) == "sql":
+            # which of the two comes first is the database's choice
+            raise self._error("two rows have the same id and differ", "Let columns.id name a column that is unique")
         return None if known == said else Unreadable(found.place, "another record has its id, and says something else")
 
     def _made(self, file: str, row: Row) -> Document:
@@ -168,7 +172,10 @@ class Collection:
                 f"{tally.broken} of {files} files cannot be read to their end (allowed: {allowed:.1%}): {first}", remedy
             )
         if not tally.documents:
-            raise self._error(f"there is no record in {self._where}", "Put some there, or take the source off the list")
+            raise self._error(
+                f"there is no record in {self._where or self.source.location}",
+                "Put some there, or take the source off the list",
+            )
 
     def _error(self, problem: str, remedy: str) -> SourceError:
         return SourceError(f"{FIELD}.{self.source.name}.location", self.source.location, problem, remedy)

@@ -13,6 +13,7 @@ from genai_airflow.lineage_events import LineageEvents, Trace
 from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
+from genai_airflow.source_connections import use_airflow_connections
 from genai_airflow.store_connection import open_store
 from include.artifacts.history import History, Place, now
 from include.artifacts.outcome import record
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from include.use_cases import UseCase
 
 log = logging.getLogger(__name__)
+# whoever runs or plans steps in Airflow imports this module
+use_airflow_connections()
 
 
 @contextmanager

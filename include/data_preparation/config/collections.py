@@ -2,13 +2,15 @@
 
 import codecs
 import re
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from include.data_preparation.config.base import StepConfig
 
 BUCKET_PREFIX = "s3:"
+CONNECTION = r"^([A-Za-z][A-Za-z0-9_]{0,199})?$"
 Format = Literal["jsonl", "json", "csv", "parquet", "text", "markdown", "html", "pdf"]
 # what other sources are called where sensitivity is declared
 OTHER_SOURCES = ("pydoc_topics", "docstrings", "tickets", "records")
@@ -31,13 +33,25 @@ class CollectionConfig(StepConfig):
     )
     location: str = Field(
         min_length=1,
-        description="Folder, relative to the project or absolute, or s3:<prefix>/ in the store's bucket.",
+        description="Folder, relative to the project or absolute; s3:<prefix>/ in the store's bucket; the http(s) "
+        "address of a file; sql:<Airflow connection>; dataset:<folder> that `datasets` saved; hub:<dataset's name>.",
     )
     license: str = Field(min_length=1, description="SPDX name of the licence of texts that name none themselves.")
     files: str = Field("*", min_length=1, description="Pattern of the files to read, such as *.md or 2026/*; * is all.")
     format: Format | None = Field(None, description="Format of all its files; null: by their names and first bytes.")
     columns: ColumnsConfig = Field(ColumnsConfig(), description="What the columns of its tables hold.")
     encoding: str = Field("", description="Encoding of its texts, such as cp1252; empty: found out.")
+    connection: str = Field(
+        "",
+        pattern=CONNECTION,
+        description="Airflow connection with the login and password, or the token as password, that http(s) asks for.",
+    )
+    query: str = Field("", description="One SELECT whose rows are the records of sql:; columns.id names them.")
+    state_query: str = Field(
+        "", description="A SELECT that is quick and differs where the rows do; empty: all rows are read to tell."
+    )
+    split: str = Field("train", pattern=r"^\w[\w.-]*$", description="The split of hub: that is read.")
+    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$", description="Commit of hub: that is read.")
 
     @field_validator("name")
     @classmethod
@@ -49,7 +63,23 @@ class CollectionConfig(StepConfig):
     @field_validator("location")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return folder_or_prefix(value)
+        kind = kind_of(value)
+        if kind == "http":
+            require_address(value)
+        elif kind == "sql" and not re.fullmatch(CONNECTION, value.removeprefix("sql:")):
+            raise ValueError("after sql: comes the id of an Airflow connection, and no address")
+        elif kind == "hub" and not re.fullmatch(r"hub:[\w.-]+(/[\w.-]+)?", value):
+            raise ValueError("after hub: comes a dataset's name, such as owner/name")
+        elif kind in ("folder", "s3"):
+            folder_or_prefix(value)
+        return value
+
+    @field_validator("query", "state_query")
+    @classmethod
+    def _only_reads(cls, value: str) -> str:
+        if value and (not re.match(r"(?i)\s*(select|with)\b", value) or ";" in value.rstrip("; \n")):
+            raise ValueError("not one SELECT")
+        return value
 
     @field_validator("encoding")
     @classmethod
@@ -57,6 +87,20 @@ class CollectionConfig(StepConfig):
         if value and not is_text_encoding(value):
             raise ValueError("no encoding of texts that is known")
         return value
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        kind = kind_of(self.location)
+        needed = {"sql": ("query",), "hub": ("revision",)}.get(kind, ())
+        allowed = {"sql": ("query", "state_query"), "hub": ("revision", "split"), "http": ("connection",)}.get(kind, ())
+        if missing := [name for name in needed if not getattr(self, name)]:
+            raise ValueError(f"{kind}: needs {missing[0]}")
+        options = {"query", "state_query", "revision", "split", "connection"} & self.model_fields_set
+        if foreign := sorted(name for name in options - set(allowed) if getattr(self, name)):
+            raise ValueError(f"{foreign[0]} means nothing to this location")
+        if kind == "sql" and not self.columns.id:
+            raise ValueError("sql: needs columns.id: rows have no order that names them")
+        return self
 
 
 class LimitsConfig(StepConfig):
@@ -71,6 +115,21 @@ class LimitsConfig(StepConfig):
     max_html_elements: int = Field(100_000, ge=100, le=1_000_000, description="Elements of an HTML page.")
     max_pdf_mb: int = Field(128, ge=1, le=2048, description="Size of a PDF file, in MiB.")
     max_pdf_pages: int = Field(2000, ge=1, le=100_000, description="Pages of a PDF file.")
+
+
+def kind_of(location: str) -> str:
+    """s3, http, sql, dataset, hub or folder."""
+    prefix = re.match(r"(s3|https?(?=://)|sql|dataset|hub):", location)
+    return prefix[1].replace("https", "http") if prefix else "folder"
+
+
+def require_address(value: str) -> None:
+    """ValueError where an address has no host, or credentials in it."""
+    parts = urlsplit(value)
+    if not parts.hostname:
+        raise ValueError("an address without a host")
+    if "@" in parts.netloc:
+        raise ValueError("credentials do not belong here: name an Airflow connection in `connection`")
 
 
 def folder_or_prefix(value: str) -> str:

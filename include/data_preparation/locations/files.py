@@ -1,4 +1,4 @@
-"""Where files lie: folders, and prefixes of the store's bucket."""
+"""Files of folders, and of prefixes of the store's bucket."""
 
 import hashlib
 import os
@@ -13,12 +13,13 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, ChangedMeanwhileError, SourceError, StoreAccessError
 from include.core.settings import PROJECT_ROOT
 from include.data_preparation.config.collections import BUCKET_PREFIX
+from include.data_preparation.readers import Found, Reading, read_file
 
 CHUNK = 1 << 20
 
 
-class SourceFile(ABC):
-    """One file of a source: `name` is relative to the location, `unusable` says why it is none to read."""
+class Entry(ABC):
+    """A part of a source: `name` is what documents are called after, `unusable` says why there is nothing to read."""
 
     def __init__(self, name: str, unusable: str = "") -> None:
         # names are bytes, and may be in no encoding
@@ -26,11 +27,24 @@ class SourceFile(ABC):
 
     @abstractmethod
     def state(self) -> str:
-        """What differs where its bytes do, and is the same on every machine."""
+        """What differs where its content does, and is the same on every machine."""
+
+    @abstractmethod
+    def found(self, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
+        """Everything in it, with the names of the files that it lies in."""
+
+
+class SourceFile(Entry):
+    """One file of a source; its name is relative to the location."""
 
     @abstractmethod
     def local(self, scratch: Path) -> AbstractContextManager[Path]:
         """The file on this machine's disk, as long as it is needed."""
+
+    def found(self, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
+        """What its reader finds."""
+        with self.local(scratch) as path:
+            yield from read_file(self.name, path, reading)
 
 
 class FolderFile(SourceFile):
@@ -91,7 +105,7 @@ def list_files(store: ArtifactStore, location: str, field: str) -> list[SourceFi
             found: list[SourceFile] = [BucketFile(one.key.removeprefix(prefix), one, store.bucket) for one in stored]
     else:
         with about(field, location):
-            found = list(_walk(PROJECT_ROOT / location))
+            found = list(walk(PROJECT_ROOT / location))
     return sorted(found, key=lambda file: file.name)
 
 
@@ -116,7 +130,8 @@ def _prefix(location: str) -> str:
     return location.removeprefix(BUCKET_PREFIX).rstrip("/") + "/"
 
 
-def _walk(folder: Path) -> Iterator[SourceFile]:
+def walk(folder: Path) -> Iterator[SourceFile]:
+    """Every file below a folder, links and devices as unusable ones; OSError where a folder may not be listed."""
     if not folder.is_dir():
         return
     root = folder.resolve()
