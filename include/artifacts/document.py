@@ -7,6 +7,8 @@ from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 
 # documents below it name artifacts, which a retention therefore keeps
 ALIASES = "aliases/"
+# what people decided, and on which charters: written once; a retention keeps those too
+APPROVALS = "approvals/"
 
 
 class Document:

@@ -107,6 +107,11 @@ class Report:
         """The HTML page."""
         return PAGE.render(title=self.title, blocks=self.blocks)
 
+    def below(self, page: str) -> str:
+        """Another report's page, with the blocks of this one below its own."""
+        mine = self.page()
+        return page.rpartition("</html>")[0] + mine[mine.index("</h1>") + len("</h1>") :]
+
     def write(self, folder: Path) -> None:
         """Write report.html into a step's output folder."""
         (folder / REPORT_FILE).write_text(self.page(), encoding="utf-8")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from include.artifacts.document import ALIASES, Document
+from include.artifacts.document import ALIASES, APPROVALS, Document
 from include.artifacts.history import History, RunRecord, sortable
 from include.artifacts.manifest import Manifest
 from include.artifacts.ref import references_in
@@ -30,11 +30,12 @@ class Retained(NamedTuple):
 
 
 def retain(store: ArtifactStore, runs: int, *, dry_run: bool = True) -> Retained:
-    """Keep what aliases name, what the last `runs` runs of each use case used, and their ancestors; the rest goes.
+    """Keep what aliases and approvals name, what the last `runs` runs of each use case used, and their ancestors.
 
-    What was made or used within seven windows stays too: a run may be under way. So does what the last gates of a use
-    case let through, for later runs are compared with it. Only manifests are deleted; the sweep takes the files. A run
-    that begins to use an artifact in the moment of its deletion fails and, started again, makes it anew.
+    The rest goes. What was made or used within seven windows stays too: a run may be under way. So does what the last
+    gates of a use case let through, for later runs are compared with it. Only manifests are deleted; the sweep takes
+    the files. A run that begins to use an artifact in the moment of its deletion fails and, started again, makes it
+    anew.
     """
     if runs < 1:
         raise ConfigurationError("keep_runs", runs, "at least the last run has to stay", "Give 1 or more")
@@ -71,7 +72,7 @@ def ancestors(roots: set[str], manifests: dict[str, Manifest]) -> set[str]:
 
 
 def _roots(store: ArtifactStore, runs: int, manifests: dict[str, Manifest]) -> Iterator[str]:
-    for key in store.bucket.keys(ALIASES):
+    for key in [*store.bucket.keys(ALIASES), *store.bucket.keys(APPROVALS)]:
         yield from (ref.prefix for ref in references_in(Document(store.bucket, key).read()[0]))
     yield from _used(store, runs)
     for prefix, manifest in manifests.items():

@@ -12,9 +12,28 @@ from include.cli.status import duration
 from include.cli.workflow_run import FINISHED, TaskState, WorkflowRun
 
 POLL_SECONDS = 1.0
-STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow", "skipped": "dim"}
+WAITING = "awaiting_input"
+STYLES = {
+    "success": "green",
+    "failed": "red",
+    "upstream_failed": "red",
+    "running": "yellow",
+    WAITING: "yellow",
+    "skipped": "dim",
+}
 # least to most telling: a row of mapped tasks shows the last that applies
-RANK = ("waiting", "skipped", "success", "scheduled", "queued", "deferred", "up_for_retry", "running", "failed")
+RANK = (
+    "waiting",
+    "skipped",
+    "success",
+    "scheduled",
+    "queued",
+    "deferred",
+    "up_for_retry",
+    "running",
+    WAITING,
+    "failed",
+)
 
 
 def follow(run: WorkflowRun, console: Console) -> dict[str, object]:
@@ -64,9 +83,16 @@ class _Progress:
             return
         for task in tasks:
             key = (task.task, task.map_index)
-            if task.state != self.shown.get(key) and task.state in ("running", "up_for_retry", *FINISHED, "skipped"):
+            if task.state != self.shown.get(key) and task.state in (
+                "running",
+                "up_for_retry",
+                WAITING,
+                *FINISHED,
+                "skipped",
+            ):
                 label = f"{task.task}[{task.map_index}]" if task.map_index >= 0 else task.task
-                took = f" after {duration(task.seconds)}" if task.state != "running" else ""
+                took = f" after {duration(task.seconds)}" if task.state not in ("running", WAITING) else ""
+                took += f": a person has to answer at {self.run.task_url(task)}" if task.state == WAITING else ""
                 self.console.print(f"{label}: {task.state}{took}", highlight=False, soft_wrap=True, markup=False)
             self.shown[key] = task.state
 

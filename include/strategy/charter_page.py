@@ -3,6 +3,7 @@
 from include.artifacts.report import Report
 from include.strategy.accelerators import AcceleratorTable, serving_device, training_device
 from include.strategy.config import StrategyConfig
+from include.strategy.config.assessment import HIGHEST, LOWEST
 from include.strategy.decision import Decision
 from include.strategy.decision_page import decision_table
 from include.strategy.estimate import Sizing
@@ -62,7 +63,8 @@ def _declared(page: Report, config: StrategyConfig) -> None:
         [[source.name, source.sensitivity, source.description] for source in config.data_sources],
         heading="Data and sensitivity",
     )
-    approvers = ", ".join(config.approval.approvers) or "whoever may trigger the DAG"
+    approval = config.approval
+    approvers = ", ".join(approval.approvers) or "whoever may trigger the DAG"
     page.table(
         ["Limit", "Value"],
         [
@@ -70,10 +72,13 @@ def _declared(page: Report, config: StrategyConfig) -> None:
             ["parameters of the model, at most", f"{limits.max_parameters:,}"],
             ["budget", f"{limits.budget:,.2f} {limits.currency}"],
             ["owner", config.owner],
-            ["approval", f"required, by {approvers}" if config.approval.required else "not required"],
+            ["approval", f"{approval.people} of {approvers}" if approval.required else "not required"],
         ],
         heading="Limits and ownership",
     )
+    if config.assessment:
+        scores = [[name, score["score"], score["reason"]] for name, score in config.assessment.model_dump().items()]
+        page.table(["Factor", f"Score, {LOWEST} to {HIGHEST}", "Reason"], scores, heading="Assessment")
 
 
 def _cost(page: Report, config: StrategyConfig, sized: Sizing, table: AcceleratorTable) -> None:

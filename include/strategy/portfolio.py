@@ -5,10 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from include.core.errors import PermanentError
 from include.core.settings import FACTORS
 from include.strategy.config import StrategyConfig
 from include.strategy.config.assessment import HIGHEST, LOWEST
-from include.strategy.estimate import breaches, size
+from include.strategy.estimate import Sizing, breaches, size
 
 POINTS = 100
 COST = "One training run and a month of serving, against the budget."
@@ -78,9 +79,9 @@ def portfolio(
             not_assessed.append(Unranked(**known))
             continue
         try:
-            told = contributions(strategy, shares)
-            broken = breaches(strategy, size(strategy))
-        except ArithmeticError as error:
+            sized = size(strategy)
+            told, broken = contributions(strategy, sized, shares), breaches(strategy, sized)
+        except (ArithmeticError, PermanentError) as error:
             failed.append(Unranked(**known, problem=f"its plan cannot be sized: {error}"))
             continue
         score = round(sum(one.points for one in told), DECIMALS)
@@ -94,7 +95,7 @@ def portfolio(
     )
 
 
-def contributions(strategy: StrategyConfig, shares: Mapping[str, float]) -> tuple[Contribution, ...]:
+def contributions(strategy: StrategyConfig, sized: Sizing, shares: Mapping[str, float]) -> tuple[Contribution, ...]:
     """What each factor gives an assessed use case; `shares` are the points of a part of 1.
 
     The cost is that of one training run and a month of serving; at the budget and beyond, its part is 0.
@@ -102,7 +103,7 @@ def contributions(strategy: StrategyConfig, shares: Mapping[str, float]) -> tupl
     assessed = strategy.assessment
     if assessed is None:
         raise TypeError("the use case is not assessed")
-    cost, budget, currency = size(strategy).total_cost, strategy.limits.budget, strategy.limits.currency
+    cost, budget, currency = sized.total_cost, strategy.limits.budget, strategy.limits.currency
     parts = {
         "value": grade(assessed.value.score),
         "feasibility": grade(assessed.feasibility.score),

@@ -7,13 +7,13 @@ from inspect import Parameter, signature
 from itertools import product
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.definitions.xcom_arg import PlainXComArg, XComArg
 
 from genai_airflow import fan_out
+from genai_airflow.approval_operator import ApproveCharterOperator
 from genai_airflow.planned import UNCOUNTED, Plan, PlannedInstance, PlannedTask, State
 from genai_airflow.planned_run import PlannedRun, planned_run
 from genai_airflow.references import restore_refs
@@ -94,8 +94,8 @@ class _Walk:
             self._tell(task, [told])
         elif isinstance(task, DeployModelOperator):
             self._tell(task, [self._deploy(task)])
-        elif isinstance(task, ApprovalOperator):
-            self._tell(task, [self._instance(task, -1, "asks", "a human approves or rejects it")])
+        elif isinstance(task, ApproveCharterOperator):
+            self._tell(task, [self._approval(task)])
         else:
             self._tell(task, [self._instance(task, -1, "runs", "it is no step: it runs each time")])
 
@@ -196,6 +196,18 @@ class _Walk:
         if current and current.model_name == name:
             return self._instance(task, -1, "checks", f"{name} is champion: whether it answers")
         return self._instance(task, -1, "runs", f"champion {current.model_name if current else 'none'} -> {name}")
+
+    def _approval(self, task: ApproveCharterOperator) -> PlannedInstance:
+        charter = restore_refs(self._resolve(task.charter))
+        if isinstance(charter, Unknown):
+            return self._instance(task, -1, "asks", "a person approves or rejects it, unless this charter is approved")
+        try:
+            said = task.approved_by(self.store, self.run.dag.dag_id, charter)
+        except PermanentError as error:
+            return self._instance(task, -1, "fails", str(error))
+        if said:
+            return self._instance(task, -1, "reused", f"the charter was {said}")
+        return self._instance(task, -1, "asks", "a person approves or rejects it")
 
     def _instance(self, task: Any, index: int, state: State, reason: str) -> PlannedInstance:
         record = self.records.get((task.task_id, index))

@@ -1,14 +1,14 @@
 """Serves the comparison of all use cases to signed-in users: of each, what those who may read its DAG may see."""
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from airflow.sdk.configuration import conf
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from genai_airflow.plan_view import HEADERS as NO_LINKS
+from genai_airflow.report_link import below_base
 
 # it leads to the DAGs, by a click and nowhere else
 HEADERS = NO_LINKS | {
@@ -25,7 +25,7 @@ def portfolio_page(user: GetUserDep) -> HTMLResponse:
     from include.cli.portfolio import read_portfolio
 
     told = read_portfolio(_readable(user))
-    links = {one.name: dag_path(one.name) for one in [*told.ranked, *told.not_assessed]}
+    links = {one.name: below_base(f"/dags/{quote(one.name, safe='')}") for one in [*told.ranked, *told.not_assessed]}
     return HTMLResponse(page(told, links).page(), headers=HEADERS)
 
 
@@ -35,12 +35,6 @@ def portfolio_json(user: GetUserDep) -> JSONResponse:
     from include.cli.portfolio import read_portfolio
 
     return JSONResponse(read_portfolio(_readable(user)).model_dump(mode="json"), headers=HEADERS)
-
-
-def dag_path(dag_id: str) -> str:
-    """A DAG's page below the web UI's address; behind a base_url with a path, below that path."""
-    base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return f"{base}/dags/{quote(dag_id, safe='')}"
 
 
 def _readable(user: GetUserDep) -> set[str]:

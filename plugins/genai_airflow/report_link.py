@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 VIEW_PREFIX = "/genai"
 
 
+def below_base(path: str) -> str:
+    """A path of the web UI; behind a base_url with a path, below that path."""
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + path
+
+
 def report_path(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
     """The report's path below the web UI's address."""
     parts = "/".join(quote(part, safe="") for part in (dag_id, run_id, task_id))
@@ -28,6 +33,5 @@ class ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
         """The report's path; behind a base_url with a path, below that path."""
-        base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
         map_index = ti_key.map_index if ti_key.map_index is not None else -1
-        return base + report_path(ti_key.dag_id, ti_key.run_id, ti_key.task_id, map_index)
+        return below_base(report_path(ti_key.dag_id, ti_key.run_id, ti_key.task_id, map_index))

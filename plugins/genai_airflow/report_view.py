@@ -17,7 +17,9 @@ from genai_airflow.references import restore_refs
 from genai_airflow.store_connection import open_store
 from include.artifacts.manifest import REPORT_FILE
 from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, GenaiError, TransientError
+from include.strategy.approvals import ApprovalLog
 
 HEADERS = {
     # the page holds text from the sources: it may run nothing, load nothing and be framed by Airflow only
@@ -44,7 +46,11 @@ def report(dag_id: str, run_id: str, task_id: str, session: SessionDep, map_inde
     if ref is None:
         return _page(404, "This task has no report: it has not written an artifact in this run.")
     try:
-        return HTMLResponse(open_store().read(ref, REPORT_FILE), headers=HEADERS)
+        store = open_store()
+        page = store.read(ref, REPORT_FILE)
+        return HTMLResponse(
+            _with_approval(page, store, dag_id, ref) if ref.kind == "charter" else page, headers=HEADERS
+        )
     except ArtifactNotFoundError:
         return _page(404, f"The store holds no report of {ref}.")
     except GenaiError as error:
@@ -61,6 +67,13 @@ def _returned_ref(session: Session, dag_id: str, run_id: str, task_id: str, map_
     row = session.scalars(query).first()
     value: Any = restore_refs(XComModel.deserialize_value(row)) if row else None
     return value if isinstance(value, ArtifactRef) else None
+
+
+def _with_approval(page: bytes, store: ArtifactStore, dag_id: str, charter: ArtifactRef) -> str:
+    """A charter's page with what people said of it since it was written."""
+    from include.cli.approvals import approval_section
+
+    return approval_section(ApprovalLog(store.bucket, dag_id, charter).read()).below(page.decode())
 
 
 def _page(status: int, text: str) -> HTMLResponse:

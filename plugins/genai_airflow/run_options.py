@@ -79,10 +79,24 @@ def overrides_of(context: Context) -> dict[str, Any]:
 
 
 def load_for_run(context: Context) -> "UseCase":
-    """The use case that the DAG is named after, with this run's overrides; ConfigurationError where one is wrong."""
+    """The use case that the DAG is named after, with this run's overrides; ConfigurationError where one is wrong.
+
+    Who approves is the file's to say: the DAG has the tasks that it asks for.
+    """
     from include.use_cases import load_use_case
 
-    return load_use_case(context["ti"].dag_id, overrides=overrides_of(context))
+    name, overrides = context["ti"].dag_id, overrides_of(context)
+    found = load_use_case(name, overrides=overrides)
+    if any(path.split(".")[0] == "strategy" for path in overrides):
+        approval = load_use_case(name).strategy.approval
+        if found.strategy.approval != approval:
+            raise ConfigurationError(
+                "parameter strategy.approval",
+                found.strategy.approval.model_dump(mode="json"),
+                "a run does not change who approves",
+                "Change it in the use case's file",
+            )
+    return found
 
 
 def place_of(context: Context) -> Place:

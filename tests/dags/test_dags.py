@@ -95,6 +95,30 @@ def test_approval_is_a_task_where_the_use_case_asks_for_it() -> None:
     assert "strategy.approve" not in the_dag().task_dict
 
 
+@pytest.mark.usefixtures("sample")
+def test_two_people_are_asked_one_after_the_other() -> None:
+    from genai_workflow import genai_workflow
+
+    asked = sample_workflow.load_use_case("sample", {"strategy.approval": {"required": True, "people": 2}})
+    tasks = genai_workflow(asked).task_dict
+
+    assert tasks["strategy.approve_second"].upstream_task_ids == {"strategy.charter", "strategy.approve"}
+    assert tasks["data_preparation.aggregate"].upstream_task_ids == {"strategy.approve_second"}
+    assert {tasks[name].defaults for name in ("strategy.approve", "strategy.approve_second")} == {None}
+
+
+@pytest.mark.usefixtures("sample")
+def test_no_default_answer_can_be_given() -> None:
+    from airflow.sdk import DAG
+    from genai_airflow.approval_operator import ApproveCharterOperator
+
+    with DAG("any", schedule=None, default_args={"defaults": "Approve"}):
+        made = ApproveCharterOperator(task_id="a", charter={}, title="T")
+        assert made.defaults is None
+        with pytest.raises(TypeError, match="defaults"):
+            ApproveCharterOperator(task_id="b", charter={}, title="T", defaults="Approve")
+
+
 def the_dag() -> Any:
     from airflow.dag_processing.dagbag import DagBag
 

@@ -69,12 +69,12 @@ def client(airflow_database: None) -> Any:
     return TestClient(create_app(apps="all"), base_url="http://testserver")
 
 
-def token_of(role: str | None) -> str:
+def token_of(role: str | None, username: str = "viewer") -> str:
     """The token of a user with a role."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-    return str(get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="viewer", role=role)))
+    return str(get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=username, role=role)))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
+from copy import deepcopy
 from types import ModuleType
 from typing import Any, Literal
 
@@ -72,7 +73,9 @@ class Lora(Knob):
 
 class Approval(_Model):
     required: bool = False
+    people: Literal[1, 2] = 1
     approvers: tuple[str, ...] = ()
+    timeout_hours: float = 1.0
 
 
 class Indicator(_Model):
@@ -168,7 +171,7 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None) -> SampleU
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
-        node[last] = value
+        node[last] = deepcopy(value)
     try:
         return SampleUseCase.model_validate(tree)
     except ValueError as error:

@@ -186,6 +186,7 @@ def test_what_cannot_run_is_told(place: ArtifactStore, history: Any) -> None:
 
 
 def test_approval_is_asked_for(place: ArtifactStore, history: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from include.core.errors import ConfigurationError
     from tests.plugins import sample_workflow
 
     module, original = sys.modules["include.use_cases"], sample_workflow.load_use_case
@@ -195,8 +196,10 @@ def test_approval_is_asked_for(place: ArtifactStore, history: Any, monkeypatch: 
     )
 
     found = told(planned(place))
-    assert found["strategy.approve"] == ("asks", "a human approves or rejects it")
+    assert found["strategy.approve"] == ("asks", "a person approves or rejects it, unless this charter is approved")
     assert found["data_preparation.aggregate"][0] == "reused"
+    with pytest.raises(ConfigurationError, match="a run does not change who approves"):
+        planned(place, overrides={"strategy.approval.required": False})
 
 
 def test_plans_are_served_to_users_who_may_read_the_dag(

@@ -1,12 +1,26 @@
 """Who signs the charter."""
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from include.strategy.config.base import StrategyPart
 
 
 class Approval(StrategyPart):
-    """Whether a human signs the charter before any work is spent on it."""
+    """Whether humans sign the charter before any work is spent on it, and how many."""
 
     required: bool = Field(False, description="Wait for a human's approval in the web UI.")
+    people: Literal[1, 2] = Field(1, description="Different people who have to approve; one rejection ends the run.")
     approvers: tuple[str, ...] = Field((), description="Users who may approve; empty: whoever may trigger the DAG.")
+    timeout_hours: float = Field(
+        72.0, gt=0, le=2_160, description="Hours to wait for each person; nobody in time: the run fails."
+    )
+
+    @model_validator(mode="after")
+    def _approvers_suffice(self) -> Self:
+        if len(set(self.approvers)) < len(self.approvers) or "" in self.approvers:
+            raise ValueError("approvers names somebody twice, or nobody")
+        if self.approvers and len(self.approvers) < self.people:
+            raise ValueError(f"{self.people} people have to approve, and approvers names {len(self.approvers)}")
+        return self
