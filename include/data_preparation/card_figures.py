@@ -9,6 +9,7 @@ from include.data_preparation.data_card import (
     Boilerplate,
     Counts,
     Duplicates,
+    Labelling,
     Lengths,
     PersonalData,
     Sample,
@@ -38,6 +39,24 @@ def total(shards: Iterable[Metrics], name: str) -> Counts:
     for metrics in shards:
         found.update(metrics.get(name, {}))
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def labelling(labelled: Metrics) -> Labelling:
+    """From the metrics of the label step."""
+    review = labelled["review"]
+    found = review["agreement"]
+    return Labelling(
+        **{name: labelled[name] for name in ("mean_confidence", "unlabelled", "functions", "examined", "suspected")},
+        noise=labelled["noise_by_label"],
+        annotations=review["annotations"],
+        reviewed=review["documents"],
+        changed=review["changed"],
+        queued=sum(labelled["candidates"].values()),
+        measure=found["measure"],
+        agreement=found["value"],
+        agreement_by_label=found["by_label"],
+        warning=review["warning"],
+    )
 
 
 def funnel(

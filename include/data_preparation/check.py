@@ -24,13 +24,14 @@ class _Tables(NamedTuple):
     corpus: gates.Rows
 
 
-@step("dataset", measures=("aggregated", "cleaned", "deduplicated", "anonymized", "synthetic"))
+@step("dataset", measures=("aggregated", "cleaned", "deduplicated", "labelled", "anonymized", "synthetic"))
 def check(
     work: Workspace,
     dataset: ArtifactRef,
     aggregated: ArtifactRef,
     cleaned: list[ArtifactRef],
     deduplicated: ArtifactRef,
+    labelled: ArtifactRef,
     anonymized: list[ArtifactRef],
     synthetic: ArtifactRef,
     charter: ArtifactRef,
@@ -43,6 +44,7 @@ def check(
         "aggregated": [aggregated],
         "cleaned": cleaned,
         "deduplicated": [deduplicated],
+        "labelled": [labelled],
         "anonymized": anonymized,
         "synthetic": [synthetic],
     }
@@ -79,6 +81,7 @@ def _hold_against(
         *gates.licence_gates(*tables, limits),
         *gates.privacy_gates(leaks, names, config),
         gates.secret_gate(tables),
+        *gates.agreement_gates(measured["labelled"][0]["review"]["agreement"]["value"], config),
         *gates.synthetic_gates(measured["synthetic"][0], config),
         gates.loss_gate(raw, ready, config),
     ]
@@ -107,6 +110,7 @@ def _card(
         secrets=card_figures.total(measured["cleaned"], "secrets"),
         duplicates=card_figures.duplicates(deduplicated),
         splits={name: card_figures.split_figure(rows) for name, rows in splits.items()},
+        labelling=card_figures.labelling(measured["labelled"][0]),
         personal_data=card_figures.personal_data(measured["anonymized"]),
         synthetic=card_figures.synthetic(synthetic),
         samples=tuple(card_figures.samples(splits, {leak.document for leak in leaks})) if private else (),

@@ -88,6 +88,25 @@ class PersonalData(_Figures):
     precision: float | None
 
 
+class Labelling(_Figures):
+    """How sure the labels are, and what people said of them."""
+
+    mean_confidence: float
+    unlabelled: int
+    functions: dict[str, dict[str, float]] = Field(description="Votes, coverage, overlap, conflict, accuracy of each.")
+    examined: int = Field(description="Documents in which label errors were looked for.")
+    suspected: int
+    noise: dict[str, float] = Field(description="Label -> estimated share of its documents that should have another.")
+    annotations: int
+    reviewed: int = Field(description="Documents whose label people decided.")
+    changed: int = Field(description="Reviewed documents whose text has changed since: the review does not count.")
+    queued: int = Field(description="Documents that are named for review.")
+    measure: str = Field(description="Of the agreement between annotators; empty where none is measured.")
+    agreement: float | None
+    agreement_by_label: dict[str, float | None]
+    warning: str = ""
+
+
 class Duplicates(_Figures):
     """Documents that are left out for being the same as another."""
 
@@ -130,6 +149,7 @@ class DataCard(_Figures):
     secrets: Counts = Field(description="Kind -> secrets that were replaced.")
     duplicates: Duplicates
     splits: dict[str, SplitFigure]
+    labelling: Labelling
     personal_data: PersonalData
     synthetic: dict[str, Any] = Field(description="Figures of the synthetic tables; empty without any.")
     samples: tuple[Sample, ...] = Field(description="Empty where a gate on privacy or secrets is not passed.")

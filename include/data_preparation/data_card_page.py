@@ -95,6 +95,29 @@ def _counts_by_split(report: Report, card: DataCard, title: str, name: str) -> N
     report.table([title.lower(), *columns], rows, f"{title} by split")
 
 
+def labelling(report: Report, card: DataCard) -> None:
+    """How sure the labels are."""
+    found = card.labelling
+    if found.warning:
+        report.text(f"Warning: {found.warning}.", "Labels: a warning")
+    agreed = "not measured" if found.agreement is None else f"{found.measure} {found.agreement:.3f}"
+    report.table(
+        ["figure", "value"],
+        [
+            ("mean confidence", found.mean_confidence),
+            ("documents without a label", found.unlabelled),
+            (f"probable label errors, of {found.examined} examined", found.suspected),
+            ("documents that people have labelled", found.reviewed),
+            ("of these with a text that has changed since", found.changed),
+            ("documents named for review", found.queued),
+            ("agreement between annotators", agreed),
+        ],
+        "How sure the labels are",
+    )
+    rows = [(name, share, found.agreement_by_label.get(name, "")) for name, share in found.noise.items()]
+    report.table(["label", "estimated share that is wrong", "agreement of people"], rows)
+
+
 def personal_data(report: Report, card: DataCard) -> None:
     """What anonymization replaced."""
     found = card.personal_data
@@ -119,7 +142,7 @@ def samples(report: Report, card: DataCard) -> None:
         report.quote(f"{one.split}, {one.id}, from {one.source}", one.text, "" if place else "Samples")
 
 
-SECTIONS = (gates, funnel, sources, dropped, cleaned, contents, personal_data, synthetic, samples)
+SECTIONS = (gates, funnel, sources, dropped, cleaned, contents, labelling, personal_data, synthetic, samples)
 
 
 def _at(card: DataCard, reason: str, source: str) -> int:

@@ -118,6 +118,15 @@ def secret_gate(tables: Sequence[Rows]) -> Gate:
     return Gate("secrets left", kinds or "none", "none", not left, private=True)
 
 
+def agreement_gates(measured: float | None, config: CheckConfig) -> list[Gate]:
+    """Annotators agree beyond chance; no gate where the configuration asks for none."""
+    least = config.min_agreement
+    if least is None:
+        return []
+    told = "not measured: no document was labelled by two people" if measured is None else f"{measured:.3f}"
+    return [Gate("agreement between annotators", told, f"at least {least}", measured is not None and measured >= least)]
+
+
 def synthetic_gates(metrics: Mapping[str, Any], config: CheckConfig) -> list[Gate]:
     """The synthetic tables look like their source, keep its rules and tell nothing of its records; no gate without."""
     if not metrics["tables"]:

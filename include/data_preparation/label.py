@@ -8,30 +8,40 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.data_preparation import labels
+from include.artifacts.store import ArtifactStore
+from include.data_preparation import annotations, labels
+from include.data_preparation.agreement import agreement
 from include.data_preparation.ballots import Ballot, collect
 from include.data_preparation.config import LabelConfig
 from include.data_preparation.documents import Document, read_documents, read_planted, write_planted, write_rows
 from include.data_preparation.label_errors import LabelErrors, Suspicion, find_label_errors
 from include.data_preparation.label_model import LabelModel
 from include.data_preparation.review_candidates import CANDIDATES, Candidate, Watch
+from include.data_preparation.reviewed import Reviewed
 
 ERRORS = "label_errors.parquet"
 SHOWN = 50
 Models = Mapping[tuple[str, ...], LabelModel]
 
 
-@step("dataset")
-def label(work: Workspace, source: ArtifactRef, config: LabelConfig) -> None:
+def observed(store: ArtifactStore, use_case: str, as_of: str, **_: object) -> dict[str, Any]:
+    """Which annotations of the use case were recorded before the moment `as_of`."""
+    return {"annotations": annotations.state(store.bucket, use_case, as_of)}
+
+
+@step("dataset", observes=observed, through=("use_case", "as_of"))
+def label(work: Workspace, source: ArtifactRef, use_case: str, as_of: str, config: LabelConfig) -> None:
     """The documents with label and label_confidence; tickets are compared with their known category.
 
+    What people said before the moment `as_of` decides the label of those documents, and calibrates the model.
     label_errors.parquet names the documents whose label is probably wrong, candidates.parquet those that people
     should look at.
     """
     folder = work.fetch(source)
     planted = read_planted(folder)
     paths = sorted(folder.glob("documents-*.parquet"))
-    ballots = collect(paths, lambda _: ())
+    reviewed = Reviewed(annotations.read(work.store.bucket, use_case, as_of))
+    ballots = collect(paths, reviewed.people)
     models = ballots.models(config.prior_votes)
     watch, tally = Watch(config), _Tally(planted)
     for number, path in enumerate(paths):
@@ -39,7 +49,7 @@ def label(work: Workspace, source: ArtifactRef, config: LabelConfig) -> None:
         shard = [_label(document, ballot, models, config) for document, ballot in documents]
         write_rows(work.output / path.name, Document, shard)
         for document in shard:
-            watch.see(document, done=False)
+            watch.see(document, len(reviewed.labelled.get(document.id, ())) >= config.annotators)
             tally.add(document)
     write_planted(work.output, planted, tally.planted)
     errors = find_label_errors(watch.sample, config)
@@ -52,8 +62,10 @@ def label(work: Workspace, source: ArtifactRef, config: LabelConfig) -> None:
         suspected=len(errors.suspicions),
         noise_by_label=dict(errors.noise),
         candidates=dict(Counter(candidate.reason for candidate in candidates)),
+        review=reviewed.metrics(config.min_agreement),
     )
-    _report(work.metrics, tally.confused, errors).write(work.output)
+    report = _report(work.metrics, tally.confused, errors)
+    _report_review(report, work.metrics["review"], reviewed).write(work.output)
 
 
 class _Tally:
@@ -118,3 +130,20 @@ def _report(metrics: dict[str, Any], confused: Counter[tuple[str, str]], errors:
     if errors.rare:
         report.table(["label", "documents"], list(errors.rare.items()), "Too rare to be examined")
     return report.bars(metrics["candidates"], "For people to review")
+
+
+def _report_review(report: Report, review: dict[str, Any], reviewed: Reviewed) -> Report:
+    found = agreement(reviewed.annotations)
+    report.text(
+        f"{review['annotations']} annotations decide the labels of {review['documents']} documents. Not taken over: "
+        f"{review['changed']} documents whose text has changed since, {review['unknown_labels']} with a label that is "
+        f"not to choose from, {review['absent']} that are not in this dataset.",
+        "Reviewed by people",
+    ).text(found.words)
+    if review["warning"]:
+        report.text(f"Warning: {review['warning']}.")
+    report.table(
+        ["label", "agreement"], [(name, "not defined" if x is None else x) for name, x in found.by_label.items()]
+    )
+    report.table(["document"], [(name,) for name in reviewed.changed[:SHOWN]], "Reviewed before their text changed")
+    return report

@@ -37,6 +37,7 @@ SMALL = DataPreparationConfig(
 
 # the tickets of the sample have all been exported by then
 LATER = "2026-06-01T00:00:00+00:00"
+USE_CASE = "prepared"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
     sketches = [sketch(store, source=ref, partitions=partitions, config=config.deduplicate) for ref in cleaned]
     matches = [match(store, sketches=sketches, partition=one, config=config.deduplicate) for one in partitions]
     deduplicated = deduplicate(store, sources=cleaned, sketches=sketches, matches=matches, config=config.deduplicate)
-    labelled = label(store, source=deduplicated, config=config.label)
+    labelled = label(store, source=deduplicated, use_case=USE_CASE, as_of=LATER, config=config.label)
     anonymized = [anonymize(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
     synthetic = synthesize(store, source=aggregated, config=config.synthesize)
     divided = split(store, sources=anonymized, config=config.split)
@@ -75,6 +76,7 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
         aggregated=aggregated,
         cleaned=cleaned,
         deduplicated=deduplicated,
+        labelled=labelled,
         anonymized=anonymized,
         synthetic=synthetic,
         charter=charter,

@@ -17,7 +17,7 @@ from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import label
 from include.data_preparation.questions import first_sentences, normalized, question_of
 from include.data_preparation.split import divide, split
-from tests.data_preparation.conftest import SMALL, Prepared
+from tests.data_preparation.conftest import LATER, SMALL, USE_CASE, Prepared
 from tests.data_preparation.sample_charter import sample_charter
 
 WORDS = st.lists(st.sampled_from(["read", "write", "open", "file", "text", "list", "lock"]), min_size=2, max_size=8)
@@ -100,7 +100,9 @@ def test_labels_agree_with_the_known_categories(store: ArtifactStore, prepared: 
     assert metrics["ticket_accuracy"] >= 0.9
     assert {"language reference", "networking", "billing", "outage"} <= metrics["by_label"].keys()
 
-    strict = label.run(store, {"source": prepared.deduplicated, "config": LabelConfig(min_confidence=1.0)})
+    config = LabelConfig(min_confidence=1.0)
+    arguments = {"source": prepared.deduplicated, "use_case": USE_CASE, "as_of": LATER, "config": config}
+    strict = label.run(store, arguments)
     assert strict.metrics["unlabelled"] > metrics["unlabelled"]
 
 
@@ -137,6 +139,7 @@ def _check(
             "aggregated": prepared.aggregated,
             "cleaned": prepared.cleaned,
             "deduplicated": prepared.deduplicated,
+            "labelled": prepared.labelled,
             "anonymized": prepared.anonymized,
             "synthetic": prepared.synthetic,
             "charter": sample_charter(store, limits=limits),

@@ -18,7 +18,7 @@ from include.data_preparation.label_errors import Labelled, find_label_errors
 from include.data_preparation.label_model import Pattern, fit
 from include.data_preparation.lowest import Lowest
 from include.data_preparation.review_candidates import CANDIDATES
-from tests.data_preparation.conftest import Prepared
+from tests.data_preparation.conftest import LATER, USE_CASE, Prepared
 
 LABELS = ("access", "billing", "bug", "outage")
 SKILLS = {"careful": 0.95, "good": 0.8, "poor": 0.45, "worse": 0.4, "worst": 0.4}
@@ -146,7 +146,8 @@ def test_the_step_tells_how_functions_voted_and_whom_to_ask(
     store: ArtifactStore, prepared: Prepared, tmp_path: Path
 ) -> None:
     config = LabelConfig(review=30)
-    outcome = label.run(store, {"source": prepared.deduplicated, "config": config})
+    arguments = {"source": prepared.deduplicated, "use_case": USE_CASE, "as_of": LATER, "config": config}
+    outcome = label.run(store, arguments)
     figures = outcome.metrics["functions"]
     assert figures["area_of_module"]["coverage"] > 0.5 > figures["area_of_source"]["coverage"]
     assert 0 < figures["area_of_text"]["conflict"] < figures["area_of_text"]["overlap"] <= 1
@@ -162,5 +163,5 @@ def test_the_step_tells_how_functions_voted_and_whom_to_ask(
     tickets = [document for document in documents if document.source == "tickets"]
     assert not any(ticket.text[:60] in page for ticket in tickets)
 
-    again = label.run(store, {"source": prepared.deduplicated, "config": config}, force=True)
+    again = label.run(store, arguments, force=True)
     assert again.ref == outcome.ref

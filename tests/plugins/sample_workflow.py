@@ -37,6 +37,7 @@ STEPS = {
             "split",
             "check",
             "compare_datasets",
+            "queue_reviews",
         )
     },
     "training.pretrain": "model",
@@ -47,6 +48,7 @@ STEPS = {
     "customization.gate": "report",
     "inferencing.package": "package",
 }
+THROUGH = {"data_preparation.aggregate": ("as_of",), "data_preparation.label": ("use_case", "as_of")}
 PACKAGES = ("strategy", "data_preparation", "training", "customization", "evaluation", "inferencing")
 
 
@@ -209,7 +211,7 @@ def _work(work: Workspace, **arguments: Any) -> None:
     (work.output / "lines.txt").write_text("\n".join([*lines, str(config)]))
     Report(work.step).text("<script>alert(1)</script>").write(work.output)
     work.metrics["lines"] = len(lines)
-    if "as_of" in arguments:
+    if "as_of" in arguments and "use_case" not in arguments:
         work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
@@ -235,7 +237,9 @@ def modules() -> dict[str, ModuleType]:
         load_each=load_each, load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
     for name, kind in STEPS.items():
-        through = ("as_of",) if name == "data_preparation.aggregate" else ()
+        through = {"data_preparation.aggregate": ("as_of",), "data_preparation.label": ("use_case", "as_of")}.get(
+            name, ()
+        )
         made: Step[...] = Step(_work, kind, through=through)  # type: ignore[arg-type]
         made.name = name
         found[f"include.{name}"] = ModuleType(f"include.{name}")

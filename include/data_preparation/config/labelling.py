@@ -23,4 +23,8 @@ class LabelConfig(StepConfig):
     )
     folds: int = Field(5, ge=2, le=20, description="Folds of the classifier that finds label errors.")
     review: int = Field(100, ge=0, le=10_000, description="Documents that people are asked to label; 0: none.")
+    annotators: int = Field(
+        2, ge=1, le=10, description="People who are asked about a document: from two on, agreement."
+    )
+    min_agreement: float = Field(0.667, ge=-1, le=1, description="Agreement below which the data card warns.")
     seed: int = Field(7, ge=0, description="Draws the documents that are examined, and the folds.")

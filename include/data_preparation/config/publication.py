@@ -51,3 +51,6 @@ class CheckConfig(StepConfig):
         0.01, ge=0, le=1, description="Share of synthetic rows equal to a record seen, beyond what chance gives."
     )
     max_dropped_share: float = Field(0.7, ge=0, le=1, description="Largest share of documents lost on the way.")
+    min_agreement: float | None = Field(
+        None, ge=-1, le=1, description="Least agreement between annotators; null: no gate, the card only warns."
+    )

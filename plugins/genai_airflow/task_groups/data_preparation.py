@@ -27,7 +27,7 @@ def data_preparation(charter: XComArg) -> XComArg:
             repeated=repeated,
         )
         deduplicated = _deduplicate(cleaned, aggregated, shards)
-        labeled = prepare("label", "Gives each document its topic and the confidence in it.", source=deduplicated)
+        labeled = _label(deduplicated)
         anonymized = prepare_each(
             "anonymize",
             "Replaces personal data (Presidio); one task a shard.",
@@ -45,11 +45,13 @@ def data_preparation(charter: XComArg) -> XComArg:
             aggregated=aggregated,
             cleaned=cleaned,
             deduplicated=deduplicated,
+            labelled=labeled,
             anonymized=anonymized,
             synthetic=synthetic,
             charter=charter,
         )
         _compare_datasets(checked)
+        checked >> _queue_reviews(labeled, anonymized)
     return checked
 
 
@@ -112,3 +114,26 @@ def _compare_datasets(checked: XComArg) -> None:
         previous="dataset",
         doc_md="Tells what has changed since the dataset of the earlier run. Nothing waits for it.",
     )
+
+
+def _label(deduplicated: XComArg) -> XComArg:
+    return RunStepOperator(
+        task_id="label",
+        step="data_preparation.label",
+        config="data_preparation.label",
+        arguments={"source": deduplicated},
+        moment="as_of",
+        also={"use_case": "name"},
+        doc_md="Gives each document its label and the confidence in it: labelling functions vote, and what people said "
+        "before the run's moment decides.",
+    ).output
+
+
+def _queue_reviews(labeled: XComArg, anonymized: XComArg) -> XComArg:
+    # after the gates: what people are shown has passed them
+    return RunStepOperator(
+        task_id="queue_reviews",
+        step="data_preparation.queue_reviews",
+        arguments={"labelled": labeled, "anonymized": anonymized},
+        doc_md="Queues the documents that people should label, with anonymized texts. Nothing waits for them.",
+    ).output
