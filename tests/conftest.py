@@ -31,6 +31,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("state")
     os.environ["GENAI_STATE_FOLDER"] = str(folder)
     os.environ.setdefault("GENAI_SERVING_PYTHON", str(PROJECT_ROOT / ".genai" / "serving" / "bin" / "python"))
+    os.environ["GENAI_PSEUDONYM_KEY"] = "a key of the tests that is long enough"
     settings.cache_clear()
     yield folder
 

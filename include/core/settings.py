@@ -34,6 +34,11 @@ class Settings(BaseModel):
     s3_access_key: str = Field("", description="Access key; empty: the local stack's generated one.")
     s3_secret_key: SecretStr = Field(SecretStr(""), description="Secret key; empty: the local stack's generated one.")
 
+    pseudonym_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of pseudonyms, 32 characters or more; empty: the local stack's generated one.",
+    )
+
     s3_port: int = Field(8333, ge=1, le=65535, description="Local stack: the object store.")
     airflow_port: int = Field(8080, ge=1, le=65535, description="Local stack: Airflow's web UI and API.")
     airflow_health_port: int = Field(8974, ge=1, le=65535, description="Local stack: the scheduler's health check.")

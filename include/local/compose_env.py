@@ -25,6 +25,7 @@ def compose_environment() -> dict[str, str]:
         "AIRFLOW_PASSWORDS_JSON": json.dumps({USER: secrets.token_urlsafe(18)}),
         "S3_ACCESS_KEY": secrets.token_hex(10).upper(),
         "S3_SECRET_KEY": secrets.token_urlsafe(30),
+        "PSEUDONYM_KEY": secrets.token_urlsafe(32),
         "COMPOSE_PROFILES": "cpu",
     }
 

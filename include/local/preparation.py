@@ -1,10 +1,12 @@
 """What must be there before the local stack starts, and what must hold once it has."""
 
+import secrets
 import subprocess
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.conditions import check_conditions
 from include.core.errors import PrerequisiteError, StoreAccessError
+from include.core.pseudonym_key import key_file
 from include.core.settings import Settings
 from include.local import airflow, object_store, tritonserver
 from include.local.credentials import Credentials, write_private
@@ -55,6 +57,8 @@ def prepare(settings: Settings, credentials: Credentials, programs: list[Program
     identities = at.state / "object-store" / "s3.json"
     object_store.write_identities(identities, credentials.store_admin, credentials.store_reader)
     write_private(at.airflow_home / "passwords.json", airflow.passwords(credentials))
+    if not key_file(settings).exists():
+        write_private(key_file(settings), secrets.token_urlsafe(32))
     api_server = next(program for program in programs if program.name == "api-server")
     done = subprocess.run(
         [airflow.command("api-server")[0], "db", "migrate"],

@@ -44,8 +44,8 @@ def base_environment(settings: Settings) -> dict[str, str]:
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:
-    """GENAI_* variables that give a child these settings, without the object store's keys and the caller's checks."""
-    values = settings.model_dump(mode="json", exclude={"s3_access_key", "s3_secret_key", *NEEDS})
+    """GENAI_* variables that give a child these settings, without keys and the caller's checks."""
+    values = settings.model_dump(mode="json", exclude={"s3_access_key", "s3_secret_key", "pseudonym_key", *NEEDS})
     return {f"GENAI_{name.upper()}": str(value) for name, value in values.items() if value is not None}
 
 

@@ -6,7 +6,7 @@ from include.data_preparation.config.base import StepConfig
 from include.data_preparation.config.cleaning import BoilerplateConfig, CleanConfig, DeduplicateConfig
 from include.data_preparation.config.collections import BUCKET_PREFIX, CollectionConfig, ColumnsConfig, LimitsConfig
 from include.data_preparation.config.labelling import LabelConfig
-from include.data_preparation.config.privacy import AnonymizeConfig
+from include.data_preparation.config.privacy import POLICY, AnonymizeConfig, Policy
 from include.data_preparation.config.publication import CheckConfig, SplitConfig
 from include.data_preparation.config.sources import (
     LEAST_TICKETS,
@@ -20,6 +20,7 @@ from include.data_preparation.config.synthesis import SynthesizeConfig
 __all__ = [
     "BUCKET_PREFIX",
     "LEAST_TICKETS",
+    "POLICY",
     "AggregateConfig",
     "AnonymizeConfig",
     "BoilerplateConfig",
@@ -32,6 +33,7 @@ __all__ = [
     "DeduplicateConfig",
     "LabelConfig",
     "LimitsConfig",
+    "Policy",
     "RecordsConfig",
     "Source",
     "SplitConfig",

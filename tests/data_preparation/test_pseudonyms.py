@@ -1,0 +1,99 @@
+"""Pseudonyms: the same for the same value everywhere, of no use without the key."""
+
+from pathlib import Path
+
+import pytest
+
+from include.artifacts.store import ArtifactStore
+from include.core import settings as deployment
+from include.core.errors import ConfigurationError
+from include.core.pseudonym_key import key_file, key_id, pseudonym_key
+from include.core.settings import Settings
+from include.data_preparation.anonymize import anonymize
+from include.data_preparation.config import POLICY, AnonymizeConfig
+from include.data_preparation.documents import read_documents, shard_name
+from include.data_preparation.pseudonyms import STANDS_FOR, Pseudonyms
+from include.data_preparation.spans import Span
+from tests.data_preparation.conftest import SMALL, Prepared
+
+KEY = b"k" * 32
+
+
+@pytest.mark.parametrize(
+    ("entity", "one", "other"),
+    [
+        ("PERSON", "Anna Schmidt", "SCHMIDT, Anna"),
+        ("PERSON", "Anna  Schmidt", "Anna\nSchmidt"),
+        ("PHONE_NUMBER", "(212) 555-0142", "212.555.0142"),
+        ("IBAN_CODE", "DE89 3704 0044 0532 0130 00", "DE89370400440532013000"),
+        ("EMAIL_ADDRESS", "Anna@Example.com", "anna@example.com"),
+        ("STREET_ADDRESS", "12 Oak Street,\nSpringfield", "12 Oak Street, Springfield"),
+    ],
+)
+def test_one_value_has_one_pseudonym_however_it_is_written(entity: str, one: str, other: str) -> None:
+    pseudonyms = Pseudonyms(KEY, POLICY)
+    assert pseudonyms.of(entity, one) == Pseudonyms(KEY, POLICY).of(entity, other)
+    assert STANDS_FOR.fullmatch(pseudonyms.of(entity, one))
+
+
+@pytest.mark.parametrize(
+    ("entity", "one", "other"),
+    [
+        ("PERSON", "Anna Schmidt", "Anna Schmid"),
+        ("EMAIL_ADDRESS", "anna.s@example.com", "annas@example.com"),
+        ("PHONE_NUMBER", "555-0142", "555-0143"),
+    ],
+)
+def test_other_values_kinds_and_keys_have_other_pseudonyms(entity: str, one: str, other: str) -> None:
+    pseudonyms = Pseudonyms(KEY, POLICY)
+    assert pseudonyms.of(entity, one) != pseudonyms.of(entity, other)
+    assert pseudonyms.of(entity, one) != Pseudonyms(b"l" * 32, POLICY).of(entity, one)
+    assert pseudonyms.of("PERSON", one) != pseudonyms.of("ACCOUNT_NUMBER", one)
+
+
+def test_each_policy_does_what_it_says() -> None:
+    policy = AnonymizeConfig.model_validate({"policy": {"PERSON": "redact", "AGE": "hash", "TITLE": "keep"}}).policy
+    spans = [Span("TITLE", 0, 3), Span("PERSON", 4, 7), Span("AGE", 9, 11)]
+    text = Pseudonyms(KEY, policy).replace("Dr. Ada, 36", spans)
+    assert text.startswith("Dr. <PERSON>, ")
+    assert len(text.removeprefix("Dr. <PERSON>, ")) == 64
+
+
+def test_the_key_comes_from_the_deployment_and_is_never_told(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"state_folder": tmp_path})
+    with pytest.raises(ConfigurationError, match=r"GENAI_PSEUDONYM_KEY = .*there is no key.*start the local stack"):
+        pseudonym_key(settings)
+    key_file(settings).parent.mkdir()
+    key_file(settings).write_text("from the file, and long enough for it\n")
+    assert pseudonym_key(settings) == b"from the file, and long enough for it"
+    given = Settings.model_validate({"state_folder": tmp_path, "pseudonym_key": "s3cret"})
+    with pytest.raises(ConfigurationError, match="shorter than 32") as raised:
+        pseudonym_key(given)
+    assert "s3cret" not in f"{raised.value} {given!r} {given.model_dump_json()}"
+    assert key_id(KEY) != key_id(b"l" * 32)
+
+
+def test_another_key_makes_the_step_run_again_and_no_key_stops_it(
+    store: ArtifactStore, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {"source": prepared.labelled, "shard": 0, "config": SMALL.anonymize}
+    assert anonymize.decide(store, arguments).found
+    before = anonymize.parts(store, arguments).config["observed"]["pseudonym_key"]
+    monkeypatch.setenv("GENAI_PSEUDONYM_KEY", "another key that is long enough for it")
+    deployment.settings.cache_clear()
+    assert anonymize.decide(store, arguments).found is None
+    assert anonymize.parts(store, arguments).config["observed"]["pseudonym_key"] != before
+    monkeypatch.delenv("GENAI_PSEUDONYM_KEY")
+    deployment.settings.cache_clear()
+    with pytest.raises(ConfigurationError, match="there is no key"):
+        anonymize.decide(store, arguments)
+    monkeypatch.undo()
+    deployment.settings.cache_clear()
+
+
+def test_a_person_keeps_the_pseudonym_across_shards(store: ArtifactStore, prepared: Prepared, tmp_path: Path) -> None:
+    found = []
+    for place, ref in enumerate(prepared.anonymized):
+        documents = read_documents(store.fetch(ref, tmp_path / str(place)) / shard_name(0))
+        found.append({match[0] for one in documents for match in STANDS_FOR.finditer(one.text)})
+    assert {name for name in found[0] & found[1] if name.startswith("<PERSON_")}

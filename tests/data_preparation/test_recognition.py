@@ -1,0 +1,135 @@
+"""The tagger: what it learns from, its rules, its shapes, and the weights that the project ships."""
+
+import hashlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.data_preparation.recognition.features import featurize, pipeline, readable
+from include.data_preparation.recognition.make_weights import recipe
+from include.data_preparation.recognition.patterns import shaped
+from include.data_preparation.recognition.sentences import Labelled, generate, templates
+from include.data_preparation.recognition.tagger import TAGS, Tagger, best_tags, combined, repaired
+from include.data_preparation.recognition.training import train
+from include.data_preparation.recognition.weights import load, metadata, save
+
+
+def test_the_weights_were_made_from_the_sentences_of_today() -> None:
+    """Else run `python -m include.data_preparation.recognition.make_weights`."""
+    assert metadata() == recipe()
+
+
+def test_sentences_are_equal_for_equal_seeds_and_their_spans_are_what_was_filled_in() -> None:
+    samples = generate(400, 3)
+    assert samples == generate(400, 3) != generate(400, 4)
+    for sample in samples:
+        ends = 0
+        for start, end, _ in sample.spans:
+            assert ends <= start < end <= len(sample.text)
+            assert sample.text[start:end].strip()
+            ends = end
+    assert any(not sample.spans for sample in samples)
+    assert len(templates()) > 200
+
+
+def test_training_is_reproducible_learns_and_survives_its_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    samples = generate(250, 5)
+    digests = []
+    for name in ("one", "two"):
+        network = train(samples, 1, 2)
+        save(network, tmp_path / name, {"seed": "1"})
+        digests.append(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
+    assert digests[0] == digests[1]
+    texts = ["My name is Maria Gonzalez and I live in Lisbon.", "Call me on +49 30 1234567."]
+    assert Tagger(load(tmp_path / "one"), 1).tag(texts) == Tagger(load(tmp_path / "two"), 1).tag(texts)
+
+
+def test_the_network_computes_what_the_pretrained_pipeline_computes() -> None:
+    import numpy as np
+    import torch
+
+    from include.data_preparation.recognition.network import build
+
+    texts = ["Mr. John Smith lives at 12 Oak St.\n\nSpringfield", "Hello from Berlin, Anna", ""]
+    network, seen = build(3).eval(), []
+    network.hidden.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    batch = featurize(texts)
+    with torch.no_grad():
+        network(batch)
+    expected = np.concatenate([pipeline()(text).tensor for text in texts[:2]])
+    assert np.abs(seen[0][torch.as_tensor(batch.inside)].numpy() - expected).max() < 1e-4
+
+
+@given(st.text(max_size=200))
+@settings(deadline=None, max_examples=60)
+def test_any_text_gives_disjoint_spans_inside_it(text: str) -> None:
+    assert len(readable(text)) == len(text)
+    (found,) = TAGGER.tag([text])
+    end = 0
+    for _, start, stop in combined(found, list(shaped(text))):
+        assert end <= start < stop <= len(text)
+        end = stop
+
+
+TAGGER = Tagger(load(), 1)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
+@settings(deadline=None, max_examples=40)
+def test_the_best_tags_are_an_allowed_sequence(seed: int, length: int) -> None:
+    import numpy as np
+
+    scores = np.random.default_rng(seed).normal(size=(length, len(TAGS))).astype("float32")
+    before = "O"
+    for tag in (TAGS[place] for place in best_tags(scores)):
+        assert tag[0] != "I" or before[1:] == tag[1:]
+        before = tag
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "value"),
+    [
+        ("the card 4000 0012 3456 7899.", "CREDIT_CARD", "4000 0012 3456 7899"),
+        ("pay DE89 3704 0044 0532 0130 00 now", "IBAN_CODE", "DE89 3704 0044 0532 0130 00"),
+        ("+44 20 7946 0958 or", "PHONE_NUMBER", "+44 20 7946 0958"),
+        ("(212) 555-0142 x12", "PHONE_NUMBER", "(212) 555-0142"),
+        ("mail anna.o'neil@mail.example.co.uk.", "EMAIL_ADDRESS", "anna.o'neil@mail.example.co.uk"),
+        ("see https://example.org/a?b=c, then", "URL", "https://example.org/a?b=c"),
+        ("host 2001:db8::1 and", "IP_ADDRESS", "2001:db8::1"),
+        ("SSN 123-45-6789.", "US_SSN", "123-45-6789"),
+    ],
+)
+def test_what_has_a_shape_is_found_to_its_ends(text: str, entity: str, value: str) -> None:
+    found = {(kind, text[start:end]) for kind, start, end in shaped(text)}
+    assert any(kind == entity and piece.startswith(value) for kind, piece in found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4000 0012 3456 7890",
+        "DE88370400440532013000",
+        "300.1.2.3",
+        "version 1.2.3.4.5",
+        "2025-03-04 10:15:30",
+        "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+        "127.0.0.1",
+        "0x80070005",
+        "3.11.7",
+        "SHA 3f786850e387550fdab836ed7e6dc881de23001b",
+    ],
+)
+def test_what_fails_its_check_or_is_technical_has_no_shape(text: str) -> None:
+    assert list(shaped(text)) == []
+
+
+def test_ends_are_repaired() -> None:
+    text = "Ask Anna's, (Peter) or v3.11.7: KeyError."
+    spans = [("PERSON", 4, 11), ("PERSON", 12, 19), ("DATE_TIME", 23, 31), ("PERSON", 32, 40)]
+    assert [text[start:end] for _, start, end in repaired(text, spans)] == ["Anna", "Peter"]
+
+
+def test_labels_are_what_the_tagger_knows() -> None:
+    assert {entity for sample in generate(600, 1) for *_, entity in sample.spans} <= {tag[2:] for tag in TAGS}
+    assert Labelled("", ()).spans == ()
