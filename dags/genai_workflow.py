@@ -34,7 +34,7 @@ def genai_workflow(use_case: UseCase) -> DAG:
         dataset = data_preparation(charter)
         model = training(charter, dataset)
         adapter = customization(charter, dataset, model)
-        inferencing(model, adapter)
+        inferencing(charter, dataset, model, adapter)
 
     return workflow()
 

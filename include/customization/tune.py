@@ -51,7 +51,7 @@ def _describe(
     work.metrics["technique"] = config.technique
     work.metrics["trained_parameters"] = summary["trained_parameters"]
     work.metrics["final_loss"] = round(sum(tail) / len(tail), 4)
-    work.metrics |= {"first_loss": round(losses[0], 4), "steps": curve["step"], **summary}
+    work.metrics |= {"first_loss": round(losses[0], 4), "steps": curve["step"], "tokens": curve["tokens"], **summary}
     work.metrics["seconds_per_step"] = round(curve["seconds"] / max(1, curve["step"]), 3)
     (
         Report(f"Customization: {config.technique}")

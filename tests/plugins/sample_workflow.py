@@ -21,6 +21,7 @@ from include.core.errors import ConfigurationError, PermanentError, SourceError,
 
 STEPS = {
     "strategy.charter": "charter",
+    "strategy.review": "report",
     **{
         f"data_preparation.{name}": "dataset"
         for name in (

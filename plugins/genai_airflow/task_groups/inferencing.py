@@ -5,9 +5,9 @@ from airflow.sdk import TaskGroup, XComArg
 from genai_airflow.step_operators import DeployModelOperator, RunStepOperator
 
 
-def inferencing(model: XComArg, adapter: XComArg) -> XComArg:
+def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XComArg) -> XComArg:
     """The customized model is packaged for Triton and becomes the champion that answers."""
-    with TaskGroup("inferencing", tooltip="Package and deploy on Triton"):
+    with TaskGroup("inferencing", tooltip="Package, deploy on Triton, hold the charter against what was measured"):
         package = RunStepOperator(
             task_id="package",
             step="inferencing.package",
@@ -15,6 +15,22 @@ def inferencing(model: XComArg, adapter: XComArg) -> XComArg:
             arguments={"model": model, "adapter": adapter},
             doc_md="Merges, exports and lays out the model as Triton serves it.",
         ).output
+        judged, compared = adapter.operator.arguments, model.operator.arguments
+        RunStepOperator(
+            task_id="review",
+            step="strategy.review",
+            config="evaluation",
+            arguments={
+                "charter": charter,
+                "dataset": dataset,
+                "model": model,
+                "trained": compared["models"][0],
+                "adapters": judged["adapters"],
+                "evaluations": judged["evaluations"],
+                "package": package,
+            },
+            doc_md="Reports what the charter **predicted** beside what was **measured**. It stops nothing.",
+        )
         return DeployModelOperator(
             task_id="deploy",
             package=package,
