@@ -5,13 +5,15 @@ from genai_airflow.plan_view import router
 from genai_airflow.portfolio_view import router as portfolio_router
 from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.report_view import app
+from genai_airflow.review_view import router as review_router
 
 app.include_router(router)
 app.include_router(portfolio_router)
+app.include_router(review_router)
 
 
 class GenaiPlugin(AirflowPlugin):
-    """Reports of the steps, a tab and a button of each task instance; plans, a tab of each DAG; the portfolio."""
+    """Reports, a tab and a button of each task instance; plans and reviews, tabs of each DAG; the portfolio."""
 
     name = "genai"
     fastapi_apps = [{"app": app, "url_prefix": VIEW_PREFIX, "name": "genai"}]  # noqa: RUF012
@@ -27,6 +29,12 @@ class GenaiPlugin(AirflowPlugin):
             "href": VIEW_PREFIX + "/plan/{DAG_ID}/page",
             "destination": "dag",
             "url_route": "plan",
+        },
+        {
+            "name": "Review",
+            "href": VIEW_PREFIX + "/review/{DAG_ID}/page",
+            "destination": "dag",
+            "url_route": "review",
         },
         {
             # a page of its own: Airflow's frame would not let its links lead to the DAGs

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from include.artifacts.history import History, RunRecord, sortable
+from include.artifacts.history import History, Place, RunRecord, now, sortable
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, ConfigurationError, CorruptedArtifactError
@@ -65,35 +65,41 @@ def queues(store: ArtifactStore, use_case: str) -> Iterator[ReviewQueue]:
     found = list(History(store.bucket).records(use_case, QUEUE_TASK))
     seen: set[ArtifactRef] = set()
     for record in sorted(found, key=_newest, reverse=True):
-        if record.ref in seen:
-            continue
-        seen.add(record.ref)
-        try:
-            yield _read(store, record)
-        except (ArtifactNotFoundError, CorruptedArtifactError):
-            continue  # swept, or replaced by a forced run: a later record names what is there
+        if record.ref not in seen:
+            seen.add(record.ref)
+            if queue := _read(store, record):
+                yield queue
 
 
 def newest_queue(store: ArtifactStore, use_case: str) -> ReviewQueue:
-    """The queue of the run that looks at the newest moment; ConfigurationError where no run has made one."""
-    for queue in queues(store, use_case):
-        return queue
-    raise ConfigurationError(
-        "use case", use_case, "no run of it has queued documents for review", f"Start `genai run {use_case}`"
-    )
+    """The queue of the run that looks at the newest moment up to now; ConfigurationError where no run has made one."""
+    place = Place(use_case=use_case, run_id="review", as_of=now(), task=QUEUE_TASK)
+    record = History(store.bucket).before(place)
+    # the first takes one listing; the others are for where it is gone
+    queue = (record and _read(store, record)) or next(queues(store, use_case), None)
+    if queue is None:
+        raise ConfigurationError(
+            "use case", use_case, "no run of it has queued documents for review", f"Start `genai run {use_case}`"
+        )
+    return queue
+
+
+def find_task(store: ArtifactStore, use_case: str, document: str, shown: str) -> ReviewTask | None:
+    """The task of a document as it was shown, of the newest queue that has it."""
+    first = newest_queue(store, use_case).find(document, shown)
+    return first or next((task for one in queues(store, use_case) if (task := one.find(document, shown))), None)
 
 
 def _newest(record: RunRecord) -> tuple[str, str]:
     return sortable(record.place.as_of), record.at
 
 
-def _read(store: ArtifactStore, record: RunRecord) -> ReviewQueue:
+def _read(store: ArtifactStore, record: RunRecord) -> ReviewQueue | None:
+    """A run's queue; None where it is swept, or replaced by a forced run: a later record names what is there."""
     with TemporaryDirectory() as folder:
-        path = store.fetch(record.ref, Path(folder) / "queue", only=TASKS) / TASKS
+        try:
+            path = store.fetch(record.ref, Path(folder) / "queue", only=TASKS) / TASKS
+        except (ArtifactNotFoundError, CorruptedArtifactError):
+            return None
         rows: list[dict[str, Any]] = read_table(path)
     return ReviewQueue(record.ref, record.place.run_id, tuple(ReviewTask(**row) for row in rows))
-
-
-def shown_fields(task: ReviewTask) -> dict[str, Any]:
-    """A task without what must not leave the store."""
-    return {name: value for name, value in asdict(task).items() if name != "digest"}

@@ -14,8 +14,10 @@ from include.artifacts.history import Place
 from include.artifacts.ref import artifact_prefix
 from include.artifacts.store import BIRTH, WINDOW, ArtifactStore
 from include.core.settings import PROJECT_ROOT
+from include.data_preparation.review_queue import QUEUE_TASK
 from tests.artifacts.sample_step import sample_step
 from tests.conftest import ObjectStoreServer
+from tests.plugins.made_queue import made_queue
 
 
 class Shell:
@@ -85,3 +87,26 @@ def test_a_store_that_does_not_answer_is_one_line(shell: Shell) -> None:
     done = shell.genai("history", "demo")
     assert done.returncode == 2 and "did not answer" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_review_tells_what_waits_goes_out_and_comes_back(shell: Shell, tmp_path: Path) -> None:
+    place = Place(use_case="demo", run_id="one", as_of="2026-01-01T00:00:00+00:00", task=QUEUE_TASK)
+    made_queue.run(shell.store, {"texts": ["slow", "down"]}, place=place)
+    tasks, answers = tmp_path / "tasks.json", tmp_path / "answers.csv"
+    exported = shell.genai("review", "export", "demo", str(tasks))
+    assert exported.returncode == 0 and "2 documents of run one" in exported.stdout
+    assert len(json.loads(tasks.read_text())) == 2 and "<Choices" in tasks.with_suffix(".xml").read_text()
+
+    answers.write_text("document,shown,label,annotator\nd0,shown0,bug,ann\nd0,shown0,bug,bob\nd1,shown1,,\n")
+    for fresh in (2, 0):
+        taken = shell.genai("review", "import", "demo", str(answers))
+        assert taken.returncode == 0 and f"2 labels read, {fresh} of them new" in taken.stdout
+    answers.write_text("document,shown,label,annotator\nd1,shown1,bug,ann\nd0,shown0,cooking,ann\n")
+    refused = shell.genai("review", "import", "demo", str(answers))
+    assert refused.returncode == 2 and "line 3: label = 'cooking'" in refused.stderr
+
+    told = json.loads(shell.genai("review", "status", "demo", "--json").stdout)
+    assert (told["tasks"], told["annotators"]) == (2, {"ann": 1, "bob": 1})
+    shown = shell.genai("review", "status", "demo")
+    assert "waiting: 2 documents (2 low confidence)" in shown.stdout and "all labels are the same" in shown.stdout
+    assert shell.genai("review", "export", "nothing", str(tasks)).returncode == 2

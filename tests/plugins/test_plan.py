@@ -314,8 +314,8 @@ def test_planning_the_real_workflow_is_quick_and_imports_nothing_heavy(place: Ar
     assert found["seconds"] < 4, "under 1 s on a machine with nothing else to do"
 
 
-def test_the_plugin_adds_a_tab_to_the_dag(client: Any, token: str) -> None:
+def test_the_plugin_adds_tabs_to_the_dag(client: Any, token: str) -> None:
     found = client.get("/api/v2/plugins", headers={"Authorization": f"Bearer {token_of('admin')}"}).json()
     (genai,) = [plugin for plugin in found["plugins"] if plugin["name"] == "genai"]
-    (tab,) = [view for view in genai["external_views"] if view["destination"] == "dag"]
-    assert (tab["name"], tab["href"]) == ("Plan", "/genai/plan/{DAG_ID}/page")
+    tabs = {view["name"]: view["href"] for view in genai["external_views"] if view["destination"] == "dag"}
+    assert tabs == {"Plan": "/genai/plan/{DAG_ID}/page", "Review": "/genai/review/{DAG_ID}/page"}
