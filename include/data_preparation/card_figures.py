@@ -59,26 +59,35 @@ def labelling(labelled: Metrics) -> Labelling:
     )
 
 
-def funnel(
-    aggregated: Metrics, cleaned: Sequence[Metrics], deduplicated: Metrics, splits: Mapping[str, Rows]
-) -> list[Stage]:
-    """From what was read to what is ready."""
-    raw, quarantined = int(aggregated["documents"]), sum(one.quarantined for one in sources(aggregated))
-    clean = sum(int(shard["documents"]) for shard in cleaned)
-    distinct = int(deduplicated["documents"])
+def funnel(measured: Mapping[str, Sequence[Metrics]], splits: Mapping[str, Rows]) -> list[Stage]:
+    """From what was read to what is ready; `measured` are the metrics of each step's artifacts."""
+    aggregated = measured["aggregated"][0]
+    before = int(aggregated["documents"])
+    quarantined = sum(one.quarantined for one in sources(aggregated))
+    repeated = sum(int(one.get("repeated", 0)) for one in aggregated.get("collections", {}).values())
+    note = f"lost: {quarantined} quarantined, each with its reason, and {repeated} that repeat another entry"
     stages = [
-        Stage(name="read", records=raw + quarantined, lost=None, note="entries of all sources"),
-        Stage(name="aggregated", records=raw, lost=quarantined, note="lost: quarantined, each with its reason"),
-        Stage(name="cleaned", records=clean, lost=raw - clean, note="lost: no use, each with its reason"),
-        Stage(name="deduplicated", records=distinct, lost=clean - distinct, note="lost: same as another"),
+        Stage(name="read", records=before + quarantined + repeated, lost=None, note="entries of all sources"),
+        Stage(name="aggregated", records=before, lost=quarantined + repeated, note=note),
     ]
+    scanned = sum(int(shard.get("scanned", 0)) for shard in measured["anonymized"])
+    for name, note in (
+        ("cleaned", "lost: no use, each with its reason"),
+        ("deduplicated", "lost: same as another"),
+        ("labelled", "each has a label, `other` included"),
+        ("anonymized", f"{scanned} of sensitive sources were searched for personal data"),
+    ):
+        if name in measured:
+            count = sum(int(shard["documents"]) for shard in measured[name])
+            stages.append(Stage(name=name, records=count, lost=before - count, note=note))
+            before = count
     notes = {
         "corpus": "texts to pretrain on; lost: held out, or they hold a held-out answer",
         "train": "questions to train on, made of the corpus",
         "heldout": "questions that no training sees",
     }
     for name, note in notes.items():
-        lost = distinct - len(splits[name]) if name == "corpus" else None
+        lost = before - len(splits[name]) if name == "corpus" else None
         stages.append(Stage(name=name, records=len(splits[name]), lost=lost, note=note))
     return stages
 

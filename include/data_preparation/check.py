@@ -102,7 +102,7 @@ def _card(
         **verdict(results),
         charter=_declared(charter),
         gates=tuple(GateFigure(name=g.name, measured=g.measured, allowed=g.allowed, passed=g.passed) for g in results),
-        funnel=tuple(card_figures.funnel(aggregated, measured["cleaned"], deduplicated, splits)),
+        funnel=tuple(card_figures.funnel(measured, splits)),
         sources=tuple(card_figures.sources(aggregated)),
         dropped=card_figures.by_source_and_reason(dropped),
         languages=card_figures.total(measured["cleaned"], "languages"),

@@ -88,11 +88,12 @@ def contents(report: Report, card: DataCard) -> None:
 
 
 def _counts_by_split(report: Report, card: DataCard, title: str, name: str) -> None:
-    columns: dict[str, Counts] = {split: getattr(one, name) for split, one in card.splits.items()}
+    found: dict[str, Counts] = {split: getattr(one, name) for split, one in card.splits.items()}
+    columns = {split: counts for split, counts in found.items() if counts}
     keys = sorted({key for column in columns.values() for key in column})
     keys.sort(key=lambda key: -sum(column.get(key, 0) for column in columns.values()))
     rows = [(key, *(column.get(key, 0) for column in columns.values())) for key in keys]
-    report.table([title.lower(), *columns], rows, f"{title} by split")
+    report.table([title.lower().removesuffix("s"), *columns], rows, f"{title} by split")
 
 
 def labelling(report: Report, card: DataCard) -> None:

@@ -34,8 +34,8 @@ def readable(text: Profile, config: CleanConfig) -> bool | str:
 
 
 def no_list_of_numbers(text: Profile, config: CleanConfig) -> bool | str:
-    """Texts most of whose parts are numbers or signs; the frames of tables do not count."""
-    parts = [part for part in text.text.split() if part.strip("|+-=")]
+    """Texts most of whose parts are numbers or signs; the frames of tables and the marks of code do not count."""
+    parts = [part for part in text.text.split() if part.strip("|+-=>.")]
     bare = sum(not any(character.isalpha() for character in part) for part in parts)
     # a short message may be a few words and the numbers asked for
     most = 0.4 if len(parts) >= config.long_words else 0.6
