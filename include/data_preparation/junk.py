@@ -9,8 +9,10 @@ _ESCAPE = re.compile(r"=[0-9A-F]{2}|%[0-9A-F]{2}|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{40,}")
 _RUN = re.compile(r"([^\s=*~_#.-])\1{4,}")
 _LATIN_WORD = re.compile(r"(?<![\w.])[A-Za-zÀ-ÿ]{4,40}(?![\w.(])")
+# runs of letters that the spelling of no European language has, or hardly any
 _HARD = re.compile(
-    r"[bcdfghjklmnpqrstvwxz]{6}|q[^uaeirt]|[vj][bcdfghjkmnpqsvwxz]|x[bdgjkrvxz]|[bcdfgklmpqtvwxz][jx]|[fgpkvz]q|vt|zx|wq|fk|gf|hf"
+    r"[bcdfghjklmnpqrstvwxz]{5}|q[^uaeirlst]|j[bcfghkpqvwxz]|[cgpqvwxz]j|v[bcfghjkmpqwxz]|x[bdgjkrvxz]|"
+    r"[bcdfgjkmqtvwz]x|[fgpkvz]q|zx|wq|hf"
 )
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 # only the upper row spells parts of words, as in property
@@ -86,4 +88,4 @@ def _is_mashed(word: str) -> bool:
     word = word.lower()
     if any(word[place : place + length] in _KEY_RUNS for length in (4, 5) for place in range(len(word) - length + 1)):
         return True
-    return bool(_HARD.search(word)) or (len(word) > 4 and not re.search(r"[aeiouyà-ÿ]", word))
+    return bool(_HARD.search(word)) or (len(word) > 5 and not re.search(r"[aeiouyà-ÿ]", word))

@@ -42,7 +42,7 @@ def says_something(text: Profile, config: CleanConfig) -> bool | str:
     if len(text.text) <= _PLACEHOLDER_CHARACTERS and _PLACEHOLDER.match(text.text):
         return "placeholder"
     latin = sum(1 for _ in _LOREM.finditer(text.text))
-    return latin <= _MOST_LOREM * len(text.words) or "placeholder: lorem ipsum"
+    return latin < 4 or latin <= _MOST_LOREM * len(text.words) or "placeholder: lorem ipsum"
 
 
 def mostly_letters(text: Profile, config: CleanConfig) -> bool | str:
