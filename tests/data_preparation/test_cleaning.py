@@ -63,7 +63,7 @@ def test_tidy_takes_any_text_and_leaves_no_stray_whitespace(text: str) -> None:
         ("", "empty"),
         ("Return self.", "too short"),
         ("x " * 40_000, "too long"),
-        ("| 12 | 34 | 56 | == 78 ++ 90 -- 11 %% 22", "few letters"),
+        ("| 12 | 34 | 56 | == 78 ++ 90 -- 11 %% 22", "numbers or signs"),
         ("A text that was read in the wrong enc\ufffdding", "broken encoding"),
         ("spam " * 30, "repetitive"),
         (
