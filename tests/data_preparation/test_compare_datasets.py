@@ -13,14 +13,16 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.card_figures import split_figure
 from include.data_preparation.compare_datasets import CHANGES_FILE, compare_datasets
-from include.data_preparation.data_card import CARD_FILE, Boilerplate, DataCard, Duplicates, PersonalData, write_figures
+from include.data_preparation.data_card import CARD_FILE, DataCard, write_figures
 from include.data_preparation.dataset_changes import shift
 from include.data_preparation.split import QUESTION_TYPES, TEXT_TYPES, write_rows_typed
 from tests.data_preparation.conftest import Prepared
 
 
 @step("dataset")
-def made(work: Workspace, texts: dict[str, str], labels: dict[str, str], other_schema: bool) -> None:
+def made(
+    work: Workspace, texts: dict[str, str], labels: dict[str, str], card: dict[str, Any], other_schema: bool
+) -> None:
     """A finished dataset whose documents are called source:name."""
     common: dict[str, dict[str, Any]] = {
         key: {"id": key, "source": key.partition(":")[0], "license": "MIT", "generated": False} for key in texts
@@ -34,40 +36,30 @@ def made(work: Workspace, texts: dict[str, str], labels: dict[str, str], other_s
     for name, rows in splits.items():
         types = TEXT_TYPES if name == "corpus" else QUESTION_TYPES
         write_rows_typed(work.output / f"{name}.parquet", rows, types)
-    write_figures(work.output, _card({name: split_figure(rows) for name, rows in splits.items()}))
+    figures = {name: split_figure(rows) for name, rows in splits.items()}
+    write_figures(work.output, DataCard.model_validate(card | {"splits": figures}))
     if other_schema:
         (work.output / CARD_FILE).write_text('{"schema_version": 99}')
 
 
-def _card(splits: dict[str, Any]) -> DataCard:
-    return DataCard(
-        passed=True,
-        verdict="all gates are passed",
-        gates=(),
-        funnel=(),
-        sources=(),
-        dropped={},
-        languages={"en": 3},
-        boilerplate=Boilerplate(),
-        secrets={},
-        duplicates=Duplicates(exact=0, near=0),
-        splits=splits,
-        personal_data=PersonalData(replaced={}, planted={}, hidden={}, found={}, right={}, recall=None, precision=None),
-        synthetic={},
-        samples=(),
-    )
+@pytest.fixture(scope="module")
+def card(store: ArtifactStore, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A real card, whose splits are replaced."""
+    folder = store.fetch(prepared.final, tmp_path_factory.mktemp("card") / "final", only=CARD_FILE)
+    found: dict[str, Any] = json.loads((folder / CARD_FILE).read_text())
+    return found
 
 
 @pytest.fixture(scope="module")
-def earlier(store: ArtifactStore) -> ArtifactRef:
+def earlier(store: ArtifactStore, card: dict[str, Any]) -> ArtifactRef:
     texts = {"notes:a": "The queue is full.", "notes:b": "The disk is full.", "wiki:c": "A page about queues."}
-    return made(store, texts=texts, labels={"notes:a": "bug", "notes:b": "bug"}, other_schema=False)
+    return made(store, texts=texts, labels={"notes:a": "bug", "notes:b": "bug"}, card=card, other_schema=False)
 
 
 @pytest.fixture(scope="module")
-def later(store: ArtifactStore) -> ArtifactRef:
+def later(store: ArtifactStore, card: dict[str, Any]) -> ArtifactRef:
     texts = {"notes:a": "The queue is full.", "notes:b": "The disk is full again.", "mail:d": "A new letter of Monday."}
-    return made(store, texts=texts, labels={"notes:a": "bug", "mail:d": "billing"}, other_schema=False)
+    return made(store, texts=texts, labels={"notes:a": "bug", "mail:d": "billing"}, card=card, other_schema=False)
 
 
 def test_records_that_came_went_and_changed_are_counted_by_source(
@@ -110,9 +102,9 @@ def test_a_real_dataset_against_itself_has_not_moved(store: ArtifactStore, prepa
 
 
 def test_records_are_compared_with_a_card_of_another_version(
-    store: ArtifactStore, later: ArtifactRef, tmp_path: Path
+    store: ArtifactStore, later: ArtifactRef, card: dict[str, Any], tmp_path: Path
 ) -> None:
-    old = made(store, texts={"notes:a": "The queue is full."}, labels={"notes:a": "bug"}, other_schema=True)
+    old = made(store, texts={"notes:a": "The queue is full."}, labels={"notes:a": "bug"}, card=card, other_schema=True)
     ref = compare_datasets(store, dataset=later, previous=old)
     assert store.manifest(ref).metrics["added"] == 3
     assert "card is of another version" in (store.fetch(ref, tmp_path / "c") / "report.html").read_text()
