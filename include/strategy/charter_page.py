@@ -2,7 +2,7 @@
 
 from include.artifacts.report import Report
 from include.strategy.accelerators import AcceleratorTable, serving_device, training_device
-from include.strategy.config import StrategyConfig
+from include.strategy.config import DataSource, StrategyConfig
 from include.strategy.config.assessment import HIGHEST, LOWEST
 from include.strategy.decision import Decision
 from include.strategy.decision_page import decision_table
@@ -59,8 +59,8 @@ def _declared(page: Report, config: StrategyConfig) -> None:
         heading="Expected demand",
     )
     page.table(
-        ["Source", "Sensitivity", "Content"],
-        [[source.name, source.sensitivity, source.description] for source in config.data_sources],
+        ["Source", "Sensitivity", "Tokens", "Examples", "Content"],
+        [[source.name, source.sensitivity, *_volumes(source), source.description] for source in config.data_sources],
         heading="Data and sensitivity",
     )
     approval = config.approval
@@ -79,6 +79,10 @@ def _declared(page: Report, config: StrategyConfig) -> None:
     if config.assessment:
         scores = [[name, score["score"], score["reason"]] for name, score in config.assessment.model_dump().items()]
         page.table(["Factor", f"Score, {LOWEST} to {HIGHEST}", "Reason"], scores, heading="Assessment")
+
+
+def _volumes(source: DataSource) -> list[str]:
+    return ["" if volume is None else f"{volume:,}" for volume in (source.tokens, source.examples)]
 
 
 def _cost(page: Report, config: StrategyConfig, sized: Sizing, table: AcceleratorTable) -> None:

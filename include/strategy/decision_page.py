@@ -7,7 +7,7 @@ from include.strategy.decision import Choice, Decision
 def decision_table(page: Report, decision: Decision) -> None:
     """Each choice with its reason, and where the workflow's configuration deviates."""
     rows = [_row(one) for one in (decision.route, decision.hosting, *decision.techniques)]
-    page.table(["Question", "Decision", "Because", "Recommended", "Because"], rows, heading="Decision")
+    page.table(["Question", "Decision", "Because", "Recommended instead"], rows, heading="Decision")
     for line in decision.deviations:
         page.text(f"Warning: {line}.")
     facts = [[name.replace("_", " "), _told(value)] for name, value in decision.facts.items()]
@@ -16,15 +16,9 @@ def decision_table(page: Report, decision: Decision) -> None:
 
 def _row(one: Choice) -> list[object]:
     name = one.name if isinstance(one.chosen, str) else f"technique {one.name.replace('_', ' ')}"
-    recommended = (
-        []
-        if one.chosen == one.recommended and one.reason == one.recommended_because
-        else [
-            _words(one.recommended),
-            one.recommended_because,
-        ]
-    )
-    return [name, _words(one.chosen), one.reason, *(recommended or ["the same", ""])]
+    same = one.chosen == one.recommended
+    instead = "" if same else f"{_words(one.recommended)}: {one.recommended_because}"
+    return [name, _words(one.chosen), one.reason, instead]
 
 
 def _words(choice: str | bool) -> str:

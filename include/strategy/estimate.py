@@ -33,6 +33,9 @@ class Sizing(BaseModel):
     streams_that_fit: int = Field(description="Answers at once whose KV cache fits one replica's memory.")
     streams_in_time: int = Field(description="Answers at once that one replica ends within the latency.")
     streams_a_replica: int = Field(description="Answers at once on the busiest replica at the declared demand.")
+    batch: int = Field(description="Answers at once for which the replicas are counted.")
+    batch_seconds: float = Field(description="A whole answer at that batch, predicted.")
+    one_stream_tokens_per_second: float = Field(description="Of one answer on an idle replica, predicted.")
     first_token_seconds: float = Field(description="Longest wait for a first token at these streams, predicted.")
     token_seconds: float = Field(description="One token for each of these streams, predicted.")
     answer_seconds: float = Field(description="A whole answer at these streams, predicted.")
@@ -100,7 +103,7 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
     if plan.replica_tokens_per_second:
         yields = plan.replica_tokens_per_second
         count = sizing.replicas(demanded, yields)
-        streams = sizing.streams_a_replica(demand.concurrent_users, count)
+        most = streams = sizing.streams_a_replica(demand.concurrent_users, count)
     else:
         most, count = _batch(config, replica, max(1, min(fit, timely)), requests)
         streams = min(most, sizing.streams_a_replica(demand.concurrent_users, count))
@@ -115,6 +118,9 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
         "streams_that_fit": fit,
         "streams_in_time": timely,
         "streams_a_replica": streams,
+        "batch": most,
+        "batch_seconds": replica.answer_seconds(most, prompt, answer),
+        "one_stream_tokens_per_second": 1 / replica.step_seconds(1, length),
         "first_token_seconds": replica.first_token_seconds(streams, prompt),
         "token_seconds": replica.step_seconds(streams, length),
         "answer_seconds": replica.answer_seconds(streams, prompt, answer),

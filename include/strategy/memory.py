@@ -16,6 +16,8 @@ FP32_GRADIENTS = 4
 OPTIMIZER = 12
 # DeepSpeed's additional_buffer_factor: pinned buffers and copies in the host's memory
 HOST_BUFFERS = 1.5
+# feed-forward networks differ, and so do mixtures of experts
+FAR_SHAPE = 2.5
 OPTIONS: tuple[tuple[int, Offload], ...] = (
     (0, "none"),
     (1, "none"),
@@ -38,6 +40,13 @@ class States(NamedTuple):
 def largest_layer(model: ModelPlan) -> int:
     """Weights of the largest module, which stage 3 gathers whole: the embedding, or a feed-forward matrix."""
     return min(model.parameters, model.hidden_size * max(model.vocabulary, 4 * model.hidden_size))
+
+
+def shape_parameters(model: ModelPlan) -> int:
+    """Weights that a dense model of the declared shape has, about: embedding, attention, and 8 h^2 a feed-forward."""
+    heads = 2 * model.attention_heads + 2 * model.key_value_heads
+    layer = model.hidden_size * model.head_size * heads + 8 * model.hidden_size**2
+    return model.vocabulary * model.hidden_size + model.layers * layer
 
 
 def model_states(

@@ -5,8 +5,9 @@ from include.strategy.accelerators import AcceleratorTable, serving_device, trai
 from include.strategy.config import StrategyConfig
 from include.strategy.estimate import Sizing, size
 from include.strategy.fitting import RESERVED, MemoryOption, fewest
+from include.strategy.memory import FAR_SHAPE, shape_parameters
 
-_MOVED = {"none": "", "optimizer": ", optimizer on the host", "all": ", weights and optimizer on the host"}
+_MOVED = {"none": "", "optimizer": "; optimizer on the host", "all": "; weights and optimizer on the host"}
 _SHARDED = ("nothing", "optimizer", "optimizer, gradients", "optimizer, gradients, weights")
 
 
@@ -24,6 +25,13 @@ def training(page: Report, config: StrategyConfig, sized: Sizing, table: Acceler
         heading="Training: memory of a device",
     )
     page.text(sized.training_advice)
+    expected = shape_parameters(model)
+    if not 1 / FAR_SHAPE <= model.parameters / expected <= FAR_SHAPE:
+        page.text(
+            f"Warning: strategy.model.parameters is {model.parameters:,}, and the declared shape ({model.layers} "
+            f"layers of width {model.hidden_size}, {model.vocabulary:,} tokens) is that of about {expected:,}: one is "
+            "wrong."
+        )
     page.text(
         f"{model.parameters:,} parameters x (2 bytes of weights + 2 and 4 of gradients + 12 of Adam's states) as "
         f"DeepSpeed's own estimators count, the sharded ones divided by the devices (ZeRO, Rajbhandari et al. 2020); "
@@ -59,15 +67,34 @@ def serving(page: Report, config: StrategyConfig, sized: Sizing, table: Accelera
         heading="Serving: memory",
     )
     _latency(page, config, sized, table)
-    told = "as measured" if sized.replica_measured else "predicted"
-    page.text(
+    arrivals = (
         f"Peak: {demand.requests_a_day:,} questions x {demand.peak_factor:g} / 86,400 s = "
-        f"{sized.peak_requests_per_second:.3g} a second. Concurrent users: {demand.concurrent_users} within "
-        f"{demand.latency_seconds:g} s = {demand.concurrent_users / demand.latency_seconds:.3g} a second. The larger x "
-        f"{demand.answer_tokens} tokens = {sized.demanded_tokens_per_second:.3g} tokens a second; one replica yields "
-        f"{sized.replica_tokens_per_second:.3g}, {told}. Replicas: {sized.replicas}, "
-        f"{sized.streams_a_replica} answers at once on each.",
-        heading="Serving: replicas",
+        f"{sized.peak_requests_per_second:.3g} a second. "
+    )
+    page.text(
+        arrivals + (_as_measured if sized.replica_measured else _as_predicted)(config, sized), "Serving: replicas"
+    )
+
+
+def _as_measured(config: StrategyConfig, sized: Sizing) -> str:
+    demand = config.demand
+    return (
+        f"Concurrent users: {demand.concurrent_users} within {demand.latency_seconds:g} s = "
+        f"{demand.concurrent_users / demand.latency_seconds:.3g} a second. The larger x {demand.answer_tokens} tokens "
+        f"= {sized.demanded_tokens_per_second:.3g} tokens a second; / {sized.replica_tokens_per_second:.3g} a replica, "
+        f"as measured, rounded up = {sized.replicas}."
+    )
+
+
+def _as_predicted(config: StrategyConfig, sized: Sizing) -> str:
+    demand = config.demand
+    rounds = max(1, int(demand.latency_seconds // sized.batch_seconds))
+    return (
+        f"A replica ends {sized.batch} answers at once in {sized.batch_seconds:.3g} s ({rounds} x within "
+        f"{demand.latency_seconds:g} s), {sized.replica_tokens_per_second:.3g} tokens a second. For "
+        f"{demand.concurrent_users} users at once: {demand.concurrent_users} / ({sized.batch} x {rounds}); for the "
+        f"peak: {sized.peak_requests_per_second:.3g} x {sized.batch_seconds:.3g} s / {sized.batch}. The larger, "
+        f"rounded up = {sized.replicas}, with {sized.streams_a_replica} answers at once on each."
     )
 
 
@@ -79,6 +106,7 @@ def _latency(page: Report, config: StrategyConfig, sized: Sizing, table: Acceler
             ["seconds to the first token, at most", round(sized.first_token_seconds, 4)],
             ["seconds a token after it", round(sized.token_seconds, 5)],
             ["seconds of a whole answer", round(sized.answer_seconds, 3)],
+            ["tokens a second of one answer alone", round(sized.one_stream_tokens_per_second, 1)],
             ["answers at once that fit the memory", sized.streams_that_fit],
             [f"answers at once that end in time (of {plan.max_streams} at most)", sized.streams_in_time],
         ],

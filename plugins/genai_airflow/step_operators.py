@@ -13,6 +13,7 @@ from genai_airflow.lineage_events import LineageEvents, Trace
 from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
 from genai_airflow.run_options import is_forced, load_for_run, place_of
+from genai_airflow.served_speed import beside_prediction
 from genai_airflow.source_connections import use_airflow_connections
 from genai_airflow.store_connection import open_store
 from include.artifacts.history import History, Place, now
@@ -155,16 +156,17 @@ class DeployModelOperator(LineageEvents, BaseOperator):
     """Serves a package as the use case's champion, unless it is that already.
 
     :param package: reference of the package.
+    :param charter: reference of the charter, whose prediction is reported beside what was measured.
     :param config: dotted path of the deployment's configuration in the use case.
     """
 
-    template_fields = ("package",)
+    template_fields = ("package", "charter")
     operator_extra_links = (ReportLink(),)
     ui_color = "#e3f5e6"
 
-    def __init__(self, *, package: Any, config: str = "inferencing.deploy", **kwargs: Any) -> None:
+    def __init__(self, *, package: Any, charter: Any, config: str = "inferencing.deploy", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.package, self.config = package, config
+        self.package, self.charter, self.config = package, charter, config
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Deploy, and hand on what `RunStepOperator` hands on."""
@@ -174,6 +176,7 @@ class DeployModelOperator(LineageEvents, BaseOperator):
             deploy = import_module("include.inferencing.deploy").deploy
             place = place_of(context)
             outcome: Outcome = deploy(store, package, place, use_case.at(self.config))
+            outcome = beside_prediction(store, restore_refs(self.charter), outcome)
             record(store, place, outcome)
             self.trace.outcome = outcome
             if outcome.metrics.get("deployed", True):

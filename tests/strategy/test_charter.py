@@ -61,6 +61,16 @@ def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore)
         assert text in page
 
 
+def test_the_page_tells_how_replicas_are_counted_and_warns_of_a_shape_that_cannot_be(store: ArtifactStore) -> None:
+    predicted = store.read(charter(store, config=declared()), "report.html").decode()
+    assert "8 / (20 x 1)" in predicted and "rounded up = 1, with 8 answers at once" in predicted
+    assert "Warning: strategy.model" not in predicted
+    changed = declared(serving={"replica_tokens_per_second": 20}, model={"parameters": 400_000_000})
+    page = store.read(charter(store, config=changed), "report.html").decode()
+    assert "76.8 tokens a second; / 20 a replica, as measured, rounded up = 4" in page
+    assert "Warning: strategy.model.parameters is 400,000,000, and the declared shape (30 layers" in page
+
+
 def test_the_same_declaration_is_the_same_artifact(store: ArtifactStore) -> None:
     first = charter.run(store, {"config": declared(owner="somebody")})
     second = charter.run(store, {"config": declared(owner="somebody")})

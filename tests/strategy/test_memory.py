@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.strategy.config import ModelPlan
-from include.strategy.memory import FP32_GRADIENTS, OPTIONS, activations, largest_layer, model_states
+from include.strategy.memory import (
+    FP32_GRADIENTS,
+    OPTIONS,
+    activations,
+    largest_layer,
+    model_states,
+    shape_parameters,
+)
 
 PARAMETERS = st.integers(10**6, 10**12)
 NODES = st.integers(1, 64)
@@ -78,3 +85,8 @@ def test_the_largest_layer_is_the_embedding_or_a_feed_forward_matrix() -> None:
     assert largest_layer(ModelPlan()) == 49_152 * 576
     assert largest_layer(ModelPlan(vocabulary=100)) == 4 * 576 * 576
     assert largest_layer(ModelPlan(parameters=1000)) == 1000
+
+
+def test_the_parameters_of_a_shape() -> None:
+    # SmolLM2-135M, whose feed-forward network is 3 x 576 x 1536 = 8 x 576^2: all but the norms
+    assert shape_parameters(ModelPlan()) == pytest.approx(134_515_008, rel=1e-3)

@@ -34,5 +34,6 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
         return DeployModelOperator(
             task_id="deploy",
             package=package,
+            charter=charter,
             doc_md="Loads the package on Triton, tries it, and moves the champion alias to it.",
         ).output
