@@ -81,7 +81,7 @@ def contents(report: Report, card: DataCard) -> None:
         )
         rows = [(name, one.mean, one.median, one.p95, one.longest) for name, one in found.items()]
         report.table(["split", "mean", "median", "95% are below", "longest"], rows)
-    report.bars(card.languages, "Language of the cleaned documents")
+    report.bars(card.languages, "Language of the cleaned documents (unknown: code, or too short to tell)")
     report.bars(card.splits["train"].labels, "Questions to train on, by label")
     for title, name in (("Labels", "labels"), ("Sources", "sources"), ("Licences", "licences")):
         _counts_by_split(report, card, title, name)

@@ -69,6 +69,9 @@ def test_the_graph_reads_like_the_workflow() -> None:
     assert dag.get_task("training.pretrain").pool == dag.get_task("customization.tune").pool == "accelerator"
     assert all(task.doc_md for task in dag.tasks if "shards" not in task.task_id and "techniques" not in task.task_id)
     assert dag.task_dict["data_preparation.aggregate"].upstream_task_ids == {"strategy.charter"}
+    compared = dag.task_dict["data_preparation.compare_datasets"]
+    assert (compared.previous, compared.downstream_task_ids) == ("dataset", set())
+    assert compared.upstream_task_ids == {"data_preparation.check"}
     assert "| answer_chrf | ≥ 10 | yes | Agreement |" in dag.doc_md
     assert all(task.retries == 2 for task in dag.tasks)
 
