@@ -117,7 +117,7 @@ def _sizes(strategy: StrategyConfig, parameters: int, measured: dict[str, dict[s
 def _training(strategy: StrategyConfig, runs: Sequence[Run]) -> list[Comparison]:
     plan = strategy.training
     total, seconds = sum(training_seconds(strategy, run) for run in runs), sum(run.seconds for run in runs)
-    money = f"{strategy.limits.currency}"
+    money = strategy.limits.currency
     return [
         *(
             _compare(
@@ -131,10 +131,10 @@ def _training(strategy: StrategyConfig, runs: Sequence[Run]) -> list[Comparison]
         ),
         _compare("seconds of training, all runs", "seconds", total, seconds, "strategy.training.utilization"),
         _compare(
-            "tokens of training, all runs",
+            "tokens of the longest training run",
             "tokens",
             plan.tokens,
-            sum(run.tokens for run in runs),
+            max(run.tokens for run in runs),
             "strategy.training.tokens",
         ),
         _compare(
@@ -178,6 +178,6 @@ def _describe(work: Workspace, compared: Sequence[Comparison]) -> None:
     page.text(
         "Times are predicted for what was really done: its parameters and tokens on the declared devices at the "
         "declared utilization; the answer for the evaluation's batches of the model in fp32, as long as it may be. "
-        "Tokens and cost are those of the charter, which counts one full training run."
+        "Tokens and cost are those of the charter, which counts one full training run of the declared model."
     )
     page.write(work.output)

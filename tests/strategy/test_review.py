@@ -58,6 +58,8 @@ def test_predictions_stand_beside_what_was_measured(store: ArtifactStore) -> Non
     lora = found["seconds of training, lora"]
     assert (lora["predicted"], lora["measured"]) == (pytest.approx(4.02), pytest.approx(20))
     assert lora["ratio"] == pytest.approx(20 / 4.02, abs=1e-3)
+    tokens = found["tokens of the longest training run"]
+    assert (tokens["predicted"], tokens["measured"]) == (MILLION, MILLION)
     # 70 s on 2 devices at 36 an hour; one run of 6 x 10^8 x 10^6 operations takes 600 s
     cost = found["cost of training, all runs"]
     assert (cost["predicted"], cost["measured"], cost["unit"]) == (pytest.approx(12), pytest.approx(1.4), "EUR")
