@@ -66,6 +66,13 @@ class Settings(BaseModel):
     private_source_hosts: str = Field(
         "", description="Hosts at private addresses that http sources may be read from, separated by commas."
     )
+    text_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^@?#]+)?$",
+        description="Base URL (with /v1) of an OpenAI-compatible API that writes texts; empty: none.",
+    )
+    text_model: str = Field("", description="Name of the model that writes texts.")
+    text_api_key: SecretStr = Field(SecretStr(""), description="Key of that API; empty: none is sent.")
     openlineage_url: str = Field(
         "",
         pattern=r"^(https?://.*)?$",
@@ -127,7 +134,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "GENAI_" + str(first["loc"][0]).upper()
-        shown = first["input"] if name[6:].lower() in Settings.model_fields and "KEY" not in name else "***"
+        secret = "KEY" in name or "@" in str(first["input"])
+        shown = first["input"] if name[6:].lower() in Settings.model_fields and not secret else "***"
         raise ConfigurationError(name, shown, first["msg"], "Correct or unset this environment variable") from None
 
 

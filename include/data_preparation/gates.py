@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from include.data_preparation.config import CheckConfig
+from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.questions import normalized
 from include.data_preparation.secrets import count_secrets
 
@@ -69,14 +70,17 @@ def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig)
     held = [normalized(row["answer"]) for row in heldout]
     seen = sum(any(answer in text for answer in held) for text in (normalized(row["text"]) for row in corpus))
     share = sum(row["generated"] for row in train) / max(1, len(train))
-    real = sum(row["generated"] for row in heldout)
+    made = Counter(str(row["source"]) for row in train if row["generated"])
+    most = max(made.values(), default=0) / max(1, len(train))
+    held_out = sum(row["generated"] or row["source"] in GENERATORS for row in heldout)
     return [
         _none("empty questions or answers", empty),
         _none("questions in train and heldout", len(questions)),
         _none("answers in train and heldout", len(answers)),
         _none("corpus texts with a held-out answer", seen),
-        _none("generated questions in heldout", real),
+        _none("generated questions in heldout", held_out),
         _most("generated share of train", share, config.max_generated_share),
+        _most("share of one generator in train", most, config.max_generated_source_share),
     ]
 
 

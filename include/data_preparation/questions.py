@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from include.data_preparation.config import SplitConfig
+from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES, GENERATORS
 from include.data_preparation.documents import Document, rank
 from include.data_preparation.labels import OTHER
 
@@ -56,20 +57,34 @@ class Question:
 
 def question_of(document: Document, config: SplitConfig) -> Question | None:
     """The question that a document answers, or None where it has no short answer."""
+    if document.source in (BY_TEMPLATES, BY_ENDPOINT):
+        return _written(document, config)
     answer = _ticket_answer(document) if document.source == "tickets" else first_sentences(document.text, config)
     if not answer:
         return None
     templates = _templates(document)
     template = templates[int(rank(config.seed, document.id)[:8], 16) % len(templates)]
     name = " ".join(document.text.split()[:TICKET_WORDS]) if document.source == "tickets" else document.title
+    return _question(document, template.format(name=name), answer)
+
+
+def _written(document: Document, config: SplitConfig) -> Question | None:
+    """A document that was written as a question (its title) and an answer; a long answer's first sentences."""
+    whole = " ".join(document.text.split())
+    fits = config.min_answer_words <= len(whole.split()) <= config.max_answer_words
+    answer = whole if fits else first_sentences(document.text, config)
+    return _question(document, document.title, answer) if answer else None
+
+
+def _question(document: Document, question: str, answer: str) -> Question:
     return Question(
         id=document.id,
-        question=template.format(name=name),
+        question=question,
         answer=answer,
         source=document.source,
         label=document.label,
         license=document.license,
-        generated=document.generated,
+        generated=document.generated or document.source in GENERATORS,
     )
 
 

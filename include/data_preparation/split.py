@@ -10,6 +10,7 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
 from include.data_preparation.config import SplitConfig
+from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.documents import Document, rank, read_all
 from include.data_preparation.questions import Question, normalized, question_of
 
@@ -58,7 +59,7 @@ def split(work: Workspace, sources: list[ArtifactRef], config: SplitConfig) -> N
 def divide(documents: Sequence[Document], config: SplitConfig) -> tuple[list[Question], list[Question], list[Document]]:
     """Train, heldout and corpus: no held-out question or answer occurs in train or in a text of the corpus."""
     real = _unique(
-        question for document in documents if not document.generated for question in _questions(document, config)
+        question for document in documents if not _is_made(document) for question in _questions(document, config)
     )
     if len(real) <= config.heldout:
         raise SourceError(
@@ -71,14 +72,16 @@ def divide(documents: Sequence[Document], config: SplitConfig) -> tuple[list[Que
     heldout = sorted(real[: config.heldout], key=lambda question: question.id)
     corpus = _without(documents, heldout)
     allowed = {document.id for document in corpus}
-    made = [question for document in corpus if document.generated for question in _questions(document, config)]
-    made.sort(key=lambda question: rank(config.seed, question.id))
+    asked = {normalized(question.question) for question in heldout}
+    made = [question for document in corpus if _is_made(document) for question in _questions(document, config)]
+    made = sorted(
+        (question for question in made if normalized(question.question) not in asked),
+        key=lambda question: rank(config.seed, question.id),
+    )
     candidates = [question for question in real[config.heldout :] if question.id in allowed]
-    share = config.generated_share
-    most = min(len(made), int(config.train * share))
-    chosen = candidates[: config.train - most]
-    most = min(most, int(len(chosen) * share / (1 - share)))
-    train = sorted(chosen + made[:most], key=lambda question: rank(config.seed + 1, question.id))
+    chosen = candidates[: config.train - len(_capped(made, config.train, config, whole=True))]
+    added = _capped(made, len(chosen), config)
+    train = sorted(chosen + added, key=lambda question: rank(config.seed + 1, question.id))
     if not train:
         raise SourceError(
             "data_preparation.split.train",
@@ -97,6 +100,26 @@ def write_rows_typed(path: Path, rows: list[dict[str, Any]], types: dict[str, st
     features = Features({name: Value(kind) for name, kind in types.items()})
     columns = {name: [row[name] for row in rows] for name in types}
     Dataset.from_dict(columns, features=features).to_parquet(str(path))
+
+
+def _is_made(document: Document) -> bool:
+    """Whether nobody wrote it: by its mark, or by where it comes from."""
+    return document.generated or document.source in GENERATORS
+
+
+def _capped(made: Sequence[Question], rows: int, config: SplitConfig, *, whole: bool = False) -> list[Question]:
+    """The first of `made` that may stand beside `rows` others (or, `whole`, among them), in total and by generator."""
+
+    def most(share: float) -> int:
+        return int(rows * share if whole else rows * share / (1 - share))
+
+    taken: Counter[str] = Counter()
+    kept: list[Question] = []
+    for question in made:
+        if len(kept) < most(config.generated_share) and taken[question.source] < most(config.generated_source_share):
+            taken[question.source] += 1
+            kept.append(question)
+    return kept
 
 
 def _questions(document: Document, config: SplitConfig) -> list[Question]:

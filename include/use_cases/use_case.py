@@ -11,6 +11,7 @@ from include.core.errors import ConfigurationError, PermanentError
 from include.core.settings import settings
 from include.customization.config import CustomizationConfig
 from include.data_preparation.config import LEAST_TICKETS, DataPreparationConfig, Source
+from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
 from include.evaluation.config import EvaluationConfig
 from include.inferencing.config import InferencingConfig
 from include.strategy.accelerators import accelerators, serving_device, training_device
@@ -124,7 +125,9 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
                 f"{file}: {field}", name, "the workflow reads no such source", nearest(name, known)
             )
     dated = [name for name in ("tickets", "records") if getattr(aggregate, name)]
-    for name in [*dated, *collections]:
+    texts = use_case.data_preparation.generate_texts
+    made = [BY_TEMPLATES] * bool(texts.templates) + [BY_ENDPOINT] * bool(texts.prompts)
+    for name in [*dated, *collections, *made]:
         if name not in declared:
             raise ConfigurationError(
                 f"{file}: strategy.data_sources",

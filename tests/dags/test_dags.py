@@ -68,10 +68,11 @@ def test_the_graph_reads_like_the_workflow() -> None:
     assert groups == ["strategy", "data_preparation", "training", "customization", "inferencing"]
     assert dag.get_task("training.pretrain").pool == dag.get_task("customization.tune").pool == "accelerator"
     assert all(task.doc_md for task in dag.tasks if "shards" not in task.task_id and "techniques" not in task.task_id)
-    assert dag.task_dict["data_preparation.aggregate"].upstream_task_ids == {"strategy.charter"}
     compared = dag.task_dict["data_preparation.compare_datasets"]
     assert (compared.previous, compared.downstream_task_ids) == ("dataset", set())
     assert compared.upstream_task_ids == {"data_preparation.check"}
+    assert dag.task_dict["data_preparation.generate_texts"].upstream_task_ids == {"strategy.charter"}
+    assert dag.task_dict["data_preparation.aggregate"].upstream_task_ids == {"data_preparation.generate_texts"}
     assert "| answer_chrf | ≥ 10 | yes | Agreement |" in dag.doc_md
     assert all(task.retries == 2 for task in dag.tasks)
 
@@ -93,7 +94,7 @@ def test_approval_is_a_task_where_the_use_case_asks_for_it() -> None:
     asked = sample_workflow.load_use_case("sample", {"strategy.approval": {"required": True, "approvers": ["admin"]}})
     dag = genai_workflow(asked)
 
-    assert dag.task_dict["data_preparation.aggregate"].upstream_task_ids == {"strategy.approve"}
+    assert dag.task_dict["data_preparation.generate_texts"].upstream_task_ids == {"strategy.approve"}
     assert dag.task_dict["training.import_pretrained"].upstream_task_ids == {"strategy.approve"}
     assert "strategy.approve" not in the_dag().task_dict
 
@@ -106,7 +107,7 @@ def test_two_people_are_asked_one_after_the_other() -> None:
     tasks = genai_workflow(asked).task_dict
 
     assert tasks["strategy.approve_second"].upstream_task_ids == {"strategy.charter", "strategy.approve"}
-    assert tasks["data_preparation.aggregate"].upstream_task_ids == {"strategy.approve_second"}
+    assert tasks["data_preparation.generate_texts"].upstream_task_ids == {"strategy.approve_second"}
     assert {tasks[name].defaults for name in ("strategy.approve", "strategy.approve_second")} == {None}
 
 

@@ -171,7 +171,8 @@ def test_leaks_and_mixed_up_rows_fail_their_gates() -> None:
     planted = {
         "t": {"personal": [{"entity": "CREDIT_CARD", "value": "4000 1"}, {"entity": "PERSON", "value": "Al Li"}]}
     }
-    row = {"id": "t", "question": "Who is Al\nLi?", "answer": "", "generated": True, "license": "GPL-3.0-only"}
+    row = {"id": "t", "question": "Who is Al\nLi?", "answer": "", "generated": True}
+    row |= {"license": "GPL-3.0-only", "source": "tickets"}
     text = {"id": "t", "text": "Pay with 4000 1.", "license": "MIT OR GPL-3.0-only"}
     leaks = gates.find_leaks(planted, ([row], [row], [text]))
     results = [

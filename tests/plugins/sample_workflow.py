@@ -25,6 +25,7 @@ STEPS = {
     **{
         f"data_preparation.{name}": "dataset"
         for name in (
+            "generate_texts",
             "aggregate",
             "compare_sources",
             "find_boilerplate",
@@ -113,6 +114,7 @@ class Strategy(_Model):
 
 
 class DataPreparation(_Model):
+    generate_texts: Knob = Knob()
     aggregate: Knob = Knob()
     compare_sources: Knob = Knob()
     find_boilerplate: Knob = Knob()

@@ -94,7 +94,7 @@ def test_an_unknown_use_case_lists_the_known_ones() -> None:
             "    - name: tickets",
             "    - name: emails",
             "strategy.data_sources.2.name",
-            "Known: docstrings, pydoc_topics",
+            "Known: docstrings, endpoint, pydoc_topics",
         ),
         ("    steps: 100", "    learning_rate: .inf", "training.pretrain.learning_rate", "finite number"),
         ("    rank: 16", "    clip: .inf", "customization.lora.clip", "finite number"),
@@ -189,7 +189,11 @@ def test_records_are_declared_and_anonymized_where_they_are_personal() -> None:
         load_use_case("python_assistant", records)
     sources = [{"name": name, "sensitivity": "personal"} for name in ("tickets", "records")]
     declared = records | {"strategy.data_sources": sources}
-    assert load_use_case("python_assistant", declared).data_preparation.anonymize.sources == ("tickets", "records")
+    assert load_use_case("python_assistant", declared).data_preparation.anonymize.sources == (
+        "tickets",
+        "records",
+        "endpoint",
+    )
     with pytest.raises(ConfigurationError, match=r"declares records as personal"):
         load_use_case("python_assistant", declared | {"data_preparation.anonymize.sources": ["tickets"]})
 

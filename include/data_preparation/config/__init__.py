@@ -16,6 +16,7 @@ from include.data_preparation.config.sources import (
     Source,
 )
 from include.data_preparation.config.synthesis import SynthesizeConfig
+from include.data_preparation.config.texts import GenerateTextsConfig
 
 __all__ = [
     "BUCKET_PREFIX",
@@ -31,6 +32,7 @@ __all__ = [
     "CompareSourcesConfig",
     "DataPreparationConfig",
     "DeduplicateConfig",
+    "GenerateTextsConfig",
     "LabelConfig",
     "LimitsConfig",
     "Policy",
@@ -44,6 +46,7 @@ __all__ = [
 class DataPreparationConfig(StepConfig):
     """All steps of data preparation."""
 
+    generate_texts: GenerateTextsConfig = Field(GenerateTextsConfig(), description="Texts that are written for it.")
     aggregate: AggregateConfig = Field(AggregateConfig(), description="What is read.")
     compare_sources: CompareSourcesConfig = Field(CompareSourcesConfig(), description="What a source may lose.")
     find_boilerplate: BoilerplateConfig = Field(BoilerplateConfig(), description="Which repeated lines are cut out.")

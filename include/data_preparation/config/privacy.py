@@ -33,7 +33,8 @@ class AnonymizeConfig(StepConfig):
     """What counts as personal, where, and what stands in its place."""
 
     sources: tuple[str, ...] = Field(
-        ("tickets", "records"), description="Sources whose sensitivity asks for anonymization, collections by name."
+        ("tickets", "records", "endpoint"),
+        description="Sources whose sensitivity asks for anonymization, collections by name.",
     )
     policy: dict[str, Policy] = Field(
         POLICY,

@@ -13,6 +13,9 @@ class SplitConfig(StepConfig):
     max_answer_words: int = Field(45, ge=5, le=1000, description="Words of the longest answer.")
     min_answer_words: int = Field(4, ge=1, le=100, description="Words of the shortest answer.")
     generated_share: float = Field(0.1, ge=0, le=0.9, description="Largest share of generated questions in train.")
+    generated_source_share: float = Field(
+        0.1, ge=0, le=0.9, description="Largest share of the questions of any one generator in train."
+    )
     seed: int = Field(7, ge=0, description="Decides which questions are held out.")
 
 
@@ -23,6 +26,9 @@ class CheckConfig(StepConfig):
     min_heldout: int = Field(32, ge=1, description="Fewest held-out questions.")
     min_corpus: int = Field(500, ge=1, description="Fewest documents for pretraining.")
     max_generated_share: float = Field(0.2, ge=0, le=1, description="Largest share of generated questions in train.")
+    max_generated_source_share: float = Field(
+        0.2, ge=0, le=1, description="Largest share of the questions of any one generator in train."
+    )
     max_leaked_share: float = Field(
         0.02, ge=0, le=1, description="Largest share of planted names and addresses that survive anonymization."
     )

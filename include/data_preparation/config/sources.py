@@ -7,7 +7,10 @@ from pydantic import Field, field_validator
 from include.data_preparation.config.base import StepConfig
 from include.data_preparation.config.collections import CollectionConfig, LimitsConfig, folder_or_prefix
 
-Source = Literal["pydoc_topics", "docstrings", "tickets", "records"]
+Source = Literal["pydoc_topics", "docstrings", "tickets", "records", "templates", "endpoint"]
+BY_TEMPLATES, BY_ENDPOINT = "templates", "endpoint"
+# nobody wrote what they give: it is never held out
+GENERATORS = ("tickets", BY_TEMPLATES, BY_ENDPOINT)
 # the synthetic ticket table is modelled on them, and its quality gate on fewer is a matter of chance
 LEAST_TICKETS = 50
 

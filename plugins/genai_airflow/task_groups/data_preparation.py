@@ -9,8 +9,12 @@ from genai_airflow.task_groups.tasks import prepare, prepare_each, shards_of
 def data_preparation(charter: XComArg) -> XComArg:
     """The sources become a versioned dataset that is ready for training."""
     with TaskGroup("data_preparation", tooltip="Aggregate, clean, label, anonymize, synthesize, check"):
-        aggregated = _aggregate()
-        charter.operator.task_group >> aggregated
+        generated = prepare(
+            "generate_texts",
+            "Writes questions and answers from the use case's templates, and by a model where it has prompts for one.",
+        )
+        charter.operator.task_group >> generated
+        aggregated = _aggregate(generated)
         compared = _compare_sources(aggregated)
         shards = shards_of("aggregated", aggregated)
         repeated = prepare(
@@ -55,11 +59,12 @@ def data_preparation(charter: XComArg) -> XComArg:
     return checked
 
 
-def _aggregate() -> XComArg:
+def _aggregate(generated: XComArg) -> XComArg:
     return RunStepOperator(
         task_id="aggregate",
         step="data_preparation.aggregate",
         config="data_preparation.aggregate",
+        arguments={"generated": generated},
         moment="as_of",
         doc_md="Reads every source of the use case, as it stood at the run's moment, into shards of documents.",
     ).output

@@ -1,0 +1,92 @@
+"""What nobody wrote is never held out, and is capped in train, whichever generator it comes from."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.core.errors import SourceError
+from include.data_preparation import gates
+from include.data_preparation.config import CheckConfig, SplitConfig
+from include.data_preparation.config.sources import GENERATORS
+from include.data_preparation.documents import Document
+from include.data_preparation.questions import normalized
+from include.data_preparation.split import divide
+
+WORDS = st.lists(st.sampled_from(["read", "write", "open", "file", "text", "list", "lock"]), min_size=2, max_size=8)
+# where a document comes from, and whether it is marked as generated; a generator's that lost its mark is one too
+KINDS = [
+    ("docstrings", False),
+    ("docstrings", True),
+    *((name, marked) for name in GENERATORS for marked in (True, False)),
+]
+DOCUMENTS = st.lists(st.tuples(WORDS, WORDS, st.sampled_from(KINDS)), min_size=12, max_size=60)
+MADE = {(source, marked) for source, marked in KINDS if marked or source in GENERATORS}
+
+
+def _documents(rows: list[tuple[list[str], list[str], tuple[str, bool]]]) -> list[Document]:
+    real = [
+        Document(f"docstrings:r{n}", "docstrings", f"module.name{n}", f"Returns the value of number {n} to you.", "MIT")
+        for n in range(12)
+    ]
+    return real + [
+        Document(
+            f"{source}:{n}",
+            source,
+            f"What is it to {' '.join(title)}? the data API" if source != "docstrings" else " ".join(title),
+            " ".join(["The", *words, "now."]),
+            "MIT",
+            marked,
+            label="bug",
+        )
+        for n, (title, words, (source, marked)) in enumerate(rows)
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(DOCUMENTS, st.integers(1, 6), st.integers(0, 99), st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([0.1, 0.3]))
+def test_no_generator_gets_into_evaluation_or_over_its_share(
+    rows: list[tuple[list[str], list[str], tuple[str, bool]]], heldout: int, seed: int, each: float, total: float
+) -> None:
+    documents = _documents(rows)
+    made = {one.id for one in documents if (one.source, one.generated) in MADE}
+    config = SplitConfig(train=30, heldout=heldout, generated_share=total, generated_source_share=each, seed=seed)
+    try:
+        train, held, _ = divide(documents, config)
+    except SourceError:
+        return
+
+    assert not {row.id for row in held} & made and not any(row.generated for row in held)
+    assert {row.id for row in train if row.generated} == {row.id for row in train} & made
+    counts = Counter(row.source for row in train if row.generated)
+    assert counts.total() <= total * len(train) and all(count <= each * len(train) for count in counts.values())
+    asked = {normalized(row.question) for row in held}
+    assert not asked & {normalized(row.question) for row in train}
+
+
+def test_a_written_question_that_is_held_out_is_not_trained_on() -> None:
+    documents = _documents([])
+    held = divide(documents, SplitConfig(train=6, heldout=4, generated_share=0.5, generated_source_share=0.5))[1]
+    copies = [
+        Document(f"endpoint:{n}", "endpoint", row.question.upper(), f"Another answer is number {n} here.", "MIT", True)
+        for n, row in enumerate(held)
+    ]
+    fresh = Document("endpoint:new", "endpoint", "What is new?", "This answer belongs to no other.", "MIT", True)
+    train = divide(
+        [*documents, *copies, fresh], SplitConfig(train=6, heldout=4, generated_share=0.5, generated_source_share=0.5)
+    )[0]
+    assert [row.id for row in train if row.generated] == ["endpoint:new"]
+
+
+@pytest.mark.parametrize("source", GENERATORS)
+def test_the_gates_know_a_generator_by_its_name(source: str) -> None:
+    row = {"question": "a", "answer": "b", "source": source, "generated": False}
+    real = {"question": "c", "answer": "d", "source": "docstrings", "generated": False}
+    failed = [gate.name for gate in gates.content_gates([real], [row], [], CheckConfig()) if not gate.passed]
+    assert failed == ["generated questions in heldout"]
+
+    rows = [{**row, "question": f"{n}", "answer": f"x{n}", "generated": True} for n in range(3)]
+    rows += [{**real, "question": f"r{n}", "answer": f"y{n}"} for n in range(7)]
+    found = gates.content_gates(rows, [], [], CheckConfig(max_generated_share=0.5))
+    assert [gate.name for gate in found if not gate.passed] == ["share of one generator in train"]
