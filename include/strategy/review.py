@@ -120,16 +120,10 @@ def _training(strategy: StrategyConfig, runs: Sequence[Run]) -> list[Comparison]
     money = strategy.limits.currency
     return [
         *(
-            _compare(
-                f"seconds of training, {run.name}",
-                "seconds",
-                training_seconds(strategy, run),
-                run.seconds,
-                "strategy.training.utilization",
-            )
+            _timed(strategy, f"seconds of training, {run.name}", training_seconds(strategy, run), run.seconds)
             for run in runs
         ),
-        _compare("seconds of training, all runs", "seconds", total, seconds, "strategy.training.utilization"),
+        _timed(strategy, "seconds of training, all runs", total, seconds),
         _compare(
             "tokens of the longest training run",
             "tokens",
@@ -147,6 +141,12 @@ def _training(strategy: StrategyConfig, runs: Sequence[Run]) -> list[Comparison]
     ]
 
 
+def _timed(strategy: StrategyConfig, what: str, predicted: float, seconds: float) -> Comparison:
+    planned = strategy.training.utilization
+    reached = f" {planned:.3g}, {planned * predicted / seconds:.3g} was reached" if seconds else ""
+    return _compare(what, "seconds", predicted, seconds, f"strategy.training.utilization{reached}")
+
+
 def _answers(
     strategy: StrategyConfig, parameters: int, measured: Sequence[float], config: EvaluationConfig
 ) -> Comparison:
@@ -161,6 +161,10 @@ def _ratio_of(compared: Sequence[Comparison], what: str) -> float | None:
     return next(one.ratio for one in compared if one.what == what)
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def _describe(work: Workspace, compared: Sequence[Comparison]) -> None:
     far = [f"{one.what} is {one.ratio:g} times the prediction: correct {one.correct}" for one in compared if one.far]
     page = Report("Predicted and measured").text(
@@ -170,7 +174,7 @@ def _describe(work: Workspace, compared: Sequence[Comparison]) -> None:
     page.table(
         ["What", "Unit", "Predicted", "Measured", "Measured / predicted", "Decided by"],
         [
-            [one.what, one.unit, f"{one.predicted:,.4g}", f"{one.measured:,.4g}", one.ratio or "", one.correct]
+            [one.what, one.unit, _number(one.predicted), _number(one.measured), one.ratio or "", one.correct]
             for one in compared
         ],
         heading="The charter's predictions",

@@ -73,7 +73,10 @@ def test_predictions_stand_beside_what_was_measured(store: ArtifactStore) -> Non
 def test_the_page_says_what_to_correct(store: ArtifactStore) -> None:
     found, ref = reviewed(store)
     page = store.read(ref, "report.html").decode()
-    assert "seconds of training, lora is 4.975 times the prediction: correct strategy.training.utilization" in page
+    assert (
+        "seconds of training, lora is 4.975 times the prediction: correct strategy.training.utilization 0.5, 0.101 was"
+        in page
+    )
     assert "size of the package is" not in page
     assert found["metrics"]["far_off"] == sum(
         row["ratio"] is not None and not 0.5 <= row["ratio"] <= 2 for name, row in found.items() if name != "metrics"
