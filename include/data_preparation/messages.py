@@ -53,7 +53,7 @@ def _unquoted(lines: list[str], removed: Counter[str]) -> list[str]:
         line = lines[place].strip()[:_SEEN]
         forwarded = bool(_FORWARDED.match(line))
         start = place + (forwarded or bool(_ORIGINAL.match(line)))
-        headers = _headers(lines, start)
+        headers = _headers(lines, start) if start > place or _HEADER.match(f"{line} ") else place
         if headers > place:
             if said and not forwarded:
                 removed["quoted reply"] += sum(bool(rest.strip()) for rest in lines[place:])
@@ -86,6 +86,8 @@ def _headers(lines: list[str], start: int) -> int:
 
 def _attribution(lines: list[str], place: int) -> int:
     """The line after `On ... wrote:` at `place`, which may be broken once; 0 where there is none."""
+    if not lines[place].strip():
+        return 0
     for count in (1, 2):
         text = " ".join(line.strip()[:_SEEN] for line in lines[place : place + count])
         if _ATTRIBUTION.match(text) and _MOMENT.search(text):
