@@ -74,7 +74,7 @@ def test_the_page_says_what_to_correct(store: ArtifactStore) -> None:
     found, ref = reviewed(store)
     page = store.read(ref, "report.html").decode()
     assert (
-        "seconds of training, lora is 4.975 times the prediction: correct strategy.training.utilization 0.5, 0.101 was"
+        "seconds of training, lora is 4.975 times the prediction: correct strategy.training.utilization 0.5, 0.1 was"
         in page
     )
     assert "size of the package is" not in page
