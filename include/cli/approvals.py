@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.cli.store import open_store
 from include.core.errors import ConfigurationError
@@ -49,9 +50,10 @@ def rows(decisions: Collection[Decision]) -> list[tuple[str, ...]]:
     ]
 
 
-def approval_section(decisions: Collection[Decision]) -> Report:
+def approval_section(charter: ArtifactRef, decisions: Collection[Decision]) -> Report:
     """What a charter's page shows of the decisions on it."""
     section = Report("Approval")
+    section.text(f"The digest of this charter is {charter.digest}; a decision counts for it alone.", heading="Approval")
     if not decisions:
-        return section.text("No decision on this charter is recorded.", heading="Approval")
-    return section.table(HEADERS, rows(decisions), heading="Approval")
+        return section.text("No decision is recorded.")
+    return section.table(HEADERS, rows(decisions))

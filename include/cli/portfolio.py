@@ -106,6 +106,8 @@ def portfolio_page(told: Portfolio, links: Mapping[str, str]) -> Report:
     if told.failed:
         rows = [[link(one.name, one.title), one.problem] for one in told.failed]
         page.table(["Use case", "Error"], rows, heading="Cannot be ranked")
+    if not (told.ranked or told.not_assessed or told.failed):
+        page.text("There is no use case, or none that you may see.")
     for one in told.ranked:
         _arithmetic(page, one)
     return page.text(HOW, heading="How it is computed")

@@ -79,6 +79,8 @@ class ApproveCharterOperator(ApprovalOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any], asked: Any = None) -> dict[str, Any]:
         """Record the person's answer, then pass or fail by the record."""
+        if event.get("error_type") == "timeout":
+            return self._after_the_time(context)
         # not ApprovalOperator's, which would fail a rejection before it is recorded
         answer = super(ApprovalOperator, self).execute_complete(context, event)
         person = answer["responded_by_user"]
@@ -98,12 +100,6 @@ class ApproveCharterOperator(ApprovalOperator):
         if not self.is_approved(decisions):
             raise AirflowFailException(f"{self._why_not(decision, decisions)}. Clear this task to ask again")
         return self._passed(context, charter, decisions)
-
-    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
-        """No answer in time fails the task for good; another try would only wait again."""
-        if event["error_type"] == "timeout":
-            raise AirflowFailException(f"Nobody answered within {self.timeout_hours:g} h: the charter is not approved")
-        super().process_trigger_event_error(event)
 
     def approved_by(self, store: ArtifactStore, use_case: str, charter: ArtifactRef) -> str:
         """Who approved a charter and when; empty where this task would ask."""
@@ -129,6 +125,15 @@ class ApproveCharterOperator(ApprovalOperator):
         approved = [one.user for one in standing(decisions, self.approvers)]
         left = [name for name in self.approvers if name not in approved]
         self.assigned_users = [{"id": name, "name": name} for name in left] or None
+
+    def _after_the_time(self, context: Context) -> dict[str, Any]:
+        """No answer in time fails the task for good, unless the charter was approved in another run meanwhile."""
+        with failing_at_once():
+            charter = self._charter()
+            decisions = ApprovalLog(open_store().bucket, context["ti"].dag_id, charter).read()
+        if not self.is_approved(decisions):
+            raise AirflowFailException(f"Nobody answered within {self.timeout_hours:g} h: the charter is not approved")
+        return self._passed(context, charter, decisions)
 
     def _decision(self, context: Context, charter: ArtifactRef, answer: Any, person: Any) -> Decision:
         return Decision(

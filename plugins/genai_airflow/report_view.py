@@ -73,7 +73,8 @@ def _with_approval(page: bytes, store: ArtifactStore, dag_id: str, charter: Arti
     """A charter's page with what people said of it since it was written."""
     from include.cli.approvals import approval_section
 
-    return approval_section(ApprovalLog(store.bucket, dag_id, charter).read()).below(page.decode())
+    decisions = ApprovalLog(store.bucket, dag_id, charter).read()
+    return approval_section(charter, decisions).below(page.decode())
 
 
 def _page(status: int, text: str) -> HTMLResponse:

@@ -1,5 +1,6 @@
 """What the sweep and the retention delete, and what they leave alone, on a real S3 server."""
 
+import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -130,10 +131,15 @@ def test_retention_keeps_champions_the_last_runs_and_what_they_descend_from(stor
     last = sample_step.run(store, {"text": "last"}, place=place("one", 3)).ref
     other = sample_step.run(store, {"text": "other"}, place=place("two", 1)).ref
     young = sample_step(store, text="young")
+    approved = sample_step(store, text="approved")
+    store.bucket.put_bytes(
+        f"approvals/one/{approved.digest}-000001.json",
+        json.dumps({"charter": approved.model_dump(mode="json")}).encode(),
+    )
     assert Document(store.bucket, "aliases/one/champion.json").swap(
         {"model_name": "one", "package": champion.model_dump(mode="json")}, None
     )
-    for ref in (source, champion, forgotten, last, other):
+    for ref in (source, champion, forgotten, last, other, approved):
         made_long_ago(store, ref)
 
     planned = retain(store, 1)
@@ -141,10 +147,10 @@ def test_retention_keeps_champions_the_last_runs_and_what_they_descend_from(stor
     assert store.find(forgotten.step, forgotten.fingerprint)
 
     done = retain(store, 1, dry_run=False)
-    assert (done.kept, len(done.going)) == (5, 1)
+    assert (done.kept, len(done.going)) == (6, 1)
     assert store.find(forgotten.step, forgotten.fingerprint) is None
     assert store.bucket.keys(forgotten.prefix), "a writer may be at work beside it: the files are the sweep's"
-    for ref in (source, champion, last, other, young):
+    for ref in (source, champion, last, other, young, approved):
         assert store.manifest(ref) and store.read(ref, "text.txt")
     assert retain(store, 1, dry_run=False).going == []
 

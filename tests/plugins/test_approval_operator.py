@@ -22,7 +22,7 @@ from tests.plugins.test_step_operators import states, xcom
 FIRST, SECOND = "strategy.approve", "strategy.approve_second"
 Answer = tuple[str, str, str]
 Ask = Callable[..., Any]
-Before = Callable[[Any], None]
+Before = Callable[[Any], object]
 
 
 @pytest.fixture
@@ -198,6 +198,15 @@ def test_nobody_in_time_fails_for_good_and_records_nothing(ask: Ask, place: Arti
     assert people.asked and states(run)[FIRST, -1] == "failed"
     assert run.get_task_instance(FIRST).try_number == 1
     assert recorded(place, run) == []
+
+
+def test_what_another_run_got_approved_passes_when_the_time_is_over(ask: Ask, place: ArtifactStore) -> None:
+    first, _ = ask({}, {FIRST: ("ben", "Reject", "")})
+    charter = ArtifactRef.model_validate(xcom(first, "strategy.charter"))
+    elsewhere = recorded(place, first)[0].model_copy(update={"choice": "approved", "user": "ada", "run_id": "another"})
+
+    run, people = ask({}, {FIRST: ("", "", "")}, lambda _: ApprovalLog(place.bucket, "sample", charter).add(elsewhere))
+    assert len(people.asked) == 1 and states(run)[FIRST, -1] == "success"
 
 
 def test_only_those_who_may_approve_can(ask: Ask, place: ArtifactStore) -> None:
