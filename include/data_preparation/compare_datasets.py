@@ -18,6 +18,7 @@ from include.data_preparation.dataset_changes import (
     gates_moved,
     record_changes,
     shifts,
+    sources_moved,
 )
 
 CHANGES_FILE = "changes.json"
@@ -84,6 +85,7 @@ def _show(
     if old is None:
         report.text("The earlier dataset's card is of another version: its figures are not compared.")
         return
+    report.table(["source", "records before", "now", "it is"], sources_moved(old, new), "Sources as they were read")
     rows = [(one.what, one.divergence, ", ".join(one.new), ", ".join(one.gone)) for one in moved]
     report.table(["shares of", "divergence", "new", "gone"], rows, "Shares").text(_MEANING)
     report.table(["gate", "before", "now", "passed"], gates_moved(old, new), "Gates")

@@ -82,6 +82,20 @@ def gates_moved(before: DataCard, after: DataCard) -> list[tuple[str, str, str, 
     ]
 
 
+def sources_moved(before: DataCard, after: DataCard) -> list[tuple[str, int, int, str]]:
+    """Name, records before, records now and what became of it, of each source of either dataset."""
+    old, new = ({source.name: source for source in card.sources} for card in (before, after))
+    rows = []
+    for name in dict.fromkeys([*new, *old]):
+        if name not in old or name not in new:
+            became = "new" if name in new else "gone"
+        else:
+            became = "the same" if old[name].digest == new[name].digest else "changed"
+        earlier, now = (found[name].records if name in found else 0 for found in (old, new))
+        rows.append((name, earlier, now, became))
+    return rows
+
+
 def _shares(card: DataCard) -> dict[str, Mapping[str, float]]:
     found: dict[str, Mapping[str, float]] = {
         "languages of cleaned documents": card.languages,
@@ -94,6 +108,7 @@ def _shares(card: DataCard) -> dict[str, Mapping[str, float]]:
             f"≤ {bound:g} words": count for bound, count in zip(bounds, words.counts, strict=True)
         }
         found[f"licences of {name}"] = split.licences
+        found[f"sources of {name}"] = split.sources
         if split.labels:
             found[f"labels of {name}"] = split.labels
     return found

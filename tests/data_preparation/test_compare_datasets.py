@@ -14,7 +14,7 @@ from include.artifacts.store import ArtifactStore
 from include.data_preparation.card_figures import split_figure
 from include.data_preparation.compare_datasets import CHANGES_FILE, compare_datasets
 from include.data_preparation.data_card import CARD_FILE, DataCard, write_figures
-from include.data_preparation.dataset_changes import shift
+from include.data_preparation.dataset_changes import shift, sources_moved
 from include.data_preparation.split import QUESTION_TYPES, TEXT_TYPES, write_rows_typed
 from tests.data_preparation.conftest import Prepared
 
@@ -119,6 +119,25 @@ def test_divergence_is_symmetric_and_between_none_and_all(one: dict[str, int], t
     assert there.divergence == pytest.approx(back.divergence, abs=1e-3) and 0 <= there.divergence <= 1.0001
     assert (there.new, there.gone) == (back.gone, back.new)
     assert shift("x", one, one).divergence == pytest.approx(0, abs=1e-6)
+
+
+def test_sources_that_came_went_and_changed_are_named(prepared: Prepared, card: dict[str, Any]) -> None:
+    now = DataCard.model_validate(card)
+    first, second, *rest = now.sources
+    before = now.model_copy(
+        update={
+            "sources": (
+                first.model_copy(update={"digest": "0" * 64, "records": 1}),
+                *rest,
+                second.model_copy(update={"name": "old wiki", "records": 7}),
+            )
+        }
+    )
+    became = {name: (records, state) for name, records, _, state in sources_moved(before, now)}
+    assert became[first.name] == (1, "changed")
+    assert became[second.name] == (0, "new")
+    assert became["old wiki"] == (7, "gone")
+    assert {became[one.name][1] for one in rest} == {"the same"}
 
 
 def test_nothing_in_common_is_one() -> None:
