@@ -48,19 +48,21 @@ def _wrong(field: str, problem: str) -> SourceError:
     return SourceError(f"{FIELD}.{field}", "", problem, "Correct the description of the tables, or the source")
 
 
-def divide_database(tables: Tables, database: DatabaseConfig, seed: int) -> tuple[Tables, Tables]:
-    """Two halves: of the rows without a parent, every second one by rank, each with all that hangs on it."""
+def divide_database(tables: Tables, database: DatabaseConfig, seed: int, most: int) -> tuple[Tables, Tables]:
+    """Two halves, drawn by rank from `most` of the rows without a parent, each row with all that hangs on it."""
     one: Tables = {}
     other: Tables = {}
     for name in database.from_roots():
         table, relation = tables[name], database.parent_of(name)
         if relation is None:
             keys = table[database.tables[name].key]
-            order = sorted(range(len(keys)), key=lambda place: rank(seed, str(keys.iloc[place])))
-            first = table.index.isin(order[: (len(order) + 1) // 2])
+            order = sorted(range(len(keys)), key=lambda place: rank(seed, str(keys.iloc[place])))[:most]
+            half = (len(order) + 1) // 2
+            parts = table.index.isin(order[:half]), table.index.isin(order[half:])
         else:
-            first = table[relation.column].isin(one[relation.parent][database.tables[relation.parent].key])
-        one[name], other[name] = table[first].reset_index(drop=True), table[~first].reset_index(drop=True)
+            key, column = database.tables[relation.parent].key, table[relation.column]
+            parts = column.isin(one[relation.parent][key]), column.isin(other[relation.parent][key])
+        one[name], other[name] = (table[part].reset_index(drop=True) for part in parts)
     return one, other
 
 

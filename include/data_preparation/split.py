@@ -74,10 +74,7 @@ def divide(documents: Sequence[Document], config: SplitConfig) -> tuple[list[Que
     allowed = {document.id for document in corpus}
     asked = {normalized(question.question) for question in heldout}
     made = [question for document in corpus if _is_made(document) for question in _questions(document, config)]
-    made = sorted(
-        (question for question in made if normalized(question.question) not in asked),
-        key=lambda question: rank(config.seed, question.id),
-    )
+    made = _in_turns([question for question in made if normalized(question.question) not in asked], config.seed)
     candidates = [question for question in real[config.heldout :] if question.id in allowed]
     chosen = candidates[: config.train - len(_capped(made, config.train, config, whole=True))]
     added = _capped(made, len(chosen), config)
@@ -105,6 +102,16 @@ def write_rows_typed(path: Path, rows: list[dict[str, Any]], types: dict[str, st
 def _is_made(document: Document) -> bool:
     """Whether nobody wrote it: by its mark, or by where it comes from."""
     return document.generated or document.source in GENERATORS
+
+
+def _in_turns(made: Iterable[Question], seed: int) -> list[Question]:
+    """By rank, one of each generator in turn: one that gives many does not crowd out the others."""
+    turns: Counter[str] = Counter()
+    taken: list[tuple[int, Question]] = []
+    for question in sorted(made, key=lambda question: rank(seed, question.id)):
+        taken.append((turns[question.source], question))
+        turns[question.source] += 1
+    return [question for _, question in sorted(taken, key=lambda item: item[0])]
 
 
 def _capped(made: Sequence[Question], rows: int, config: SplitConfig, *, whole: bool = False) -> list[Question]:

@@ -22,8 +22,9 @@ LEAST_ROOTS = 8
 def synthesize(work: Workspace, source: ArtifactRef, config: SynthesizeConfig) -> None:
     """A parquet file for each described table, generated = True; no file where the sources have no table.
 
-    The model sees half of the real records. The metrics say how like the sample is to all of them, how many rows
-    break a rule, and whether the half that it has seen can be told from the other (table_privacy).
+    The model sees half of the real records, of `most_records` where there are more. The metrics say how like the
+    sample is to all of them, how many rows break a rule, and whether the half that it has seen can be told from the
+    other (table_privacy).
     """
     database = config.database
     paths = {name: work.fetch(source, only=table_name(name)) / table_name(name) for name in database.tables}
@@ -44,7 +45,7 @@ def synthesize(work: Workspace, source: ArtifactRef, config: SynthesizeConfig) -
 
 
 def _halves(real: Tables, config: SynthesizeConfig) -> tuple[Tables, Tables]:
-    seen, unseen = divide_database(real, config.database, config.seed)
+    seen, unseen = divide_database(real, config.database, config.seed, config.most_records)
     few = [name for tables in (seen, unseen) for name, table in tables.items() if len(table) < LEAST_ROOTS]
     if few:
         raise SourceError(

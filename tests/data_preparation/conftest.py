@@ -14,11 +14,13 @@ from include.data_preparation.config import (
     AggregateConfig,
     CheckConfig,
     DataPreparationConfig,
+    GenerateTextsConfig,
     SplitConfig,
     SynthesizeConfig,
 )
 from include.data_preparation.deduplicate import deduplicate
 from include.data_preparation.find_boilerplate import find_boilerplate
+from include.data_preparation.generate_texts import generate_texts
 from include.data_preparation.label import label
 from include.data_preparation.match import match
 from include.data_preparation.sketch import sketch
@@ -29,6 +31,15 @@ from tests.data_preparation.sample_charter import sample_charter
 SMALL = DataPreparationConfig(
     aggregate=AggregateConfig(
         packages=("httpx", "click"), max_standard_library=400, max_package=60, tickets=160, shards=2
+    ),
+    generate_texts=GenerateTextsConfig.model_validate(
+        {
+            "slots": {"team": ["build", "data", "search", "network"], "day": ["Monday", "Friday"]},
+            "templates": [
+                {"question": "When does the {team} team meet?", "answer": "They sit down together every {day} at ten."},
+                {"question": "Whom do I ask about {team}?", "answer": "For {team}, write to the people on duty there."},
+            ],
+        }
     ),
     synthesize=SynthesizeConfig(rows=160),
     split=SplitConfig(train=150, heldout=24),
@@ -58,7 +69,8 @@ class Prepared:
 def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[str] | None) -> Prepared:
     """Run all steps in order."""
     shards = range(config.aggregate.shards)
-    aggregated = aggregate(store, as_of=LATER, config=config.aggregate)
+    generated = generate_texts(store, config=config.generate_texts)
+    aggregated = aggregate(store, as_of=LATER, config=config.aggregate, generated=generated)
     repeated = find_boilerplate(store, source=aggregated, config=config.find_boilerplate)
     cleaned = [clean(store, source=aggregated, shard=shard, config=config.clean, repeated=repeated) for shard in shards]
     partitions = list(shards)

@@ -47,7 +47,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 
 @pytest.fixture(scope="module")
 def halves(real: Tables) -> tuple[Tables, Tables]:
-    return divide_database(real, DATABASE, 3)
+    return divide_database(real, DATABASE, 3, 2000)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,15 @@ def test_the_model_sees_half_of_the_customers_with_all_their_tickets(
     assert not set(seen["tickets"]["customer_id"]) & set(unseen["tickets"]["customer_id"])
     for name, table in real.items():
         assert len(seen[name]) + len(unseen[name]) == len(table)
+
+
+def test_of_many_customers_a_bounded_number_is_used(real: Tables) -> None:
+    seen, unseen = divide_database(real, DATABASE, 3, 20)
+    assert [len(half["customers"]) for half in (seen, unseen)] == [10, 10]
+    for half in (seen, unseen):
+        assert set(half["tickets"]["customer_id"]) == set(half["customers"]["customer_id"])
+        mine = real["tickets"]["customer_id"].isin(half["customers"]["customer_id"])
+        assert len(half["tickets"]) == mine.sum()
 
 
 def test_a_fitted_model_passes_the_privacy_gates(halves: tuple[Tables, Tables], sampled: Tables) -> None:
@@ -196,7 +205,7 @@ def test_two_tables_below_one_and_other_rules_are_described_by_data() -> None:
     tables = valid_rows(
         {"visits": visits, "shops": shops, "orders": orders}, database, {"visits": visits, "orders": orders}
     )
-    seen, _ = divide_database(tables, database, 0)
+    seen, _ = divide_database(tables, database, 0, 2000)
     found = sample_tables(fit_tables(seen, database, 0), seen, database, 60, 4)
 
     assert len(found.tables["visits"]) == 60 and found.rejected > 0
@@ -231,7 +240,7 @@ def test_no_record_is_on_both_sides(seed: int) -> None:
             {"ticket_id": range(40), "customer_id": [customers[n % len(customers)] for n in range(40)]}
         ),
     }
-    one, other = divide_database(tables, DATABASE, seed)
+    one, other = divide_database(tables, DATABASE, seed, 2000)
     assert not set(one["tickets"]["customer_id"]) & set(other["customers"]["customer_id"])
     assert sum(len(half[name]) for half in (one, other) for name in tables) == 40 + len(customers)
 
