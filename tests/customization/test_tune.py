@@ -40,6 +40,7 @@ def test_tuning_writes_an_adapter_that_helps(
     info = json.loads((folder / "adapter_info.json").read_text())
     assert info == {"technique": config.technique, "base": model.digest}
     assert outcome.metrics["final_loss"] < outcome.metrics["first_loss"]
+    assert outcome.metrics["tokens"] > 0
     base = AutoModelForCausalLM.from_pretrained(store.fetch(model, tmp_path / "base"))
     PeftModel.from_pretrained(base, folder)
 
