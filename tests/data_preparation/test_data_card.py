@@ -8,9 +8,11 @@ import pytest
 from include.artifacts.report import Report
 from include.artifacts.store import ArtifactStore
 from include.data_preparation import card_figures
+from include.data_preparation.config import CheckConfig
 from include.data_preparation.data_card import SCHEMA_FILE, DataCard, Sample, read_card
 from include.data_preparation.data_card_page import card_page
 from include.data_preparation.documents import read_table
+from include.data_preparation.gates import Leak, privacy_gates, secret_gate
 from include.data_preparation.provenance import without_credentials
 from tests.data_preparation.conftest import Prepared
 
@@ -84,3 +86,12 @@ def test_a_histogram_says_what_it_shows() -> None:
 )
 def test_a_location_is_shown_without_credentials(location: str, shown: str) -> None:
     assert without_credentials(location) == shown
+
+
+def test_no_sample_is_shown_where_personal_data_or_secrets_may_be_left(folder: Path) -> None:
+    leak, secret = [Leak("a", "CREDIT_CARD")], [{"text": "AKIA" + "IOSFODNN7EXAMPL3"}]
+    failed = [gate for gate in (*privacy_gates(leak, 1, CheckConfig()), secret_gate([secret])) if not gate.passed]
+    assert len(failed) >= 2 and all(gate.private for gate in failed)
+
+    page = card_page(read_card(folder).model_copy(update={"samples": ()})).page()
+    assert "None are shown: a gate on personal data or secrets is not passed." in page
