@@ -16,7 +16,7 @@ class LabelConfig(StepConfig):
         "documents the belief that all labels are equally frequent.",
     )
     examined: int = Field(
-        20_000,
+        10_000,
         ge=0,
         le=200_000,
         description="Documents, drawn evenly, in which label errors are looked for; 0: none. Memory: 10 kB each.",
