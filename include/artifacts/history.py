@@ -74,6 +74,15 @@ class History:
                 return record
         return None
 
+    def passed_before(self, place: Place) -> list[RunRecord]:
+        """The records of a gate's task that let its input through, in runs of earlier moments, the oldest first."""
+        moment = sortable(place.as_of)
+        keys = sorted(
+            key for key, _ in self._keys(place.folder) if key.removeprefix(place.folder)[: len(moment)] < moment
+        )
+        with ThreadPoolExecutor(READERS) as pool:
+            return [record for record in pool.map(self._read, keys) if record and record.metrics.get("passed")]
+
     def newest(self, use_case: str, as_of: str) -> dict[tuple[str, int], RunRecord]:
         """Task and map index -> the record that `before` finds for it, by one listing."""
         moment, base = sortable(as_of), f"{RUNS}{use_case}/"

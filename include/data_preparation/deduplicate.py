@@ -47,7 +47,7 @@ def deduplicate(
     kept = 0
     planted: dict[str, Any] = {}
     for shard, source in enumerate(sources):
-        table = _without(work.fetch(source, only=shard_name(0)) / shard_name(0), dropped, shard)
+        table = without(work.fetch(source, only=shard_name(0)) / shard_name(0), dropped, shard)
         write_table(work.output / shard_name(shard), table)
         kept += len(table)
         planted |= read_planted(work.fetch(source, only=PLANTED))
@@ -106,7 +106,7 @@ def _read_matches(matches: Sequence[Path]) -> tuple[Keys, tuple[Any, Any, Any]]:
     return keys, (one[first], two[first], similar["similarity"].to_numpy()[first])
 
 
-def _without(path: Path, dropped: Any, shard: int) -> Any:
+def without(path: Path, dropped: Any, shard: int) -> Any:
     """The documents of a cleaned shard that stay."""
     import numpy
     import pyarrow.parquet

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
+from include.data_preparation.phrases import PhraseIndex
 from include.data_preparation.questions import normalized
 from include.data_preparation.secrets import count_secrets
 
@@ -67,8 +68,8 @@ def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig)
     empty = sum(not row["question"].strip() or not row["answer"].strip() for row in rows)
     questions = {normalized(row["question"]) for row in train} & {normalized(row["question"]) for row in heldout}
     answers = {normalized(row["answer"]) for row in train} & {normalized(row["answer"]) for row in heldout}
-    held = [normalized(row["answer"]) for row in heldout]
-    seen = sum(any(answer in text for answer in held) for text in (normalized(row["text"]) for row in corpus))
+    held = PhraseIndex(row["answer"] for row in heldout)
+    seen = sum(bool(held.find(row["text"])) for row in corpus)
     share = sum(row["generated"] for row in train) / max(1, len(train))
     made = Counter(str(row["source"]) for row in train if row["generated"])
     most = max(made.values(), default=0) / max(1, len(train))

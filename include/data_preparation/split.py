@@ -8,12 +8,16 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import SplitConfig
 from include.data_preparation.config.sources import GENERATORS
-from include.data_preparation.documents import Document, rank, read_all
+from include.data_preparation.documents import Document, rank, read_all, read_table
+from include.data_preparation.evaluation_sets import read_evaluation_set, states
+from include.data_preparation.protected import EARLIER, HELDOUT, Guard, Protected, of_answers, of_texts
 from include.data_preparation.questions import Question, normalized, question_of
 
+HELDOUT_FILE = "heldout.parquet"
 QUESTION_TYPES = {
     "id": "string",
     "question": "string",
@@ -26,15 +30,25 @@ QUESTION_TYPES = {
 TEXT_TYPES = {"id": "string", "text": "string", "source": "string", "license": "string", "generated": "bool"}
 
 
-@step("dataset")
-def split(work: Workspace, sources: list[ArtifactRef], config: SplitConfig) -> None:
-    """train.parquet, heldout.parquet and corpus.parquet of the anonymized shards."""
+def observed(store: ArtifactStore, config: SplitConfig, **_: object) -> dict[str, Any]:
+    """The files of the evaluation sets that the use case declares, by what they hold."""
+    return states(store, config.evaluation_sets)
+
+
+@step("dataset", observes=observed)
+def split(work: Workspace, sources: list[ArtifactRef], earlier: list[ArtifactRef], config: SplitConfig) -> None:
+    """train.parquet, heldout.parquet and corpus.parquet of the anonymized shards.
+
+    `earlier` are the divisions of earlier datasets: what they held out is not trained on either. `kept_out` counts
+    documents and questions by what they would have shown.
+    """
     documents = sorted(
         (document for source in sources for document in read_all(work.fetch(source))), key=lambda document: document.id
     )
-    train, heldout, corpus = divide(documents, config)
+    guard = Guard(_protected(work, earlier, config))
+    train, heldout, corpus = divide(documents, config, guard)
     write_rows_typed(work.output / "train.parquet", [vars(row) for row in train], QUESTION_TYPES)
-    write_rows_typed(work.output / "heldout.parquet", [vars(row) for row in heldout], QUESTION_TYPES)
+    write_rows_typed(work.output / HELDOUT_FILE, [vars(row) for row in heldout], QUESTION_TYPES)
     texts = [{name: getattr(document, name) for name in TEXT_TYPES} for document in corpus]
     write_rows_typed(work.output / "corpus.parquet", texts, TEXT_TYPES)
     generated = sum(row.generated for row in train)
@@ -46,9 +60,15 @@ def split(work: Workspace, sources: list[ArtifactRef], config: SplitConfig) -> N
         generated_share=round(generated / len(train), 4),
         train_by_label=dict(Counter(row.label for row in train).most_common()),
         heldout_by_label=dict(Counter(row.label for row in heldout).most_common()),
+        kept_out={one.origin: guard.found[one.origin] for one in guard.protected},
+        protected={one.origin: one.phrases.size for one in guard.protected},
     )
     Report("Questions").bars(
         {"documents": len(documents), "corpus": len(corpus), "train": len(train), "held out": len(heldout)}, "Sizes"
+    ).table(
+        ["what is protected", "phrases", "documents and questions kept out"],
+        [(name, size, work.metrics["kept_out"][name]) for name, size in work.metrics["protected"].items()],
+        "Kept out of what is trained on",
     ).table(
         ["question", "answer"], [(row.question, row.answer) for row in heldout[:20]], "Some held-out questions"
     ).table(["question", "answer"], [(row.question, row.answer) for row in train[:20]], "Some to train on").write(
@@ -56,8 +76,11 @@ def split(work: Workspace, sources: list[ArtifactRef], config: SplitConfig) -> N
     )
 
 
-def divide(documents: Sequence[Document], config: SplitConfig) -> tuple[list[Question], list[Question], list[Document]]:
-    """Train, heldout and corpus: no held-out question or answer occurs in train or in a text of the corpus."""
+def divide(
+    documents: Sequence[Document], config: SplitConfig, guard: Guard
+) -> tuple[list[Question], list[Question], list[Document]]:
+    """Train, heldout and corpus: no held-out question or answer occurs in train or in a text of the corpus, and
+    nothing else that `guard` protects; what is held out is added to it."""
     real = _unique(
         question for document in documents if not _is_made(document) for question in _questions(document, config)
     )
@@ -70,23 +93,37 @@ def divide(documents: Sequence[Document], config: SplitConfig) -> tuple[list[Que
         )
     real.sort(key=lambda question: rank(config.seed, question.id))
     heldout = sorted(real[: config.heldout], key=lambda question: question.id)
-    corpus = _without(documents, heldout)
+    guard.protected = [_held_out(heldout), *guard.protected]
+    ids = {question.id for question in heldout}
+    corpus = [document for document in documents if document.id not in ids and guard.holds(document.text)]
     allowed = {document.id for document in corpus}
-    asked = {normalized(question.question) for question in heldout}
-    made = [question for document in corpus if _is_made(document) for question in _questions(document, config)]
-    made = _in_turns([question for question in made if normalized(question.question) not in asked], config.seed)
     candidates = [question for question in real[config.heldout :] if question.id in allowed]
-    chosen = candidates[: config.train - len(_capped(made, config.train, config, whole=True))]
-    added = _capped(made, len(chosen), config)
-    train = sorted(chosen + added, key=lambda question: rank(config.seed + 1, question.id))
+    made = [question for document in corpus if _is_made(document) for question in _questions(document, config)]
+    train = _chosen(_teachable(candidates, guard), _teachable(made, guard), config)
     if not train:
         raise SourceError(
             "data_preparation.split.train",
             config.train,
-            "every question shares its answer with one that is held out",
+            "every question shares its answer with one that is held out, or with an evaluation set",
             "Add sources, or hold out fewer",
         )
     return train, heldout, corpus
+
+
+def _held_out(heldout: Sequence[Question]) -> Protected:
+    return of_answers(HELDOUT, (row.question for row in heldout), (row.answer for row in heldout))
+
+
+def _chosen(real: list[Question], made: list[Question], config: SplitConfig) -> list[Question]:
+    """What is trained on of real questions, in their order, and of generated ones, capped as shares."""
+    made = _in_turns(made, config.seed)
+    chosen = real[: config.train - len(_capped(made, config.train, config, whole=True))]
+    added = _capped(made, len(chosen), config)
+    return sorted(chosen + added, key=lambda question: rank(config.seed + 1, question.id))
+
+
+def _teachable(questions: Iterable[Question], guard: Guard) -> list[Question]:
+    return [question for question in questions if guard.lets_teach(question.question, question.answer)]
 
 
 def write_rows_typed(path: Path, rows: list[dict[str, Any]], types: dict[str, str]) -> None:
@@ -145,12 +182,10 @@ def _unique(questions: Iterable[Question]) -> list[Question]:
     return kept
 
 
-def _without(documents: Sequence[Document], heldout: Sequence[Question]) -> list[Document]:
-    ids = {question.id for question in heldout}
-    answers = [normalized(question.answer) for question in heldout]
-    kept = []
-    for document in documents:
-        text = normalized(document.text)
-        if document.id not in ids and not any(answer in text for answer in answers):
-            kept.append(document)
-    return kept
+def _protected(work: Workspace, earlier: Sequence[ArtifactRef], config: SplitConfig) -> list[Protected]:
+    rows = [row for ref in earlier for row in read_table(work.fetch(ref, only=HELDOUT_FILE) / HELDOUT_FILE)]
+    words, least = config.contamination_words, config.contamination_min_words
+    return [
+        of_answers(EARLIER, (row["question"] for row in rows), (row["answer"] for row in rows)),
+        *(of_texts(one.name, read_evaluation_set(work.store, one), words, least) for one in config.evaluation_sets),
+    ]

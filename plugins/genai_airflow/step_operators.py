@@ -1,6 +1,5 @@
 """Operators that run a step of the workflow and hand its artifact's reference on."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from genai_airflow.earlier_runs import baseline, published
 from genai_airflow.lineage_events import LineageEvents, Trace
 from genai_airflow.references import restore_refs
 from genai_airflow.report_link import ReportLink
@@ -16,20 +16,18 @@ from genai_airflow.run_options import is_forced, load_for_run, place_of
 from genai_airflow.served_speed import beside_prediction
 from genai_airflow.source_connections import use_airflow_connections
 from genai_airflow.store_connection import open_store
-from include.artifacts.history import History, Place, now
+from include.artifacts.history import Place, now
 from include.artifacts.outcome import record
 from include.artifacts.ref import ArtifactRef, references_in
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ArtifactNotFoundError, PermanentError
+from include.core.errors import PermanentError
 from include.core.settings import settings
 
 if TYPE_CHECKING:
-    from include.artifacts.manifest import Manifest
     from include.artifacts.outcome import Outcome
     from include.artifacts.step import Step
     from include.use_cases import UseCase
 
-log = logging.getLogger(__name__)
 # whoever runs or plans steps in Airflow imports this module
 use_airflow_connections()
 
@@ -56,6 +54,9 @@ class RunStepOperator(LineageEvents, BaseOperator):
     :param previous: name of an argument, an artifact; the step gets in `previous` what that argument was in the
         newest run of an earlier moment that passed here.
 
+    :param earlier: task of a gate, and an argument of it, as `data_preparation.check:dataset`; the step gets in
+        `earlier` all artifacts that this argument was in runs of earlier moments that passed there.
+
     XComs: `return_value` (the artifact's reference), `outcome` (reused, reason, metrics, seconds), and
     `shards` and `selected` where the step's metrics have them.
     """
@@ -76,12 +77,13 @@ class RunStepOperator(LineageEvents, BaseOperator):
         item: Any = None,
         moment: str = "",
         previous: str = "",
+        earlier: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.step, self.arguments, self.config = step, dict(arguments or {}), config
         self.also, self.over, self.item = dict(also or {}), over, item
-        self.moment, self.previous = moment, previous
+        self.moment, self.previous, self.earlier = moment, previous, earlier
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the place of this task instance."""
@@ -122,6 +124,8 @@ class RunStepOperator(LineageEvents, BaseOperator):
             arguments[self.moment] = place.as_of
         if self.previous:
             arguments["previous"] = baseline(store, place, self.previous, arguments[self.previous])
+        if self.earlier:
+            arguments["earlier"] = published(store, place, self.earlier, import_step(self.step), arguments)
         return arguments
 
     def _label(self, store: ArtifactStore) -> str:
@@ -183,33 +187,6 @@ class DeployModelOperator(LineageEvents, BaseOperator):
                 self.trace.served_as = f"{settings().model_repository}/{outcome.metrics['model']}"
         self.log.info("%s (%s)", outcome.reason, outcome.ref)
         return publish(outcome, context)
-
-
-def baseline(store: ArtifactStore, place: Place, argument: str, current: ArtifactRef) -> ArtifactRef | None:
-    """What a gate's `argument` was in the newest run of an earlier moment that passed it.
-
-    None where there is no such run, where its artifacts were deleted, and where it was `current` itself: a run
-    without news is then the same as the one before.
-    """
-    record = History(store.bucket).before(place, passed=True)
-    if record is None:
-        return None
-    try:
-        found = _as_it_is(store, record.ref).inputs[argument]
-        if not isinstance(found, ArtifactRef) or found == current:
-            return None
-        return _as_it_is(store, found).ref
-    except ArtifactNotFoundError as error:
-        log.warning("run %s is not compared with: %s", record.place.run_id, error)
-        return None
-
-
-def _as_it_is(store: ArtifactStore, ref: ArtifactRef) -> "Manifest":
-    """The manifest of an artifact whose bytes a forced run may have replaced since it was referenced."""
-    found = store.find(ref.step, ref.fingerprint)
-    if found is None:
-        raise ArtifactNotFoundError(str(ref), ref.prefix, "it was deleted", "Restore it")
-    return found
 
 
 def import_step(path: str) -> "Step[...]":

@@ -80,7 +80,7 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
     labelled = label(store, source=deduplicated, use_case=USE_CASE, as_of=LATER, config=config.label)
     anonymized = [anonymize(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
     synthetic = synthesize(store, source=aggregated, config=config.synthesize)
-    divided = split(store, sources=anonymized, config=config.split)
+    divided = split(store, sources=anonymized, earlier=[], config=config.split)
     charter = sample_charter(store, limits={} if licences is None else {"licences": licences})
     final = check(
         store,

@@ -15,6 +15,7 @@ from include.data_preparation.config import CheckConfig, LabelConfig, SplitConfi
 from include.data_preparation.data_card import NOTICE
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import label
+from include.data_preparation.protected import Guard
 from include.data_preparation.questions import first_sentences, normalized, question_of
 from include.data_preparation.split import divide, split
 from tests.data_preparation.conftest import LATER, SMALL, USE_CASE, Prepared
@@ -71,7 +72,7 @@ def test_nothing_held_out_is_seen_in_training(rows: list[tuple[list[str], bool]]
     ]
     config = SplitConfig(train=20, heldout=heldout, generated_share=0.25, seed=seed)
     try:
-        train, held, corpus = divide(documents, config)
+        train, held, corpus = divide(documents, config, Guard())
     except SourceError as error:
         assert "unique real questions" in str(error) or "shares its answer" in str(error)
         return
@@ -87,12 +88,12 @@ def test_nothing_held_out_is_seen_in_training(rows: list[tuple[list[str], bool]]
     assert {row.id for row in train} <= {document.id for document in corpus}
     for document in corpus:
         assert not any(normalized(row.answer) in normalized(document.text) for row in held)
-    assert divide(list(documents), config) == (train, held, corpus)
+    assert divide(list(documents), config, Guard()) == (train, held, corpus)
 
 
 def test_too_few_questions_are_named(store: ArtifactStore, prepared: Prepared) -> None:
     with pytest.raises(SourceError, match=r"split\.heldout = 50000.*unique real questions.*hold out fewer"):
-        split(store, sources=prepared.anonymized, config=SplitConfig(heldout=50_000))
+        split(store, sources=prepared.anonymized, earlier=[], config=SplitConfig(heldout=50_000))
 
 
 def test_labels_agree_with_the_known_categories(store: ArtifactStore, prepared: Prepared, tmp_path: Path) -> None:

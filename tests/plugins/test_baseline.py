@@ -30,7 +30,7 @@ def forget(store: ArtifactStore, manifest: Manifest) -> None:
 
 
 def test_it_is_the_newest_earlier_one_that_passed_and_whose_artifacts_are_left(store: ArtifactStore) -> None:
-    from genai_airflow.step_operators import baseline
+    from genai_airflow.earlier_runs import baseline
 
     one, two, three, now = (source(store, number=number) for number in (1, 2, 3, 4))
     assert baseline(store, place(5), "aggregated", now) is None
@@ -54,3 +54,41 @@ def test_it_is_the_newest_earlier_one_that_passed_and_whose_artifacts_are_left(s
     assert baseline(store, place(5), "aggregated", now) is None
     forget(store, store.manifest(gates[8].ref))
     assert baseline(store, place(9), "aggregated", now) is None
+
+
+@step("dataset")
+def divided(work: Workspace, source: ArtifactRef, earlier: list[ArtifactRef], number: int) -> None:
+    told = (work.fetch(source) / "number.txt").read_text()
+    (work.output / "number.txt").write_text(f"{told} {number} {len(earlier)}")
+
+
+@step("dataset")
+def publish(work: Workspace, dataset: ArtifactRef, passed: bool) -> None:
+    work.metrics["passed"] = passed
+
+
+def test_earlier_datasets_are_those_that_were_published_before_and_are_not_this_one(store: ArtifactStore) -> None:
+    from genai_airflow.earlier_runs import published
+
+    def run(day: int, number: int, passed: bool = True) -> tuple[ArtifactRef, list[ArtifactRef]]:
+        made = source(store, number=number)
+        at = place(day).model_copy(update={"use_case": "published", "task": "divided"})
+        found = published(store, at, "publish:dataset", divided, {"source": made, "number": 1})
+        ref = divided(store, source=made, earlier=found, number=1)
+        publish.run(store, {"dataset": ref, "passed": passed}, place=at.model_copy(update={"task": "publish"}))
+        return ref, found
+
+    one, before = run(11, 101)
+    assert before == []
+    assert run(12, 101) == (one, []), "a run without news looks at what the run before it looked at"
+    late, before = run(20, 103)
+    assert before == [one]
+    run(14, 102, passed=False)
+    two, before = run(15, 104)
+    assert before == [one], "neither what was not published nor what is of a later moment"
+    assert run(16, 104) == (two, [one])
+    assert run(21, 103)[1] == [one, two], "what a backfill published since counts for later moments"
+    assert run(22, 105)[1] == [one, two, late, run(21, 103)[0]]
+
+    forget(store, store.manifest(two))
+    assert two not in run(23, 106)[1]

@@ -7,7 +7,7 @@ from include.data_preparation.config.cleaning import BoilerplateConfig, CleanCon
 from include.data_preparation.config.collections import BUCKET_PREFIX, CollectionConfig, ColumnsConfig, LimitsConfig
 from include.data_preparation.config.labelling import LabelConfig
 from include.data_preparation.config.privacy import POLICY, AnonymizeConfig, Policy
-from include.data_preparation.config.publication import CheckConfig, SplitConfig
+from include.data_preparation.config.publication import CheckConfig, EvaluationSetConfig, SplitConfig
 from include.data_preparation.config.sources import (
     LEAST_TICKETS,
     AggregateConfig,
@@ -32,6 +32,7 @@ __all__ = [
     "CompareSourcesConfig",
     "DataPreparationConfig",
     "DeduplicateConfig",
+    "EvaluationSetConfig",
     "GenerateTextsConfig",
     "LabelConfig",
     "LimitsConfig",

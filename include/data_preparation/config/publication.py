@@ -1,8 +1,28 @@
 """How a dataset is divided, and what it has to fulfil."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from include.data_preparation.config.base import StepConfig
+from include.data_preparation.config.collections import folder_or_prefix
+
+
+class EvaluationSetConfig(StepConfig):
+    """A set of texts that models are evaluated on elsewhere: training must not contain them."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="What reports call it.")
+    location: str = Field(
+        min_length=1,
+        description="Folder, relative to the project or absolute, or s3:<prefix>/ in the store's bucket, with .jsonl, "
+        ".jsonl.gz and .parquet files.",
+    )
+    columns: tuple[str, ...] = Field(
+        ("question", "answer", "text"), min_length=1, description="Fields of its rows that hold texts."
+    )
+
+    @field_validator("location")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return folder_or_prefix(value)
 
 
 class SplitConfig(StepConfig):
@@ -17,6 +37,15 @@ class SplitConfig(StepConfig):
         0.1, ge=0, le=0.9, description="Largest share of the questions of any one generator in train."
     )
     seed: int = Field(7, ge=0, description="Decides which questions are held out.")
+    evaluation_sets: tuple[EvaluationSetConfig, ...] = Field(
+        (), description="Evaluation sets whose texts are kept out of what is trained on."
+    )
+    contamination_words: int = Field(
+        13, ge=3, le=100, description="Consecutive words that a text may not share with an evaluation set."
+    )
+    contamination_min_words: int = Field(
+        5, ge=1, le=100, description="Texts of an evaluation set with fewer words count only as whole questions."
+    )
 
 
 class CheckConfig(StepConfig):

@@ -41,7 +41,12 @@ def data_preparation(charter: XComArg) -> XComArg:
         )
         synthetic = prepare("synthesize", "Generates tables like those of the sources (SDV).", source=aggregated)
         compared >> [shards, repeated, synthetic]
-        divided = prepare("split", "Splits by unique question: no answer leaks.", sources=anonymized)
+        divided = prepare(
+            "split",
+            "Splits by unique question: nothing leaks that this or an earlier dataset, or an evaluation set, holds.",
+            earlier="dataset",
+            sources=anonymized,
+        )
         checked = prepare(
             "check",
             "Measures quality against the charter and writes the **data card**. A dataset that misses it stops here.",

@@ -6,13 +6,20 @@ from genai_airflow.fan_out import list_shards
 from genai_airflow.step_operators import RunStepOperator
 
 ACCELERATOR_POOL = "accelerator"
+PUBLISHES = "data_preparation.check"
 BY_ITEM = "{{ label }}"
 
 
-def prepare(name: str, doc_md: str, **arguments: XComArg) -> XComArg:
-    """One step of data preparation, with the configuration of the same name."""
+def prepare(name: str, doc_md: str, earlier: str = "", **arguments: XComArg) -> XComArg:
+    """One step of data preparation, with the configuration of the same name.
+
+    `earlier` names an argument of the step that publishes datasets: the step gets what it was for the earlier ones.
+    """
     path = f"data_preparation.{name}"
-    return RunStepOperator(task_id=name, step=path, config=path, arguments=arguments, doc_md=doc_md).output
+    source = f"{PUBLISHES}:{earlier}" if earlier else ""
+    return RunStepOperator(
+        task_id=name, step=path, config=path, arguments=arguments, earlier=source, doc_md=doc_md
+    ).output
 
 
 def prepare_each(name: str, doc_md: str, over: str, items: XComArg, config: str = "", **arguments: XComArg) -> XComArg:

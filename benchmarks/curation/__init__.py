@@ -1,0 +1,1 @@
+"""Curation of data beside the field's own libraries: near-duplicate search, its cost by size, anonymization."""

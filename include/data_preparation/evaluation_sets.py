@@ -1,0 +1,84 @@
+"""Evaluation sets that the use case declares: texts that training must not contain."""
+
+import gzip
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from include.artifacts.store import ArtifactStore
+from include.core.errors import SourceError
+from include.data_preparation.config import EvaluationSetConfig
+from include.data_preparation.locations.files import SourceFile, about, list_files, place_of
+
+FIELD = "data_preparation.split.evaluation_sets"
+JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
+
+
+def states(store: ArtifactStore, sets: tuple[EvaluationSetConfig, ...]) -> dict[str, dict[str, str]]:
+    """Set -> file -> what differs where its bytes do; SourceError where there are none or they cannot be read."""
+    found = {}
+    for one in sets:
+        where = place_of(store, one.location)
+        with about(FIELD, where):
+            found[one.name] = {file.name: file.state() for file in _files(store, one)}
+    return found
+
+
+def read_evaluation_set(store: ArtifactStore, one: EvaluationSetConfig) -> list[str]:
+    """All texts of a set: its columns, of every row that has them.
+
+    SourceError where a file or line cannot be read: what is not known cannot be kept out of training.
+    """
+    texts: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for file in _files(store, one):
+            where = place_of(store, one.location) + file.name
+            with about(FIELD, where), file.local(Path(scratch)) as path:
+                for row in _rows(file.name, path, where, one.columns):
+                    texts += [row[name] for name in one.columns if isinstance(row.get(name), str)]
+    if not texts:
+        raise SourceError(
+            FIELD, place_of(store, one.location), f"no row has a text in {', '.join(one.columns)}", "Name its columns"
+        )
+    return texts
+
+
+def _files(store: ArtifactStore, one: EvaluationSetConfig) -> list[SourceFile]:
+    found = [
+        file
+        for file in list_files(store, one.location, FIELD)
+        if file.name.endswith((JSON_LINES, ZIPPED, PARQUET)) and not file.unusable
+    ]
+    if not found:
+        raise SourceError(
+            FIELD,
+            place_of(store, one.location),
+            f"there are no files that end in {JSON_LINES}, {ZIPPED} or {PARQUET}",
+            "Put them there, or correct the location",
+        )
+    return found
+
+
+def _rows(name: str, path: Path, where: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        if name.endswith(PARQUET):
+            with pyarrow.parquet.ParquetFile(path) as file:
+                here = [column for column in columns if column in file.schema_arrow.names]
+                for batch in file.iter_batches(columns=here):
+                    yield from batch.to_pylist()
+            return
+        with gzip.open(path, "rb") if name.endswith(ZIPPED) else path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise SourceError(FIELD, f"{where}:{number}", "the line is no JSON object", "Correct the file")
+                yield row
+    except (ValueError, EOFError, gzip.BadGzipFile, pyarrow.ArrowException) as error:
+        raise SourceError(FIELD, where, f"it is damaged: {error}", "Correct the file") from None

@@ -1,0 +1,132 @@
+"""Nothing that is held out, now or earlier, or in an evaluation set, is trained on."""
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.artifacts.store import ArtifactStore
+from include.core.errors import SourceError
+from include.data_preparation.config import EvaluationSetConfig, SplitConfig
+from include.data_preparation.documents import Document, read_table
+from include.data_preparation.evaluation_sets import read_evaluation_set
+from include.data_preparation.phrases import PhraseIndex
+from include.data_preparation.protected import Guard, of_answers, of_texts
+from include.data_preparation.questions import normalized
+from include.data_preparation.split import divide, split
+from tests.data_preparation.conftest import SMALL, Prepared
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=9).map(" ".join)
+CONFIG = SplitConfig(train=30, heldout=4)
+
+
+def _documents(count: int) -> list[Document]:
+    """Each has a sentence of its own, and is real."""
+    return [
+        Document(
+            f"record:{n}",
+            "records",
+            f"What is thing {n}?",
+            f"Thing number {n} is the one called {'abc'[n % 3]}{n}.",
+            "MIT",
+        )
+        for n in range(count)
+    ]
+
+
+@given(st.lists(WORDS, max_size=8), WORDS)
+def test_the_index_finds_what_a_search_for_each_phrase_would(phrases: list[str], text: str) -> None:
+    expected = any(normalized(phrase) in normalized(text) for phrase in phrases if phrase)
+    found = PhraseIndex(phrases).find(text)
+
+    assert bool(found) == expected
+    assert not found or (
+        normalized(found) in normalized(text) and found in {normalized(one).strip() for one in phrases}
+    )
+
+
+def test_a_text_that_shares_a_run_of_words_with_an_evaluation_set_is_kept_out() -> None:
+    secret = " ".join(f"secret{number}" for number in range(40))
+    documents = _documents(30)
+    words = secret.split()
+    documents[3] = replace(documents[3], text=documents[3].text + " And " + " ".join(words[7:20]) + " too.")
+    documents[4] = replace(documents[4], text=documents[4].text + " And " + " ".join(words[7:19]) + " too.")
+    documents[5] = replace(documents[5], title="Yes?")
+    guard = Guard([of_texts("exam", [secret, "yes"], 13, 5)])
+    train, held, corpus = divide(documents, replace_heldout(documents), guard)
+
+    ids = {document.id for document in corpus} | {question.id for question in held}
+    assert "record:3" not in ids and {"record:4", "record:5"} <= ids
+    assert not {"record:3", "record:5"} & {question.id for question in train}
+    assert guard.found["exam"] == 2
+
+
+def replace_heldout(documents: list[Document]) -> SplitConfig:
+    """A split that holds none of the first ten out."""
+    for seed in range(1000):
+        config = CONFIG.model_copy(update={"seed": seed})
+        held = divide(documents, config, Guard())[1]
+        if not {question.id for question in held} & {f"record:{number}" for number in range(10)}:
+            return config
+    raise AssertionError("no such seed")
+
+
+def test_what_was_held_out_earlier_is_not_trained_on() -> None:
+    documents = _documents(30)
+    _, held, _ = divide(documents, CONFIG, Guard())
+    guard = Guard([of_answers("earlier", [row.question for row in held], [row.answer for row in held])])
+    train, later, corpus = divide(documents, CONFIG.model_copy(update={"seed": 8}), guard)
+
+    earlier = {row.id for row in held}
+    assert earlier - {row.id for row in later}, "the seed decides what is held out"
+    assert not earlier & ({row.id for row in train} | {document.id for document in corpus})
+
+
+def test_the_split_reads_earlier_datasets_and_declared_sets(
+    store: ArtifactStore, prepared: Prepared, tmp_path: Path
+) -> None:
+    first = read_table(store.fetch(prepared.divided, tmp_path / "first") / "train.parquet")
+    exam = tmp_path / "exam"
+    exam.mkdir()
+    with gzip.open(exam / "set.jsonl.gz", "wt") as file:
+        file.write(json.dumps({"question": "?", "answer": first[0]["answer"]}) + "\n")
+    config = SMALL.split.model_copy(
+        update={"seed": 8, "evaluation_sets": (EvaluationSetConfig(name="exam", location=str(exam)),)}
+    )
+    again = split(store, sources=prepared.anonymized, earlier=[prepared.divided], config=config)
+    folder = store.fetch(again, tmp_path / "again")
+
+    answers = PhraseIndex(row["answer"] for row in read_table(tmp_path / "first" / "heldout.parquet"))
+    texts = [row["text"] for row in read_table(folder / "corpus.parquet")]
+    assert answers.size and not any(answers.find(text) for text in texts)
+    trained = [row["answer"] for row in read_table(folder / "train.parquet")]
+    assert not PhraseIndex([first[0]["answer"]]).find(" | ".join([*texts, *trained]))
+    kept_out = store.manifest(again).metrics["kept_out"]
+    assert kept_out["held out earlier"] and kept_out["exam"]
+
+    (exam / "more.jsonl").write_text(json.dumps({"answer": first[1]["answer"]}))
+    assert split(store, sources=prepared.anonymized, earlier=[prepared.divided], config=config) != again
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("set.csv", b"a,b", "there are no files"),
+        ("set.jsonl", b"{", "it is damaged"),
+        ("set.jsonl", b"[1]", "no JSON object"),
+        ("set.jsonl", b'{"prompt": "a"}', "no row has a text in"),
+        ("set.jsonl.gz", b"no gzip", "it is damaged"),
+        ("set.parquet", b"no parquet", "it is damaged"),
+    ],
+)
+def test_an_evaluation_set_that_cannot_be_read_is_an_error(
+    store: Any, tmp_path: Path, name: str, content: bytes, problem: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=problem):
+        read_evaluation_set(store, EvaluationSetConfig(name="exam", location=str(tmp_path)))
