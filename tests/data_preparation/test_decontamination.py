@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import EvaluationSetConfig, SplitConfig
-from include.data_preparation.documents import Document, read_table
+from include.data_preparation.documents import Document, read_table, write_shards
 from include.data_preparation.evaluation_sets import read_evaluation_set
 from include.data_preparation.phrases import PhraseIndex
 from include.data_preparation.protected import Guard, of_answers, of_texts
 from include.data_preparation.questions import normalized
 from include.data_preparation.split import divide, split
-from tests.data_preparation.conftest import SMALL, Prepared
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=9).map(" ".join)
 CONFIG = SplitConfig(train=30, heldout=4)
@@ -87,30 +87,36 @@ def test_what_was_held_out_earlier_is_not_trained_on() -> None:
     assert not earlier & ({row.id for row in train} | {document.id for document in corpus})
 
 
-def test_the_split_reads_earlier_datasets_and_declared_sets(
-    store: ArtifactStore, prepared: Prepared, tmp_path: Path
-) -> None:
-    first = read_table(store.fetch(prepared.divided, tmp_path / "first") / "train.parquet")
+@step("dataset")
+def made(work: Workspace, count: int) -> None:
+    write_shards(work.output, _documents(count), 2)
+
+
+def test_the_split_reads_earlier_datasets_and_declared_sets(store: ArtifactStore, tmp_path: Path) -> None:
+    sources = [made(store, count=40)]
+    first = split(store, sources=sources, earlier=[], config=CONFIG)
+    taught, held = (
+        PhraseIndex(row["answer"] for row in read_table(store.fetch(first, tmp_path / "first") / f"{name}.parquet"))
+        for name in ("train", "heldout")
+    )
     exam = tmp_path / "exam"
     exam.mkdir()
     with gzip.open(exam / "set.jsonl.gz", "wt") as file:
-        file.write(json.dumps({"question": "?", "answer": first[0]["answer"]}) + "\n")
-    config = SMALL.split.model_copy(
+        file.write(json.dumps({"question": "?", "answer": _documents(8)[7].text}) + "\n")
+    config = CONFIG.model_copy(
         update={"seed": 8, "evaluation_sets": (EvaluationSetConfig(name="exam", location=str(exam)),)}
     )
-    again = split(store, sources=prepared.anonymized, earlier=[prepared.divided], config=config)
+    again = split(store, sources=sources, earlier=[first], config=config)
     folder = store.fetch(again, tmp_path / "again")
 
-    answers = PhraseIndex(row["answer"] for row in read_table(tmp_path / "first" / "heldout.parquet"))
     texts = [row["text"] for row in read_table(folder / "corpus.parquet")]
-    assert answers.size and not any(answers.find(text) for text in texts)
-    trained = [row["answer"] for row in read_table(folder / "train.parquet")]
-    assert not PhraseIndex([first[0]["answer"]]).find(" | ".join([*texts, *trained]))
+    assert any(map(taught.find, texts)) and not any(map(held.find, texts))
+    assert not any("number 7 is" in text for text in texts)
     kept_out = store.manifest(again).metrics["kept_out"]
-    assert kept_out["held out earlier"] and kept_out["exam"]
+    assert kept_out["held out earlier"] and kept_out["exam"] == 1
 
-    (exam / "more.jsonl").write_text(json.dumps({"answer": first[1]["answer"]}))
-    assert split(store, sources=prepared.anonymized, earlier=[prepared.divided], config=config) != again
+    (exam / "more.jsonl").write_text(json.dumps({"answer": _documents(10)[9].text}))
+    assert split(store, sources=sources, earlier=[first], config=config) != again, "a set that grows counts"
 
 
 @pytest.mark.parametrize(
