@@ -70,7 +70,7 @@ def _deduplicate(shards: list[Path], sketches: list[Path], matches: list[Path], 
     from include.data_preparation.documents import shard_name, write_table
     from include.data_preparation.sketch_files import DOCUMENTS
 
-    dropped = find_dropped([sketch / DOCUMENTS for sketch in sketches], matches)
+    dropped = find_dropped([sketch / DOCUMENTS for sketch in sketches], matches, [], CONFIG)
     for number, shard in enumerate(shards):
         write_table(folder / shard_name(number), without(shard / shard_name(0), dropped, number))
     return set(dropped["id"].to_pylist()), peak_memory()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from include.data_preparation.keys import Keys
+from include.data_preparation.preference import GENERATED_BIT
 from include.data_preparation.sketch_files import DOCUMENT_COLUMNS, read_batches
 
 ROWS = 1 << 16
@@ -29,6 +30,17 @@ def members(sketches: Sequence[Path], keys: Keys) -> Any:
             tables.append(pyarrow.table([*told, *places], schema=schema))
             begin += len(batch)
     return pyarrow.concat_tables(tables)
+
+
+def in_order(found: Any, known: Any) -> Any:
+    """The documents in the order in which one of a text stays: a real text before a generated one, then what the
+    earliest dataset had (`known` numbers the datasets), then by preference and id."""
+    import numpy
+    import pyarrow
+
+    generated = found["order"].to_numpy() >> numpy.uint64(GENERATED_BIT)
+    told = found.append_column("generated", pyarrow.array(generated)).append_column("known", pyarrow.array(known))
+    return told.sort_by([(name, "ascending") for name in ("generated", "known", "order", "id")])
 
 
 class Decision(NamedTuple):
@@ -61,3 +73,22 @@ def decide(order: Any, one: Any, two: Any, similarity: Any) -> Decision:
         if stays[text] == text and stays[early[pair]] == early[pair]:
             stays[text], near[text] = early[pair], similarity[pair]
     return Decision(ranked[stays][rank], near[rank])
+
+
+def choose(text: Any, order: Any, texts: int, one: Any, two: Any, similarity: Any) -> tuple[Decision, Any]:
+    """What becomes of each of `texts` texts, and for each document the one that stands for it, itself where it stays.
+
+    `text` and `order` are those of documents in the order in which one of a text stays; pairs of texts without a
+    document do not count.
+    """
+    import numpy
+
+    first = numpy.full(texts, -1)
+    found, rows = numpy.unique(text, return_index=True)
+    first[found] = rows
+    preferred = numpy.full(texts, numpy.iinfo(numpy.uint64).max)
+    # a text is as preferred as its most preferred document, as where pairs were looked for
+    numpy.minimum.at(preferred, text, order)
+    both = (first[one] >= 0) & (first[two] >= 0)
+    decision = decide(preferred, one[both], two[both], similarity[both])
+    return decision, first[decision.stays[text]]

@@ -10,7 +10,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
-from include.data_preparation.clusters import decide, members
+from include.data_preparation.clusters import choose, in_order, members
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import (
     DROPPED,
@@ -21,10 +21,12 @@ from include.data_preparation.documents import (
     write_planted_of,
     write_table,
 )
+from include.data_preparation.earlier_datasets import INDEX_COLUMNS, Earlier, first_known, repeats
 from include.data_preparation.keys import Keys
 from include.data_preparation.match import REPEATED, SIMILAR
 from include.data_preparation.sketch_files import DOCUMENTS
 
+INDEX = "index.parquet"
 SHOWN = 50
 EXACT, NEAR = "same text as", "near duplicate of"
 
@@ -35,15 +37,19 @@ def deduplicate(
     sources: list[ArtifactRef],
     sketches: list[ArtifactRef],
     matches: list[ArtifactRef],
+    earlier: list[ArtifactRef],
     config: DeduplicateConfig,
 ) -> None:
     """All cleaned shards without duplicates, in as many shards; of equal or similar ones the preferred stays.
 
-    Only documents that have a duplicate are held, and one shard at a time.
+    `earlier` are earlier deduplicated datasets: of equal texts, the id that one of them had stays. Only documents that
+    have a duplicate are held, and one shard at a time. index.parquet has the ids and keys of what stays.
     """
-    dropped = find_dropped(
-        [work.fetch(sketch, only=DOCUMENTS) / DOCUMENTS for sketch in sketches], [work.fetch(ref) for ref in matches]
-    )
+    import pyarrow
+
+    files = [work.fetch(sketch, only=DOCUMENTS) / DOCUMENTS for sketch in sketches]
+    before = [Earlier(ref.fingerprint[:12], work.fetch(ref, only=INDEX) / INDEX) for ref in earlier]
+    dropped = find_dropped(files, [work.fetch(ref) for ref in matches], before, config)
     kept = 0
     planted: dict[str, Any] = {}
     for shard, source in enumerate(sources):
@@ -58,12 +64,16 @@ def deduplicate(
             "cleaning left no document at all",
             "Look at dropped.parquet of the clean step and loosen its limits",
         )
+    index = [without(file, dropped, shard).select(list(INDEX_COLUMNS)) for shard, file in enumerate(files)]
+    write_table(work.output / INDEX, pyarrow.concat_tables(index))
     write_planted_of(work.output, planted, planted.keys() - set(dropped["id"].to_pylist()))
     write_table(work.output / DROPPED, dropped.select([field.name for field in fields(Dropped)]))
     _report(work, dropped, kept, len(sources))
 
 
-def find_dropped(sketches: Sequence[Path], matches: Sequence[Path]) -> Any:
+def find_dropped(
+    sketches: Sequence[Path], matches: Sequence[Path], earlier: Sequence[Earlier], config: DeduplicateConfig
+) -> Any:
     """The documents that go, by id: an Arrow table of the columns of `Dropped` with `shard`, `row` and `exact`.
 
     `sketches` are files of the documents' keys, a shard each, `matches` folders with the equal and similar texts.
@@ -72,23 +82,49 @@ def find_dropped(sketches: Sequence[Path], matches: Sequence[Path]) -> Any:
     import pyarrow
 
     keys, pairs = _read_matches(matches)
-    found = members(sketches, keys).sort_by([("order", "ascending"), ("id", "ascending")])
+    found = members(sketches, keys)
+    gone = [_repeating(sketches, earlier)] if config.earlier_datasets == "drop" and earlier else []
+    for table in gone:
+        found = found.filter(pyarrow.compute.invert(pyarrow.compute.is_in(found["id"], value_set=table["id"])))
+    found = in_order(found, first_known(found["id"], earlier))
     text, order = found["text"].to_numpy(), found["order"].to_numpy()
-    # of a text, the first document stays if any does
-    _, first = numpy.unique(text, return_index=True)
-    decision = decide(order[first], *pairs)
-    stays = first[decision.stays[text]]
+    decision, stays = choose(text, order, len(keys.high), *pairs)
     going = numpy.flatnonzero(stays != numpy.arange(len(text)))
     exact = decision.stays[text[going]] == text[going]
-    names = found["id"].take(pyarrow.array(stays[going])).to_pylist()
-    reasons = [
-        f"{EXACT} {name}" if same else f"{NEAR} {name} ({similarity:.2f})"
-        for name, same, similarity in zip(names, exact, decision.similarity[text[going]], strict=True)
-    ]
-    gone = found.select(["id", "source", "shard", "row"]).take(pyarrow.array(going))
-    gone = gone.append_column("stage", pyarrow.array(["deduplicate"] * len(going), pyarrow.string()))
-    gone = gone.append_column("reason", pyarrow.array(reasons, pyarrow.string()))
-    return gone.append_column("exact", pyarrow.array(exact)).sort_by("id")
+    names, known = found["id"].to_pylist(), found["known"].to_numpy()
+    reasons = []
+    for row, same in zip(going, exact, strict=True):
+        kept = stays[row]
+        reason = f"{EXACT} {names[kept]}" if same else f"{NEAR} {names[kept]} ({decision.similarity[text[row]]:.2f})"
+        # the dataset is named where it decides
+        decisive = same and known[kept] < len(earlier) and (order[row], names[row]) < (order[kept], names[kept])
+        reasons.append(f"{reason} of dataset {earlier[known[kept]].name}" if decisive else reason)
+    gone.append(_told(found.take(pyarrow.array(going)), reasons, exact))
+    return pyarrow.concat_tables(gone).sort_by("id")
+
+
+def _told(documents: Any, reasons: list[str], exact: Any) -> Any:
+    import pyarrow
+
+    columns = {name: documents[name] for name in ("id", "source", "shard", "row")}
+    told = {"stage": ["deduplicate"] * len(reasons), "reason": reasons}
+    texts = {name: pyarrow.array(values, pyarrow.string()) for name, values in told.items()}
+    return pyarrow.table(columns | texts | {"exact": pyarrow.array(exact, pyarrow.bool_())})
+
+
+def _repeating(sketches: Sequence[Path], earlier: Sequence[Earlier]) -> Any:
+    """The documents that repeat a text of an earlier dataset, as `find_dropped` tells them."""
+    import numpy
+    import pyarrow.parquet
+
+    tables = []
+    for shard, sketch in enumerate(sketches):
+        documents = pyarrow.parquet.read_table(sketch)
+        rows, reasons = repeats(documents, earlier)
+        chosen = documents.take(pyarrow.array(rows)).append_column("row", pyarrow.array(rows))
+        chosen = chosen.append_column("shard", pyarrow.array(numpy.full(len(rows), shard)))
+        tables.append(_told(chosen, reasons, numpy.ones(len(rows), dtype=bool)))
+    return pyarrow.concat_tables(tables)
 
 
 def _read_matches(matches: Sequence[Path]) -> tuple[Keys, tuple[Any, Any, Any]]:
@@ -107,7 +143,7 @@ def _read_matches(matches: Sequence[Path]) -> tuple[Keys, tuple[Any, Any, Any]]:
 
 
 def without(path: Path, dropped: Any, shard: int) -> Any:
-    """The documents of a cleaned shard that stay."""
+    """The rows of a file, a row a document of a shard, of the documents that stay."""
     import numpy
     import pyarrow.parquet
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 SECONDS, LENGTH = 40, 20
+GENERATED_BIT = SECONDS + LENGTH
 
 
 def preference(name: str, generated: bool, event_time: str) -> int:

@@ -76,7 +76,9 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
     partitions = list(shards)
     sketches = [sketch(store, source=ref, partitions=partitions, config=config.deduplicate) for ref in cleaned]
     matches = [match(store, sketches=sketches, partition=one, config=config.deduplicate) for one in partitions]
-    deduplicated = deduplicate(store, sources=cleaned, sketches=sketches, matches=matches, config=config.deduplicate)
+    deduplicated = deduplicate(
+        store, sources=cleaned, sketches=sketches, matches=matches, earlier=[], config=config.deduplicate
+    )
     labelled = label(store, source=deduplicated, use_case=USE_CASE, as_of=LATER, config=config.label)
     anonymized = [anonymize(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
     synthetic = synthesize(store, source=aggregated, config=config.synthesize)

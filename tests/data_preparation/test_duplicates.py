@@ -13,6 +13,7 @@ from include.data_preparation import candidates
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.deduplicate import find_dropped
 from include.data_preparation.documents import Document, shard_name, write_rows
+from include.data_preparation.earlier_datasets import Earlier
 from include.data_preparation.match import Matched, write_matches
 from include.data_preparation.shingles import words
 from include.data_preparation.sketch import write_sketch
@@ -20,6 +21,7 @@ from include.data_preparation.sketch_files import DOCUMENTS
 
 CONFIG = DeduplicateConfig()
 LONG = "The scheduler starts every job when its time has come and keeps a note of what it did in the log file. "
+MIDNIGHT = "T00:00:00+00:00"
 FEW_WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), min_size=1, max_size=12)
 
 
@@ -28,7 +30,9 @@ def _document(name: str, text: str) -> Document:
 
 
 def _dropped(
-    shards: Sequence[Sequence[Document]], config: DeduplicateConfig = CONFIG
+    shards: Sequence[Sequence[Document]],
+    config: DeduplicateConfig = CONFIG,
+    earlier: Sequence[Sequence[Document]] = (),
 ) -> tuple[dict[str, str], list[Matched]]:
     """Ids of the documents that go with their reasons, and what each partition counted; as many as shards."""
     with TemporaryDirectory() as name:
@@ -43,10 +47,19 @@ def _dropped(
             write_matches(lambda file: [folder / file for folder in sketches], partition, folder, config)
             for partition, folder in enumerate(matches)
         ]
-        gone = find_dropped([folder / DOCUMENTS for folder in sketches], matches).to_pylist()
+        before = [_index(Path(name) / f"dataset{number}", documents) for number, documents in enumerate(earlier)]
+        gone = find_dropped([folder / DOCUMENTS for folder in sketches], matches, before, config).to_pylist()
     for row in gone:
         assert shards[row["shard"]][row["row"]].id == row["id"]
     return {row["id"]: row["reason"] for row in gone}, counts
+
+
+def _index(folder: Path, documents: Sequence[Document]) -> Earlier:
+    """An earlier dataset of these documents."""
+    folder.mkdir()
+    write_rows(folder / shard_name(0), Document, documents)
+    write_sketch(folder / shard_name(0), folder, 1, CONFIG)
+    return Earlier(folder.name, folder / DOCUMENTS)
 
 
 def _spread(documents: Sequence[Document], shards: int) -> list[list[Document]]:
@@ -152,3 +165,44 @@ def test_what_is_not_examined_in_a_crowded_band_is_counted(monkeypatch: pytest.M
 def test_shards_may_be_empty() -> None:
     assert _dropped([[], [_document("a", LONG)], []])[0] == {}
     assert _dropped([[]])[0] == {}
+
+
+def test_a_text_keeps_the_id_of_the_earliest_dataset() -> None:
+    old, new = _document("the old one", LONG), _document("new", LONG)
+    assert _dropped([[old, new]])[0].keys() == {old.id}
+
+    reason = f"same text as {old.id} of dataset dataset0"
+    assert _dropped([[new], [old]], earlier=[[old]])[0] == {new.id: reason}
+    assert _dropped([[new], [old]], earlier=[[old], [new]])[0] == {new.id: reason}
+    assert _dropped([[new]], earlier=[[old]])[0] == {}, "its first id is gone: it stays under another"
+    assert _dropped([[new, old]], earlier=[[new]])[0] == _dropped([[new, old]])[0]
+
+
+def test_a_feed_that_delivers_each_record_once_does_not_repeat_one() -> None:
+    config = CONFIG.model_copy(update={"earlier_datasets": "drop"})
+    old, new, again = _document("old", LONG), _document("new", LONG), _document("n", LONG.upper())
+    other = _document("other", "Something else entirely, about the parsing of dates.")
+
+    gone, _ = _dropped([[new, other], [again]], config, earlier=[[old]])
+    assert gone == dict.fromkeys((new.id, again.id), f"same text as {old.id} of dataset dataset0")
+    assert _dropped([[old, other]], config, earlier=[[old], [new]])[0] == {}, "the same record may come again"
+    assert _dropped([[old], [new]], config, earlier=[[old]])[0].keys() == {new.id}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=15), st.data())
+def test_datasets_made_in_any_order_are_the_same(drawn: list[tuple[int, int]], data: st.DataObject) -> None:
+    records = [
+        replace(_document(f"{number}{'x' * topic}", f"{LONG} {topic}"), event_time=f"2025-01-{day + 1:02d}{MIDNIGHT}")
+        for number, (topic, day) in enumerate(drawn)
+    ]
+
+    def visible(day: int) -> list[Document]:
+        return [record for record in records if record.event_time < f"2025-01-{day:02d}"]
+
+    made: dict[int, list[Document]] = {}
+    for day in data.draw(st.permutations([4, 8, 12])):
+        found = visible(day)
+        gone = _dropped([found], earlier=[made[before] for before in sorted(made) if before < day])[0]
+        assert gone == _dropped([found])[0]
+        made[day] = [record for record in found if record.id not in gone]

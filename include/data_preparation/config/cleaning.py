@@ -1,6 +1,6 @@
 """What is kept, and what of it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -63,4 +63,9 @@ class DeduplicateConfig(StepConfig):
 
     near_duplicate: float = Field(0.8, gt=0, le=1, description="Jaccard similarity of word shingles.")
     shingle_words: int = Field(3, ge=1, le=20, description="Words in a shingle.")
+    earlier_datasets: Literal["first_id_stays", "drop"] = Field(
+        "first_id_stays",
+        description="What a text that an earlier dataset had under another id does: the id that had it stays where it "
+        "is still there; or, for sources that deliver each record once, the new one is dropped even where it is gone.",
+    )
     permutations: int = Field(128, ge=16, le=1024, multiple_of=16, description="Hash functions of MinHash.")

@@ -98,7 +98,8 @@ def _deduplicate(cleaned: XComArg, aggregated: XComArg, shards: XComArg) -> XCom
     )
     return prepare(
         "deduplicate",
-        "Decides which of equal and similar documents stay, and drops the others.",
+        "Decides which of equal and similar documents stay, and drops the others. What an earlier dataset had stays.",
+        earlier="deduplicated",
         sources=cleaned,
         sketches=sketches,
         matches=matches,
