@@ -1,9 +1,11 @@
 """datatrove's MinHash pipeline on the same documents: signatures, buckets, clusters, filter."""
 
+import resource
 import time
 from pathlib import Path
 
-from benchmarks.curation.search import CONFIG, Found
+from benchmarks.curation.search import Found
+from benchmarks.curation.stages import CONFIG
 from include.data_preparation.shingles import bands
 
 
@@ -34,13 +36,23 @@ def search(documents: Path, folder: Path, shards: int, workers: int) -> Found:
             ],
         ),
     ]
-    started = time.monotonic()
+    started, before = time.monotonic(), _processor_seconds()
     for stage, (tasks, pipeline) in enumerate(stages):
         LocalPipelineExecutor(
-            pipeline=pipeline, tasks=tasks, workers=min(workers, tasks), logging_dir=f"{paths['logs']}/{stage}"
+            pipeline=pipeline,
+            tasks=tasks,
+            workers=min(workers, tasks),
+            logging_dir=f"{paths['logs']}/{stage}",
+            # the fastest to start, and their processor time can be read
+            start_method="fork",
         ).run()
-    seconds = time.monotonic() - started
-    return Found(seconds, _ids(documents) - _ids(Path(paths["kept"])), {})
+    seconds, spent = time.monotonic() - started, _processor_seconds() - before
+    return Found(seconds, spent, _ids(documents) - _ids(Path(paths["kept"])), {})
+
+
+def _processor_seconds() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _ids(folder: Path) -> set[str]:
