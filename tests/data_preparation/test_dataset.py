@@ -108,7 +108,7 @@ def test_labels_agree_with_the_known_categories(store: ArtifactStore, prepared: 
 
 
 def test_the_same_inputs_give_the_same_bytes(store: ArtifactStore, prepared: Prepared) -> None:
-    divided = split.run(store, {"sources": prepared.anonymized, "config": SMALL.split}, force=True)
+    divided = split.run(store, {"sources": prepared.anonymized, "earlier": [], "config": SMALL.split}, force=True)
 
     assert not divided.reused and divided.ref == prepared.divided
 
