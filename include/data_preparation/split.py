@@ -77,10 +77,11 @@ def split(work: Workspace, sources: list[ArtifactRef], earlier: list[ArtifactRef
 
 
 def divide(
-    documents: Sequence[Document], config: SplitConfig, guard: Guard
+    documents: Sequence[Document], config: SplitConfig, guard: Guard | None = None
 ) -> tuple[list[Question], list[Question], list[Document]]:
     """Train, heldout and corpus: no held-out question or answer occurs in train or in a text of the corpus, and
     nothing else that `guard` protects; what is held out is added to it."""
+    guard = guard or Guard()
     real = _unique(
         question for document in documents if not _is_made(document) for question in _questions(document, config)
     )
