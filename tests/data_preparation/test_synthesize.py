@@ -18,9 +18,11 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation import gates
 from include.data_preparation.aggregate import aggregate
+from include.data_preparation.check import check
 from include.data_preparation.config import AggregateConfig, CheckConfig, SynthesizeConfig
 from include.data_preparation.config.tables import DatabaseConfig
 from include.data_preparation.customers import customer_rows
+from include.data_preparation.data_card import read_card
 from include.data_preparation.database import Tables, broken_rules, divide_database, read_database, valid_rows
 from include.data_preparation.documents import write_table
 from include.data_preparation.synthesize import synthesize
@@ -260,10 +262,26 @@ def test_a_source_that_breaks_the_description_is_refused(store: ArtifactStore, p
         synthesize(store, source=crooked(store, source=prepared.aggregated), config=SMALL.synthesize)
 
 
-def test_without_tables_there_is_nothing_to_synthesize(store: ArtifactStore) -> None:
+def test_without_tables_there_is_nothing_to_synthesize(
+    store: ArtifactStore, prepared: Prepared, tmp_path: Path
+) -> None:
     bare = AggregateConfig(tickets=0, standard_library=False, packages=(), shards=1)
     outcome = synthesize.run(store, {"source": aggregate(store, as_of=LATER, config=bare), "config": SMALL.synthesize})
 
     assert outcome.metrics == {"rows": 0, "tables": 0}
     assert [entry.path for entry in store.manifest(outcome.ref).files] == ["report.html"]
     assert gates.synthetic_gates(outcome.metrics, CheckConfig()) == []
+
+    arguments = {
+        "dataset": prepared.divided,
+        "aggregated": prepared.aggregated,
+        "cleaned": prepared.cleaned,
+        "deduplicated": prepared.deduplicated,
+        "labelled": prepared.labelled,
+        "anonymized": prepared.anonymized,
+        "synthetic": outcome.ref,
+        "charter": prepared.charter,
+        "config": SMALL.check,
+    }
+    final = check.run(store, arguments)
+    assert final.metrics["passed"] and read_card(store.fetch(final.ref, tmp_path / "final")).synthetic == {}

@@ -22,8 +22,10 @@ CHANGES: dict[str, Any] = {
     "data_preparation.aggregate.ticket_export_days": 10,
     "data_preparation.aggregate.shards": 2,
     "data_preparation.synthesize.rows": 60,
-    # half of so few tickets is little to learn from
+    # a model of twenty customers is little like the others, and knows its own
     "data_preparation.check.min_synthetic_quality": 0.5,
+    "data_preparation.check.max_closer_to_seen": 0.8,
+    "data_preparation.check.max_attack_auc": 0.8,
     "data_preparation.split.train": 200,
     "data_preparation.split.heldout": 24,
     "data_preparation.check.min_train": 100,
