@@ -64,6 +64,8 @@ def label(work: Workspace, source: ArtifactRef, use_case: str, as_of: str, confi
         candidates=dict(Counter(candidate.reason for candidate in candidates)),
         review=reviewed.metrics(config.min_agreement),
     )
+    if warning := work.metrics["review"]["warning"]:
+        work.log.warning(warning)
     report = _report(work.metrics, tally.confused, errors)
     _report_review(report, work.metrics["review"], reviewed).write(work.output)
 

@@ -1,5 +1,6 @@
 """Find labels that are probably wrong: what a classifier that did not see a document thinks of its label."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from include.data_preparation.config import LabelConfig
 # of a text; what a message is about stands at its beginning
 CHARACTERS = 2000
 WORDS = 20_000
+_WORD = re.compile(r"\b\w+\b")
 
 
 class Labelled(NamedTuple):
@@ -55,7 +57,8 @@ def find_label_errors(documents: Sequence[Labelled], config: LabelConfig) -> Lab
     rare = {label: count for label, count in sorted(counts.items()) if count < config.folds}
     chosen = [document for document in documents if document.label not in rare]
     labels = sorted({document.label for document in chosen})
-    if len(labels) < 2:
+    # a text without a word tells the classifier nothing
+    if len(labels) < 2 or not any(_WORD.search(document.text) for document in chosen):
         return LabelErrors(0, rare=rare)
     import numpy
     from cleanlab.count import compute_confident_joint
@@ -92,8 +95,7 @@ def _out_of_sample(texts: Sequence[str], given: Any, config: LabelConfig) -> Any
     from sklearn.model_selection import StratifiedKFold
     from sklearn.multiclass import OneVsRestClassifier
 
-    pattern = r"(?u)\b\w+\b"
-    words = TfidfVectorizer(sublinear_tf=True, max_features=WORDS, token_pattern=pattern).fit_transform(texts)
+    words = TfidfVectorizer(sublinear_tf=True, max_features=WORDS, token_pattern=_WORD.pattern).fit_transform(texts)
     classes = int(given.max()) + 1
     chances = numpy.zeros((len(texts), classes))
     folds = StratifiedKFold(config.folds, shuffle=True, random_state=config.seed)

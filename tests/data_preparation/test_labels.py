@@ -131,6 +131,8 @@ def test_planted_label_errors_are_found_with_the_right_label_suggested() -> None
     assert all(0.02 < share < 0.16 for share in found.noise.values())
     assert find_label_errors(documents, LabelConfig()).suspicions == found.suspicions
     assert find_label_errors(documents[:1], LabelConfig()).examined == 0
+    wordless = [one._replace(text="?! ...") for one in documents]
+    assert find_label_errors(wordless, LabelConfig()).examined == 0
 
 
 @settings(max_examples=50, deadline=None)
