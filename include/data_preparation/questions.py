@@ -91,7 +91,8 @@ def _question(document: Document, question: str, answer: str) -> Question:
 def first_sentences(text: str, config: SplitConfig) -> str:
     """One to three sentences of the first paragraph that is prose; empty where there is none of a fit length."""
     for paragraph in re.split(r"\n\s*\n", text)[:3]:
-        if _SIGNATURE.search(paragraph) or paragraph.startswith((" ", "\t")):
+        # code, and headings of Markdown, answer nothing
+        if _SIGNATURE.search(paragraph) or paragraph.startswith((" ", "\t", "#")):
             continue
         fields = _FIELDS.search(paragraph)
         prose = " ".join((paragraph[: fields.start()] if fields else paragraph).split())

@@ -16,8 +16,9 @@ from include.artifacts.outcome import Outcome
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.aggregate import aggregate
-from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig
+from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig, SplitConfig
 from include.data_preparation.documents import Document, read_all, read_table
+from include.data_preparation.questions import question_of
 from include.data_preparation.undated_sources import collections_of, states
 from tests.conftest import ObjectStoreServer
 from tests.data_preparation.reading import SAMPLES, json_lines, pdf
@@ -69,6 +70,15 @@ def test_a_folder_of_all_formats_becomes_documents_with_a_place_each(store: Arti
     (card_row,) = outcome.metrics["provenance"]
     assert card_row["licences"] == {"MIT": len(found)} and card_row["location"] == location
     assert outcome.metrics["by_license"] == {"MIT": len(found)}
+
+
+def test_a_heading_of_markdown_is_a_question_and_no_answer() -> None:
+    text = "# How is it connected?\n\nIt is connected by a cable to the wall.\n"
+    found = question_of(
+        Document("collection:manuals:a.md", "manuals", "How is it connected?", text, "MIT"), SplitConfig()
+    )
+    assert found and found.question == "How is it connected?"
+    assert found.answer == "It is connected by a cable to the wall."
 
 
 def test_a_prefix_of_the_bucket_reads_as_the_folder_does(store: ArtifactStore, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import resource
+import signal
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,8 @@ def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
         ("a.pdf", b"%PDF-1.7 and no more", "damaged: PdfStreamError"),
         ("a.html", b"<div>" * 100_000, "nested deeper than 256 elements, or larger than the parser takes"),
         ("a.html", b"<p>a" * 500, "503 elements, and an HTML page may have 100"),
+        ("a.html", b"<p " + b"".join(b"a%d/" % n for n in range(10**5)), "a tag of over 250 attributes"),
+        ("a.html", b'<p a=">" "' + b"".join(b"a%d " % n for n in range(10**5)), "a tag of over 250 attributes"),
         ("a.txt", b"a\0b", "binary data and no text"),
         ("a.txt", b"", "empty"),
         ("a.jsonl", b" \n", "empty"),
@@ -186,6 +190,30 @@ def test_a_damaged_member_of_an_archive_does_not_take_the_others_with_it(tmp_pat
     data[data.index(b"a.txt") + len("a.txt") + 2] ^= 0xFF
     rows, (bad,), _ = read(tmp_path, "a.zip", bytes(data))
     assert texts(rows) == ["Second text."] and bad.reason == "broken in its zip archive"
+
+
+def test_members_without_a_name_or_beyond_the_end_do_no_harm(tmp_path: Path) -> None:
+    data = bytearray(zipped(**{"a.txt": b"First text.", "b.txt": b"Second text."}))
+    central = data.index(b"PK\1\2")
+    nameless, beyond = bytearray(data), bytearray(data)
+    nameless[central + 28 : central + 30] = b"\0\0"
+    beyond[central + 42 : central + 46] = b"\xff\xff\xff\xff"
+    for broken in (nameless, beyond):
+        rows, bad, _ = read(tmp_path, "a.zip", bytes(broken))
+        assert bad and len(rows) + len(bad) <= 2
+
+
+def test_a_full_disk_is_no_damaged_file(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        packed = gzip.compress(bytes(2 << 20))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limit[1]))
+        with pytest.raises(OSError, match="File too large"):
+            read(tmp_path, "a.txt.gz", packed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_an_encrypted_member_is_named(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ class LimitsConfig(StepConfig):
     max_archive_files: int = Field(10_000, ge=1, le=1_000_000, description="Files of one archive.")
     max_record_characters: int = Field(500_000, ge=1000, le=50_000_000, description="Characters of one record.")
     max_html_mb: int = Field(8, ge=1, le=64, description="Size of an HTML page, in MiB.")
-    max_html_elements: int = Field(100_000, ge=100, le=1_000_000, description="Elements of an HTML page.")
+    max_html_elements: int = Field(30_000, ge=100, le=1_000_000, description="Elements of an HTML page.")
     max_pdf_mb: int = Field(128, ge=1, le=2048, description="Size of a PDF file, in MiB.")
     max_pdf_pages: int = Field(2000, ge=1, le=100_000, description="Pages of a PDF file.")
 

@@ -1,7 +1,9 @@
 """What readers give: rows, and places that cannot be read."""
 
+import errno
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,10 @@ from typing import Any
 from include.data_preparation.config.collections import ColumnsConfig, Format, LimitsConfig
 
 MIB = 1 << 20
+SYSTEM = {
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ESTALE, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM, errno.EFBIG,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,27 @@ Found = Row | Unreadable
 
 class UnreadableError(Exception):
     """Why a file, or the rest of it, cannot be read."""
+
+
+def is_of_the_system(error: BaseException) -> bool:
+    """Whether an error says more of this machine than of a file: a full disk is no damaged file."""
+    return isinstance(error, OSError) and error.errno in SYSTEM
+
+
+@contextmanager
+def told_as(reason: str) -> Iterator[None]:
+    """Whatever a library makes of a damaged file, as UnreadableError; what the system itself refuses stays an OSError.
+
+    `{}` in the reason is the kind of error.
+    """
+    try:
+        yield
+    except UnreadableError:
+        raise
+    except Exception as error:
+        if is_of_the_system(error):
+            raise
+        raise UnreadableError(reason.format(type(error).__name__)) from error
 
 
 @dataclass

@@ -1,12 +1,19 @@
 """HTML: the main content of a page, without what stands around it on every page."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from include.data_preparation.config.collections import is_text_encoding
 from include.data_preparation.readers.encodings import MARKS, whole_text
-from include.data_preparation.readers.found import MIB, Found, Reading, Row, UnreadableError
+from include.data_preparation.readers.found import MIB, Found, Reading, Row, UnreadableError, told_as
+
+
+# the parser compares each attribute of a tag with all others
+MOST_ATTRIBUTES = 250
+_TAG = re.compile(r"""<[a-zA-Z](?:=\s*+"[^"]*+"|=\s*+'[^']*+'|[^>])*+""")
+_VALUE = re.compile(r"""=\s*+(?:"[^"]*+"|'[^']*+')""")
 
 
 def read_html(path: Path, reading: Reading) -> Iterator[Found]:
@@ -39,8 +46,6 @@ def _page(path: Path, reading: Reading) -> str:
 
 
 def _declared(head: bytes) -> str:
-    import re
-
     found = re.search(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([\w.:-]{2,40})""", head, re.IGNORECASE)
     name = found[1].decode("ascii", "ignore") if found else ""
     # a page that is read as bytes up to here is in no wide encoding
@@ -48,14 +53,17 @@ def _declared(head: bytes) -> str:
 
 
 def _parsed(page: str, reading: Reading) -> Any:
-    import lxml.etree
     import lxml.html
 
+    for tag in _TAG.finditer(page):
+        if (
+            tag.end() - tag.start() > MOST_ATTRIBUTES
+            and len(_VALUE.sub(" ", tag[0]).replace("/", " ").split()) > MOST_ATTRIBUTES
+        ):
+            raise UnreadableError(f"a tag of over {MOST_ATTRIBUTES} attributes")
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    try:
+    with told_as("no HTML"):
         tree = lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=parser, ensure_head_body=True)
-    except (lxml.etree.LxmlError, ValueError, AssertionError) as error:
-        raise UnreadableError("no HTML") from error
     # the parser drops what is nested deeper than it follows, and goes on
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         raise UnreadableError("nested deeper than 256 elements, or larger than the parser takes")
@@ -70,10 +78,8 @@ def _main_content(tree: Any) -> str:
 
     import trafilatura
 
-    try:
+    with told_as("its content is not found: {}"):
         found = trafilatura.extract(copy.deepcopy(tree), include_comments=False, include_tables=True)
-    except Exception as error:
-        raise UnreadableError(f"its content is not found: {type(error).__name__}") from error
     return str(found or "").strip()
 
 

@@ -3,15 +3,15 @@
 import bz2
 import gzip
 import lzma
+import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from include.data_preparation.readers.found import MIB, Reading, UnreadableError
+from include.data_preparation.readers.found import MIB, Reading, UnreadableError, told_as
 
 CHUNK = 1 << 20
 # small files may be anything: only from here on the ratio tells a bomb
@@ -19,7 +19,6 @@ RATIO_COUNTS_FROM = 16 * MIB
 XZ_MEMORY = 256 * MIB
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
 SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
-_BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError)
 
 
 class Budget:
@@ -46,13 +45,8 @@ def packing(name: str, head: bytes) -> str:
 @contextmanager
 def unpacked(path: Path, kind: str, reading: Reading, budget: Budget) -> Iterator[Path]:
     """The whole content of a compressed file, as long as it is needed; UnreadableError where it is broken."""
-    try:
-        with _opened(path, kind) as packed:
-            target = _written(packed, reading, budget)
-    except UnreadableError:
-        raise
-    except _arrow_errors() as error:
-        raise UnreadableError(f"broken {kind} data") from error
+    with told_as(f"broken {kind} data"), _opened(path, kind) as packed:
+        target = _written(packed, reading, budget)
     try:
         yield target
     finally:
@@ -61,33 +55,23 @@ def unpacked(path: Path, kind: str, reading: Reading, budget: Budget) -> Iterato
 
 def members(path: Path, reading: Reading) -> Iterator[tuple[str, Callable[[Budget], Path] | UnreadableError]]:
     """Names in a zip archive, and what unpacks each or why it stays packed."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if len(entries) > reading.limits.max_archive_files:
-                raise UnreadableError(f"{len(entries)} files, and {reading.limits.max_archive_files} are read")
-            for entry in entries:
-                if entry.flag_bits & 1:
-                    yield entry.filename, UnreadableError("encrypted")
-                else:
-                    yield entry.filename, partial(_member, archive, entry, reading)
-    except zipfile.BadZipFile as error:
-        raise UnreadableError("broken zip archive") from error
-    except _BROKEN as error:
-        raise UnreadableError("broken zip archive") from error
+    with told_as("broken zip archive"), zipfile.ZipFile(path) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
+        if len(entries) > reading.limits.max_archive_files:
+            raise UnreadableError(f"{len(entries)} files, and {reading.limits.max_archive_files} are read")
+        for entry in entries:
+            if entry.flag_bits & 1:
+                yield entry.filename, UnreadableError("encrypted")
+            else:
+                yield entry.filename, partial(_member, archive, entry, reading)
 
 
 def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reading: Reading, budget: Budget) -> Path:
-    try:
-        with archive.open(entry) as packed:
-            return _written(packed, reading, budget)
-    except (zipfile.BadZipFile, *_BROKEN) as error:
-        raise UnreadableError("broken in its zip archive") from error
+    with told_as("broken in its zip archive"), archive.open(entry) as packed:
+        return _written(packed, reading, budget)
 
 
 def _written(packed: Any, reading: Reading, budget: Budget) -> Path:
-    import tempfile
-
     with tempfile.NamedTemporaryFile(dir=reading.scratch, delete=False) as target:
         try:
             while chunk := packed.read(CHUNK):
@@ -109,12 +93,6 @@ def _opened(path: Path, kind: str) -> Any:
     import pyarrow
 
     return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
-
-
-def _arrow_errors() -> tuple[type[Exception], ...]:
-    import pyarrow
-
-    return (*_BROKEN, pyarrow.ArrowException)
 
 
 class _Xz:

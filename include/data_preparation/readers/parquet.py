@@ -4,9 +4,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from include.data_preparation.readers.found import MIB, Found, Reading, Row, Unreadable, UnreadableError
+from include.data_preparation.readers.found import (
+    MIB,
+    Found,
+    Reading,
+    Row,
+    Unreadable,
+    UnreadableError,
+    is_of_the_system,
+)
 
-BATCH = 256
+# a batch is in memory, however long its texts are: a file may hold one long text once for very many rows
+BATCH = 64
 
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Found]:
@@ -36,14 +45,15 @@ def row_batches(
 
     try:
         with pyarrow.parquet.ParquetFile(source) as file:
-            names = file.schema_arrow.names
             groups = [file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups)]
             if most_bytes and max(groups, default=0) > most_bytes:
                 raise UnreadableError(f"a row group of {max(groups)} bytes, and {most_bytes} are read")
-            chosen = None if columns is None else [name for name in names if name in columns]
+            chosen = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
             for batch in file.iter_batches(batch_size=BATCH, columns=chosen, use_threads=False):
                 yield _in_microseconds(pyarrow.Table.from_batches([batch])).to_pylist()
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
+        if is_of_the_system(error):
+            raise
         raise UnreadableError(f"the file is damaged: {error}" if columns is None else "the file is damaged") from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from include.data_preparation.readers.found import MIB, Found, Reading, Row, Unreadable, UnreadableError
+from include.data_preparation.readers.found import MIB, Found, Reading, Row, Unreadable, UnreadableError, told_as
 
 NO_TEXT = "no text layer"
 
@@ -18,21 +18,15 @@ def read_pdf(path: Path, reading: Reading) -> Iterator[Found]:
     if size > most:
         raise UnreadableError(f"{size} bytes, and a PDF file may have {most}")
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    try:
-        with path.open("rb") as file:
-            reader = pypdf.PdfReader(file, strict=False)
-            if reader.is_encrypted:
-                raise UnreadableError("encrypted")
-            count = len(reader.pages)
-            if count > reading.limits.max_pdf_pages:
-                raise UnreadableError(f"{count} pages, and {reading.limits.max_pdf_pages} are read")
-            title = str(reader.metadata.get("/Title") or "").strip() if reader.metadata else ""
-            yield from _pages(reader, title, reading)
-    except UnreadableError:
-        raise
-    except Exception as error:
-        # what a damaged file makes of the parser is of any kind
-        raise UnreadableError(f"damaged: {type(error).__name__}") from error
+    with told_as("damaged: {}"), path.open("rb") as file:
+        reader = pypdf.PdfReader(file, strict=False)
+        if reader.is_encrypted:
+            raise UnreadableError("encrypted")
+        count = len(reader.pages)
+        if count > reading.limits.max_pdf_pages:
+            raise UnreadableError(f"{count} pages, and {reading.limits.max_pdf_pages} are read")
+        title = str(reader.metadata.get("/Title") or "").strip() if reader.metadata else ""
+        yield from _pages(reader, title, reading)
 
 
 def _pages(reader: Any, title: str, reading: Reading) -> Iterator[Found]:
@@ -57,11 +51,9 @@ def _pages(reader: Any, title: str, reading: Reading) -> Iterator[Found]:
 
 def _page_text(page: Any) -> str:
     """The page's text, empty for an empty page; UnreadableError for a picture, and a page that is damaged."""
-    try:
+    with told_as("damaged: {}"):
         text = str(page.extract_text()).strip()
         is_picture = not text and len(page.images.keys()) > 0
-    except Exception as error:
-        raise UnreadableError(f"damaged: {type(error).__name__}") from error
     if is_picture:
         raise UnreadableError(NO_TEXT)
     return text
