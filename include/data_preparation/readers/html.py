@@ -9,7 +9,6 @@ from include.data_preparation.config.collections import is_text_encoding
 from include.data_preparation.readers.encodings import MARKS, whole_text
 from include.data_preparation.readers.found import MIB, Found, Reading, Row, UnreadableError, told_as
 
-
 # the parser compares each attribute of a tag with all others
 MOST_ATTRIBUTES = 250
 _TAG = re.compile(r"""<[a-zA-Z](?:=\s*+"[^"]*+"|=\s*+'[^']*+'|[^>])*+""")
