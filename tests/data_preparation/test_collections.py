@@ -240,6 +240,7 @@ def test_shards_are_the_same_whatever_memory_holds(
     "wrong",
     [
         {"name": "tickets"},
+        {"name": "templates"},
         {"name": "Manuals"},
         {"license": ""},
         {"location": "ftp://example.org/a"},

@@ -4,7 +4,13 @@ from pydantic import Field
 
 from include.data_preparation.config.base import StepConfig
 from include.data_preparation.config.cleaning import BoilerplateConfig, CleanConfig, DeduplicateConfig
-from include.data_preparation.config.collections import BUCKET_PREFIX, CollectionConfig, ColumnsConfig, LimitsConfig
+from include.data_preparation.config.collections import (
+    BUCKET_PREFIX,
+    CollectionConfig,
+    ColumnsConfig,
+    LimitsConfig,
+    Source,
+)
 from include.data_preparation.config.labelling import LabelConfig
 from include.data_preparation.config.privacy import POLICY, AnonymizeConfig, Policy
 from include.data_preparation.config.publication import CheckConfig, EvaluationSetConfig, SplitConfig
@@ -13,7 +19,6 @@ from include.data_preparation.config.sources import (
     AggregateConfig,
     CompareSourcesConfig,
     RecordsConfig,
-    Source,
 )
 from include.data_preparation.config.synthesis import SynthesizeConfig
 from include.data_preparation.config.texts import GenerateTextsConfig

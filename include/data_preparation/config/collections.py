@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -12,8 +12,9 @@ from include.data_preparation.config.base import StepConfig
 BUCKET_PREFIX = "s3:"
 CONNECTION = r"^([A-Za-z][A-Za-z0-9_]{0,199})?$"
 Format = Literal["jsonl", "json", "csv", "parquet", "text", "markdown", "html", "pdf"]
-# what other sources are called where sensitivity is declared
-OTHER_SOURCES = ("pydoc_topics", "docstrings", "tickets", "records")
+# what other sources are called where sensitivity is declared, and in documents
+Source = Literal["pydoc_topics", "docstrings", "tickets", "records", "templates", "endpoint"]
+OTHER_SOURCES = get_args(Source)
 
 
 class ColumnsConfig(StepConfig):

@@ -1,13 +1,12 @@
 """What is read, and how much of it may be gone."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from include.data_preparation.config.base import StepConfig
 from include.data_preparation.config.collections import CollectionConfig, LimitsConfig, folder_or_prefix
 
-Source = Literal["pydoc_topics", "docstrings", "tickets", "records", "templates", "endpoint"]
 BY_TEMPLATES, BY_ENDPOINT = "templates", "endpoint"
 # nobody wrote what they give: it is never held out
 GENERATORS = ("tickets", BY_TEMPLATES, BY_ENDPOINT)
