@@ -24,7 +24,7 @@ def search(shards: list[Path], folder: Path, workers: int) -> Found:
     matches = [folder / f"match-{part}" for part in range(len(shards))]
     context = multiprocessing.get_context("forkserver")
     # a worker begins with what it would import
-    context.set_forkserver_preload([stages.__name__])
+    context.set_forkserver_preload([stages.__name__, "pyarrow.parquet", "pyarrow.compute", "rensa"])
     with context.Pool(workers, maxtasksperchild=1) as pool:
         jobs = [(shard, sketch, len(shards)) for shard, sketch in zip(shards, sketches, strict=True)]
         sketched = pool.starmap(stages.sketch, jobs, chunksize=1)
