@@ -16,6 +16,8 @@ TOLERANCE = 1e-7
 # nobody is always right, and no label is impossible
 MOST_SURE = 0.999
 ANNOTATOR_ACCURACY = 0.95
+# without it a frequent label swallows a rare one wherever the functions are unsure
+EVEN = 0.3
 
 
 class Pattern(NamedTuple):
@@ -47,11 +49,13 @@ class LabelModel:
         return name, chances[name]
 
 
-def fit(counts: Mapping[Pattern, int], expected: Mapping[str, float], prior_votes: float) -> LabelModel:
+def fit(
+    counts: Mapping[Pattern, int], expected: Mapping[str, float], prior_votes: float, even: float = EVEN
+) -> LabelModel:
     """Fit to vote patterns and how many documents show each.
 
-    `expected` is the accuracy that is believed of a function, worth `prior_votes` votes of known outcome; the labels
-    are believed to be equally frequent, which is worth as many documents.
+    `expected` is the accuracy that is believed of a function, worth `prior_votes` votes of known outcome; `even` is the
+    part of the labels' frequency that is believed to be the same for all, the rest is estimated.
     """
     import numpy
 
@@ -65,7 +69,7 @@ def fit(counts: Mapping[Pattern, int], expected: Mapping[str, float], prior_vote
     weights = numpy.array([float(counts[pattern]) for pattern in patterns])
     believed = numpy.array([expected[name] for name in names])
     people = _of_people(patterns, at)
-    chances, skills = _maximize(votes, weights, believed, prior_votes, people)
+    chances, skills = _maximize(votes, weights, believed, prior_votes, people, even)
     posteriors = {
         pattern: {label: round(float(chance), 4) for label, chance in zip(labels, row, strict=True)}
         for pattern, row in zip(patterns, chances, strict=True)
@@ -74,7 +78,7 @@ def fit(counts: Mapping[Pattern, int], expected: Mapping[str, float], prior_vote
     return LabelModel(posteriors, accuracy)
 
 
-def _maximize(votes: Any, weights: Any, believed: Any, prior_votes: float, people: Any) -> tuple[Any, Any]:
+def _maximize(votes: Any, weights: Any, believed: Any, prior_votes: float, people: Any, even: float) -> tuple[Any, Any]:
     """Posteriors (patterns x labels) and skills by expectation and maximization in turn."""
     import numpy
 
@@ -86,7 +90,7 @@ def _maximize(votes: Any, weights: Any, believed: Any, prior_votes: float, peopl
     for _ in range(ROUNDS):
         right = (weights[:, None] * (said * chances[:, None, :]).sum(axis=2)).sum(axis=0)
         skills = (right + prior_votes * believed) / ((weights[:, None] * voted).sum(axis=0) + prior_votes)
-        prior = (weights @ chances + prior_votes / classes) / (weights.sum() + prior_votes)
+        prior = even / classes + (1 - even) * (weights @ chances) / weights.sum()
         before, chances = chances, _expect(said, voted, skills, prior, people)
         if numpy.abs(chances - before).max() < TOLERANCE:
             break

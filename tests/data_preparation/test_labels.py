@@ -73,7 +73,7 @@ def test_the_label_model_beats_a_majority_and_knows_who_is_right(seed: int) -> N
 
 def test_without_prior_and_people_it_is_crowd_kits_one_coin_model() -> None:
     patterns, _ = _planted_votes(2000, 9)
-    model = fit(Counter(patterns.values()), dict.fromkeys(SKILLS, 0.7), 0)
+    model = fit(Counter(patterns.values()), dict.fromkeys(SKILLS, 0.7), 0, even=0)
     theirs = OneCoinDawidSkene(n_iter=500, tol=1e-9).fit(_frame(patterns))
 
     for name in SKILLS:
@@ -93,6 +93,13 @@ def test_few_votes_do_not_outweigh_what_is_expected_and_people_decide() -> None:
     model = fit({said: 3, person: 1, tie: 1}, {"sure": 0.98, "poor": 0.6}, 200)
     assert model.label(person) == ("access", 1.0)
     assert model.label(tie)[0] == "bug"
+
+
+def test_a_rare_label_is_not_swallowed_by_frequent_ones() -> None:
+    rare, often = Pattern((("one", "rare"),)), Pattern((("one", "often"), ("two", "often")))
+    counts = {rare: 20, often: 5000, Pattern((("one", "often"), ("two", "third"))): 900}
+    name, confidence = fit(counts, {"one": 0.9, "two": 0.8}, 1000).label(rare)
+    assert name == "rare" and confidence > 0.5
 
 
 def test_people_calibrate_the_functions() -> None:

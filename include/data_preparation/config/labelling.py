@@ -10,10 +10,7 @@ class LabelConfig(StepConfig):
 
     min_confidence: float = Field(0.5, ge=0, le=1, description="Below it, the label is `other`.")
     prior_votes: float = Field(
-        200,
-        ge=0,
-        description="How many votes seen a labelling function's expected accuracy (labels.py) is worth, and how many "
-        "documents the belief that all labels are equally frequent.",
+        1000, ge=0, description="How many votes seen a labelling function's expected accuracy (labels.py) is worth."
     )
     examined: int = Field(
         10_000,
