@@ -49,7 +49,9 @@ class ApproveCharterOperator(ApprovalOperator):
         timeout_hours: float = 72.0,
         **kwargs: Any,
     ) -> None:
-        comment = Param("", "Kept with your answer.", source="task", type="string", maxLength=1000)
+        # the web form sends null for what is left empty
+        kinds = ["null", "string"]
+        comment = Param(None, "Kept with your answer.", source="task", type=kinds, title="Comment", maxLength=1000)
         # a default answer is what Airflow takes where nobody answers: given here, no argument can set one
         super().__init__(
             subject=f"Approve the charter of {title}",
@@ -70,6 +72,8 @@ class ApproveCharterOperator(ApprovalOperator):
             if len(standing(decisions, self.approvers)) < self.needed - 1:
                 raise AirflowFailException("The approvals before this one do not stand: clear their tasks too")
             self._ask(context, decisions)
+        # the charter's page is this task's too, while it waits and where it fails
+        context["ti"].xcom_push("return_value", charter.model_dump(mode="json"))
         try:
             return super().execute(context)  # type: ignore[no-any-return]
         except TaskAwaitingInput as parked:

@@ -1,5 +1,6 @@
 """The command line: its grammar, its exit codes, and how results read."""
 
+import io
 import json
 from contextlib import nullcontext
 from pathlib import Path
@@ -8,13 +9,13 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from include.cli.follow import ordered_groups, rows
+from include.cli.follow import WAITING, _Progress, ordered_groups, rows
 from include.cli.main import BAD_INPUT, OK, main, parser
 from include.cli.plan import plan_rows, plan_sums, print_plan
 from include.cli.run import ask_hint, parse_overrides
 from include.cli.status import duration
 from include.cli.summary import key_figures, number, shared_figure
-from include.cli.workflow_run import TaskState, await_parsed
+from include.cli.workflow_run import TaskState, WorkflowRun, await_parsed
 from include.core.errors import ConfigurationError
 from include.local.airflow_api import AirflowApi
 
@@ -169,6 +170,16 @@ def test_a_plan_is_a_row_a_task_and_two_sums(capsys: pytest.CaptureFixture[str])
     ]
     print_plan(PLAN, Console(width=160))
     assert "customization.lora.targets [a] -> [b]" in capsys.readouterr().out
+
+
+def test_a_run_that_waits_for_a_person_says_where() -> None:
+    text = io.StringIO()
+    run = WorkflowRun(AirflowApi("http://airflow", "", ""), "letters", "r1", "")
+    task = TaskState("strategy.approve", -1, WAITING, 3.0, 1)
+    _Progress(run, Console(file=text, width=200)).show([task])
+
+    where = run.task_url(task)
+    assert text.getvalue() == f"strategy.approve: awaiting_input: a person has to answer at {where}\n"
 
 
 def test_genai_plan_asks_the_stack(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from tests.plugins.conftest import token_of
 from tests.plugins.sample_workflow import connection_json
 from tests.plugins.test_step_operators import states, xcom
 
+pytestmark = pytest.mark.timeout(200)
 FIRST, SECOND = "strategy.approve", "strategy.approve_second"
 Answer = tuple[str, str, str]
 Ask = Callable[..., Any]
@@ -85,6 +86,7 @@ class People:
     def __init__(self, client: Any, answers: dict[str, Answer], before: Before | None) -> None:
         self.client, self.answers, self.before = client, answers, before
         self.asked: list[dict[str, Any]] = []
+        self.shown: list[bool] = []
         self.refused: list[int] = []
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._answer, daemon=True)
@@ -97,29 +99,42 @@ class People:
         self.thread.join()
 
     def _answer(self) -> None:
-        reader = {"Authorization": f"Bearer {token_of('admin', 'reader')}"}
+        from sqlalchemy.exc import OperationalError
+
         while not self.done.wait(0.2):
-            query = "/api/v2/dags/sample/dagRuns/~/hitlDetails?response_received=false&state=awaiting_input"
-            for detail in self.client.get(query, headers=reader).json().get("hitl_details", []):
-                task = detail["task_instance"]
-                if task["task_id"] not in self.answers:
-                    continue
-                if self.before and not self.asked:
-                    self.before(task)
+            # SQLite has one writer at a time
+            with suppress(OperationalError):
+                self._look()
+
+    def _look(self) -> None:
+        reader = {"Authorization": f"Bearer {token_of('admin', 'reader')}"}
+        query = "/api/v2/dags/sample/dagRuns/~/hitlDetails?response_received=false&state=awaiting_input"
+        for detail in self.client.get(query, headers=reader).json().get("hitl_details", []):
+            task = detail["task_instance"]
+            if task["task_id"] not in self.answers:
+                continue
+            page = f"/genai/reports/sample/{task['dag_run_id']}/{task['task_id']}"
+            shown = "strategy.charter</h1>" in self.client.get(page, headers=reader).text
+            if self.before and not self.asked:
+                self.before(task)
+            if self._give(task):
                 self.asked.append(detail)
-                user, choice, comment = self.answers[task["task_id"]]
-                if user == "":
-                    self._time_out()
-                    continue
-                path = (
-                    f"/api/v2/dags/sample/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
-                )
-                body = {"chosen_options": [choice], "params_input": {"comment": comment} if comment else {}}
-                headers = {"Authorization": f"Bearer {token_of('admin', user)}"}
-                answer = self.client.patch(path, json=body, headers=headers)
-                if answer.status_code != 200:
-                    self.refused.append(answer.status_code)
-                    self.answers[task["task_id"]] = ("", "", "")
+                self.shown.append(shown)
+
+    def _give(self, task: Any) -> bool:
+        user, choice, comment = self.answers[task["task_id"]]
+        if user == "":
+            self._time_out()
+            return True
+        path = f"/api/v2/dags/sample/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
+        # the web form sends null for what is left empty
+        body = {"chosen_options": [choice] if choice else [], "params_input": {"comment": comment or None}}
+        headers = {"Authorization": f"Bearer {token_of('admin', user)}"}
+        answer = self.client.patch(path, json=body, headers=headers)
+        if answer.is_client_error:
+            self.refused.append(answer.status_code)
+            self.answers[task["task_id"]] = ("", "", "")
+        return bool(answer.is_success)
 
     def _time_out(self) -> None:
         """What the scheduler does when the time is over."""
@@ -154,6 +169,7 @@ def test_two_different_people_approve_and_the_record_says_who(ask: Ask, place: A
     ]
     assert recorded(place, run)[0].comment == "fine, see [x](http://x)"
     first, second = people.asked
+    assert people.shown == [True, True], "the charter's page, while they are asked"
     assert "/genai/reports/sample/" in first["body"] and first["defaults"] is None
     assert "Another person" in second["body"] and "Another person" not in first["body"]
     assert xcom(run, FIRST) == xcom(run, "strategy.charter")
@@ -190,6 +206,13 @@ def test_a_rejection_takes_back_the_approval_before_it(ask: Ask, place: Artifact
 
     _, people = ask({"people": 2}, {FIRST: ("cyd", "Approve", ""), SECOND: ("ben", "Approve", "")})
     assert [detail["task_instance"]["task_id"] for detail in people.asked] == [FIRST, SECOND]
+
+
+def test_an_answer_without_a_choice_is_no_approval(ask: Ask, place: ArtifactStore) -> None:
+    run, people = ask({}, {FIRST: ("ada", "", "")})
+
+    assert people.refused == [422] and states(run)[FIRST, -1] == "failed"
+    assert recorded(place, run) == []
 
 
 def test_nobody_in_time_fails_for_good_and_records_nothing(ask: Ask, place: ArtifactStore) -> None:

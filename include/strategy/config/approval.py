@@ -12,7 +12,9 @@ class Approval(StrategyPart):
 
     required: bool = Field(False, description="Wait for a human's approval in the web UI.")
     people: Literal[1, 2] = Field(1, description="Different people who have to approve; one rejection ends the run.")
-    approvers: tuple[str, ...] = Field((), description="Users who may approve; empty: whoever may trigger the DAG.")
+    approvers: tuple[str, ...] = Field(
+        (), description="Airflow's ids of the users who may approve; empty: whoever may trigger the DAG."
+    )
     timeout_hours: float = Field(
         72.0, gt=0, le=2_160, description="Hours to wait for each person; nobody in time: the run fails."
     )
