@@ -65,7 +65,7 @@ def measure(samples: Sequence[Any], found: Sequence[Sequence[Found]]) -> Score:
         if not truth:
             totals.update(clean=1, flagged=bool(spans))
     table = pd.DataFrame(rows, columns=["sentence_id", "token", "annotation", "prediction", "start_indices"])
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         result = SpanEvaluator(iou_threshold=IOU).calculate_score_on_df(table, level="pii")
     return Score(
         float(result.pii_recall),

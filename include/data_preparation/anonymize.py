@@ -1,6 +1,7 @@
 """Replace personal data in one shard by pseudonyms, and measure how much of the planted data was found."""
 
 import importlib.metadata
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from include.data_preparation.documents import (
     shard_name,
     write_rows,
 )
+from include.data_preparation.known_values import REMOVED, names_of, removed, with_known
 from include.data_preparation.personal_data import PersonalDataFinder
 from include.data_preparation.pseudonyms import Pseudonyms
 from include.data_preparation.spans import Score, Span, locate
@@ -46,29 +48,39 @@ def anonymize(work: Workspace, source: ArtifactRef, shard: int, config: Anonymiz
     documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
     sensitive = [document for document in documents if document.source in config.sources]
     found = _find(sensitive, config)
+    key = pseudonym_key(settings())
     planted = read_planted(work.fetch(source, only=PLANTED))
     score, entities = Score.empty(), Counter[str]()
     changed: dict[str, Document] = {}
-    pseudonyms = Pseudonyms(pseudonym_key(settings()), config.policy)
+    pseudonyms = Pseudonyms(key, config.policy)
+    values: dict[str, list[str]] = {}
     for document, (title, text) in zip(sensitive, found, strict=True):
         changed[document.id] = replace(
             document,
             title=pseudonyms.replace(document.title, title),
             text=pseudonyms.replace(document.text, text),
         )
-        entities.update(span.entity for span in (*title, *text))
+        for whole, spans in ((document.title, title), (document.text, text)):
+            for span in spans:
+                entities[span.entity] += 1
+                values.setdefault(span.entity, []).append(whole[span.start : span.end])
         if document.id in planted:
             score.add(document.text, locate(document.text, planted[document.id]["personal"]), text)
     write_rows(work.output / shard_name(0), Document, [changed.get(document.id, document) for document in documents])
+    (work.output / REMOVED).write_text(json.dumps(removed(key, values), sort_keys=True))
+    work.metrics.update(sources=sorted(config.sources), hidden=sorted(config.hidden))
     _measure(work, score, entities, len(documents), len(sensitive))
 
 
 def _find(documents: list[Document], config: AnonymizeConfig) -> list[tuple[list[Span], list[Span]]]:
     if not documents:
         return []
-    finder = PersonalDataFinder(config)
-    titles = finder.find([document.title for document in documents])
-    return list(zip(titles, finder.find([document.text for document in documents]), strict=True))
+    texts = [text for document in documents for text in (document.title, document.text)]
+    found = PersonalDataFinder(config).find(texts)
+    # who is named in one text is looked for in all
+    names = names_of(texts, found)
+    found = [with_known(text, spans, names) for text, spans in zip(texts, found, strict=True)]
+    return list(zip(found[::2], found[1::2], strict=True))
 
 
 def _measure(work: Workspace, score: Score, entities: Counter[str], documents: int, scanned: int) -> None:

@@ -8,12 +8,16 @@ from pydantic import ValidationError
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
-from include.data_preparation import card_figures, gates
+from include.core.pseudonym_key import key_id, pseudonym_key
+from include.core.settings import settings
+from include.data_preparation import card_figures, gates, leak_audit
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.data_card import DataCard, GateFigure, write_figures
 from include.data_preparation.data_card_page import card_page
 from include.data_preparation.documents import DROPPED, PLANTED, Dropped, read_dropped, read_planted, read_table
+from include.data_preparation.known_values import REMOVED
 
 TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
 
@@ -24,7 +28,16 @@ class _Tables(NamedTuple):
     corpus: gates.Rows
 
 
-@step("dataset", measures=("aggregated", "cleaned", "deduplicated", "labelled", "anonymized", "synthetic"))
+def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
+    """Which key the digests of removed values are made under; ConfigurationError where there is none."""
+    return {"pseudonym_key": key_id(pseudonym_key(settings()))}
+
+
+@step(
+    "dataset",
+    observes=observed,
+    measures=("aggregated", "cleaned", "deduplicated", "labelled", "anonymized", "synthetic"),
+)
 def check(
     work: Workspace,
     dataset: ArtifactRef,
@@ -52,6 +65,8 @@ def check(
     declared = json.loads(work.store.read(charter, "charter.json"))
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
     results = _hold_against(tables, measured, leaks, _limits(declared), config)
+    audited = _audit(work, tables, anonymized, measured["anonymized"])
+    results += gates.audit_gates(audited, config)
     dropped = [row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)]
     for name in TABLES:
         shutil.copyfile(folder / name, work.output / name)
@@ -62,7 +77,27 @@ def check(
     card_page(card).write(work.output)
     work.metrics.update({name: len(rows) for name, rows in tables._asdict().items()}, **verdict(results))
     work.metrics.update(raw=int(measured["aggregated"][0]["documents"]), dropped=len(dropped), leaks=len(leaks))
+    work.metrics.update(audited=audited.texts, audit={"numbers": audited.numbers, "by_entity": audited.by_entity})
     work.metrics.update(recall=card.personal_data.recall, precision=card.personal_data.precision)
+
+
+def _audit(
+    work: Workspace, tables: _Tables, anonymized: list[ArtifactRef], measured: list[dict[str, Any]]
+) -> leak_audit.Audit:
+    digests: dict[str, set[str]] = {}
+    for ref in anonymized:
+        path = work.fetch(ref, only=REMOVED) / REMOVED
+        if not path.exists():
+            raise ConfigurationError(
+                "data_preparation.check.anonymized",
+                str(ref),
+                "it does not say what was removed, so nothing can be audited",
+                "Run data_preparation.anonymize on the source again",
+            )
+        for entity, some in json.loads(path.read_text()).items():
+            digests.setdefault(entity, set()).update(some)
+    sources, hidden = ({name for shard in measured for name in shard[field]} for field in ("sources", "hidden"))
+    return leak_audit.audit(leak_audit.texts_of(tables, sources), hidden, digests, pseudonym_key(settings()))
 
 
 def _hold_against(

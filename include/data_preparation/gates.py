@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.phrases import PhraseIndex
+from include.data_preparation.leak_audit import PROVEN, Audit
 from include.data_preparation.questions import normalized
 from include.data_preparation.secrets import count_secrets
 
@@ -108,6 +109,28 @@ def privacy_gates(leaks: Sequence[Leak], planted: int, config: CheckConfig) -> l
         ),
         replace(
             _most("share of planted names and addresses left", names / max(1, planted), config.max_leaked_share),
+            private=True,
+        ),
+    ]
+
+
+def audit_gates(audit: Audit, config: CheckConfig) -> list[Gate]:
+    """What a second look by other means finds: numbers by kind, and names that were removed elsewhere."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in audit.by_entity.items() if kind in PROVEN)
+    return [
+        Gate(
+            "audit: numbers and mail addresses left",
+            kinds or f"none in {audit.texts} texts",
+            f"at most {config.max_leaked_numbers}",
+            audit.numbers <= config.max_leaked_numbers,
+            private=True,
+        ),
+        replace(
+            _most(
+                "audit: texts with a name or address removed elsewhere",
+                audit.texts_with_known_names / max(1, audit.texts),
+                config.max_leaked_share,
+            ),
             private=True,
         ),
     ]

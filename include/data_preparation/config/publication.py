@@ -59,10 +59,10 @@ class CheckConfig(StepConfig):
         0.2, ge=0, le=1, description="Largest share of the questions of any one generator in train."
     )
     max_leaked_share: float = Field(
-        0.02, ge=0, le=1, description="Largest share of planted names and addresses that survive anonymization."
+        0.02, ge=0, le=1, description="Largest share of names and addresses that survive anonymization."
     )
     max_leaked_numbers: int = Field(
-        0, ge=0, description="Planted e-mail, phone, card and account numbers that may survive."
+        0, ge=0, description="E-mail addresses, phone, card and account numbers that may survive."
     )
     min_synthetic_quality: float = Field(0.7, ge=0, le=1, description="SDV's quality score of the synthetic tables.")
     max_rejected_share: float = Field(

@@ -1,0 +1,128 @@
+"""The audit of the finished dataset finds what was left, by other means, and never says what it is."""
+
+import json
+
+import pytest
+
+from include.artifacts.store import ArtifactStore
+from include.core.errors import GenaiError
+from include.core.pseudonym_key import pseudonym_key
+from include.core.settings import settings
+from include.data_preparation.check import check
+from include.data_preparation.config import AnonymizeConfig, CheckConfig
+from include.data_preparation.gates import audit_gates
+from include.data_preparation.known_values import REMOVED, names_of, removed, with_known
+from include.data_preparation.leak_audit import Audit, audit, texts_of
+from include.data_preparation.pseudonyms import Pseudonyms
+from include.data_preparation.spans import Span
+from tests.data_preparation.conftest import SMALL, Prepared
+
+KEY = b"k" * 32
+HIDDEN = AnonymizeConfig().hidden
+VALUES = {
+    "PERSON": ["Anna Schmidt", "Will"],
+    "PHONE_NUMBER": ["030 / 123 45 67"],
+    "EMAIL_ADDRESS": ["Anna@intern"],
+    "STREET_ADDRESS": ["12 Oak Street, Springfield", "12"],
+    "ACCOUNT_NUMBER": ["K 4711 0815"],
+}
+DIGESTS = removed(KEY, VALUES)
+
+
+def look(*texts: str, key: bytes = KEY) -> Audit:
+    return audit(texts, HIDDEN, DIGESTS, key)
+
+
+@pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("Please ask SCHMIDT, Anna about it.", "PERSON"),
+        ("signed anna\nschmidt", "PERSON"),
+        ("call 0301234567 today", "PHONE_NUMBER"),
+        ("to anna@intern, please", "EMAIL_ADDRESS"),
+        ("sent to 12 OAK STREET Springfield.", "STREET_ADDRESS"),
+        ("customer K-4711-0815 again", "ACCOUNT_NUMBER"),
+    ],
+)
+def test_a_value_removed_in_one_text_is_found_in_another(text: str, entity: str) -> None:
+    assert look(text).known == {entity: 1}
+    assert look(text, key=b"l" * 32).known == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("mail joe@example.com", "EMAIL_ADDRESS"),
+        ("card 4000 0012 3456 7899", "CREDIT_CARD"),
+        ("DE89 3704 0044 0532 0130 00", "IBAN_CODE"),
+        ("from 203.0.113.9 again", "IP_ADDRESS"),
+        ("call (212) 555-0142", "PHONE_NUMBER"),
+    ],
+)
+def test_what_nobody_planted_or_removed_is_found_by_its_shape(text: str, entity: str) -> None:
+    found = look(text)
+    assert found.numbers >= 1 and entity in found.by_entity
+    gates = audit_gates(found, CheckConfig())
+    assert not gates[0].passed and gates[0].private
+    assert not any(word in str(gates) for word in text.split() if len(word) > 5)
+
+
+def test_pseudonyms_dates_versions_and_words_are_no_leak() -> None:
+    hidden = Pseudonyms(KEY, AnonymizeConfig().policy).replace("Anna Schmidt", [Span("PERSON", 0, 12)])
+    found = look(
+        f"{hidden} will call on 2025-03-04 10:15 about 3.11.7, INV-4711, 12 seats and error 0x80070005.",
+        "def f(x): return x[1:12]  # f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+        "Will Oak Street be closed? 127.0.0.1 answers.",
+    )
+    assert (found.texts, found.by_entity, found.texts_with_known_names) == (3, {}, 0)
+    assert all(gate.passed for gate in audit_gates(found, CheckConfig()))
+
+
+def test_digests_tell_nothing_and_short_values_are_not_kept() -> None:
+    assert {entity: len(some) for entity, some in DIGESTS.items()} == dict.fromkeys(sorted(VALUES), 1)
+    assert "anna" not in json.dumps(DIGESTS).casefold()
+    assert removed(b"l" * 32, VALUES) != DIGESTS
+
+
+def test_only_texts_of_sensitive_sources_are_looked_at() -> None:
+    rows = [
+        {"source": "tickets", "question": "a", "answer": "b"},
+        {"source": "docstrings", "question": "c", "answer": "d"},
+    ]
+    assert texts_of([rows, [{"source": "tickets", "text": "a"}]], {"tickets"}) == ["a", "b"]
+
+
+def test_a_name_found_in_one_text_is_replaced_in_all_of_its_shard() -> None:
+    texts = ["I am Anna Schmidt.", "ask schmidt, anna or May", "Anna. Schmidt's law"]
+    names = names_of(texts, [[Span("PERSON", 5, 17)], [Span("PERSON", 21, 24)], []])
+    spans = with_known(texts[1], [Span("PERSON", 21, 24)], names)
+    assert [texts[1][span.start : span.end] for span in spans] == ["schmidt, anna", "May"]
+
+
+def test_the_finished_dataset_is_audited_and_the_digests_are_in_no_published_file(
+    store: ArtifactStore, prepared: Prepared
+) -> None:
+    metrics = store.manifest(prepared.final).metrics
+    assert metrics["audited"] > 20
+    assert metrics["audit"]["numbers"] == 0
+    for ref in prepared.anonymized:
+        found = json.loads(store.read(ref, REMOVED))
+        assert found["PERSON"] and found["EMAIL_ADDRESS"]
+    assert REMOVED not in {file.path for file in store.manifest(prepared.final).files}
+
+
+def test_an_audit_that_cannot_run_publishes_nothing(
+    store: ArtifactStore, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("aggregated", "cleaned", "deduplicated", "labelled", "synthetic", "charter")
+    arguments = {name: getattr(prepared, name) for name in names} | {"dataset": prepared.divided, "config": SMALL.check}
+    # shards that say nothing of what was removed: as if another step had made them
+    with pytest.raises(GenaiError, match="does not say what was removed"):
+        check(store, anonymized=prepared.cleaned, **arguments)
+    monkeypatch.delenv("GENAI_PSEUDONYM_KEY")
+    settings.cache_clear()
+    with pytest.raises(GenaiError, match="there is no key"):
+        check(store, anonymized=prepared.anonymized, **arguments)
+    monkeypatch.undo()
+    settings.cache_clear()
+    assert pseudonym_key(settings())
