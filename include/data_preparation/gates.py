@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
-from include.data_preparation.phrases import PhraseIndex
 from include.data_preparation.leak_audit import PROVEN, Audit
+from include.data_preparation.phrases import PhraseIndex
 from include.data_preparation.questions import normalized
 from include.data_preparation.secrets import count_secrets
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.recognition.engine import analyzer
-from include.data_preparation.recognition.tagger import Found, Tagger, combined
+from include.data_preparation.recognition.repair import Found
+from include.data_preparation.recognition.tagger import Tagger, combined
 from include.data_preparation.recognition.weights import load
 from include.data_preparation.spans import Span
 

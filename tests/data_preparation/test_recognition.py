@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from include.data_preparation.recognition.features import featurize, pipeline, readable
 from include.data_preparation.recognition.make_weights import recipe
 from include.data_preparation.recognition.patterns import shaped
+from include.data_preparation.recognition.repair import repaired
 from include.data_preparation.recognition.sentences import Labelled, generate, templates
-from include.data_preparation.recognition.tagger import TAGS, Tagger, best_tags, combined, repaired
+from include.data_preparation.recognition.tagger import TAGS, Tagger, best_tags, combined
 from include.data_preparation.recognition.training import train
 from include.data_preparation.recognition.weights import load, metadata, save
 

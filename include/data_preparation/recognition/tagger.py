@@ -1,12 +1,12 @@
 """From texts to spans: the network's scores, the best sequence of tags that is a sequence, and repaired ends."""
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from include.data_preparation.recognition.features import PAD, featurize
 from include.data_preparation.recognition.network import one_thread
+from include.data_preparation.recognition.repair import Found, repaired
 
 ENTITIES = (
     "PERSON",
@@ -29,19 +29,7 @@ ENTITIES = (
 )
 TAGS = ("O", *(f"{place}-{entity}" for entity in ENTITIES for place in "BI"))
 IMPOSSIBLE = -1e4
-_EDGE_START, _EDGE_END = " \t\n,;:!?)]}>|*'\"-", " \t\n,;:!?([{<>|*\"'-"
-_POSSESSIVE = ("'s", "\u2019s", "\\n")
 _PROVEN = ("EMAIL_ADDRESS", "URL", "IP_ADDRESS", "IBAN_CODE")
-_NAMES = ("PERSON", "LOCATION", "TITLE", "NRP")
-_VERSION = re.compile(r"v?\d{1,4}(?:\.\d{1,4}){1,3}(?:[-.]?(?:rc|a|b|beta|alpha|dev|post)\.?\d*)?")
-_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}|\d{4}\.\d{1,2}\.\d{1,2}")
-# words that open or close letters and fields; they stand where names stand
-_NO_NAMES = re.compile(
-    r"(?i)(?:regards|hello|hi|hey|dear|thanks|cheers|best|sincerely|yours|invoice|ticket|bonjour|cordialement|hola|saludos"
-    r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office)[,.:]?"
-)
-_CODE = re.compile(r"^[A-Z]{2,5}-\d|[_=<>{}()`$%]|\w/\w|://|\w\.\w+\(|^[a-z]+[A-Z]|(?:Error|Exception|Warning)\b")
-Found = tuple[str, int, int]
 
 
 @cache
@@ -110,37 +98,6 @@ def _spans(tags: Any, starts: Any, ends: Any) -> list[Found]:
         else:
             spans[-1] = (*spans[-1][:2], int(ends[place]))
     return spans
-
-
-def repaired(text: str, spans: list[Found]) -> list[Found]:
-    """Spans without what no name or number begins or ends with; findings of nothing else are dropped."""
-    kept = []
-    for entity, first, last in spans:
-        start, end = first, last
-        brackets = "" if entity == "PHONE_NUMBER" else "()"
-        while start < end and text[start] in _EDGE_START + brackets:
-            start += 1
-        while start < end and (text[end - 1] in _EDGE_END + brackets or text.endswith(_POSSESSIVE, start, end)):
-            end -= 2 if text.endswith(_POSSESSIVE, start, end) else 1
-        end -= text.endswith("..", start, end)
-        value = text[start:end]
-        if any(letter.isalnum() for letter in value) and not _is_technical(entity, value):
-            kept.append((entity, start, end))
-    return [one for place, one in enumerate(kept) if not _is_stray(text, kept, place)]
-
-
-def _is_stray(text: str, spans: list[Found], place: int) -> bool:
-    """A short number alone is no address: it is the number of a house only beside a street."""
-    entity, start, end = spans[place]
-    if entity != "STREET_ADDRESS" or end - start > 3 or not text[start:end].isdigit():
-        return False
-    return not any(other[1] - end in (1, 2) or start - other[2] in (1, 2) for other in spans)
-
-
-def _is_technical(entity: str, value: str) -> bool:
-    if _VERSION.fullmatch(value):
-        return entity != "PHONE_NUMBER" and not _DATE.fullmatch(value)
-    return entity in _NAMES and (bool(_CODE.search(value)) or bool(_NO_NAMES.fullmatch(value)))
 
 
 def combined(tagged: Sequence[Found], shapes: Sequence[Found]) -> list[Found]:
