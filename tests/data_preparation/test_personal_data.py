@@ -3,6 +3,7 @@
 import re
 import socket
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import pytest
 from pydantic import ValidationError
@@ -22,12 +23,7 @@ LETTER = (
     "the account DE89370400440532013000, customer AC-20481734, my address 10.2.3.4.\n"
     "Anna Schmidt"
 )
-TECHNICAL = (
-    "Since 2025-03-04 the client of the job scheduler raises KeyError: 'id' in version 3.11.7.",
-    "Invoice INV-4711 was charged at 10:45 for 30 seats; Python 3.12 is not affected.",
-    'File "app.py", line 42, in main\n    return json.loads(text)',
-    "The log says `ConnectionResetError` and nothing else.",
-)
+TECHNICAL = Path(__file__).with_name("technical_sentences.txt").read_text("utf-8").splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +46,16 @@ def test_a_letter_is_anonymized_and_one_person_keeps_one_pseudonym(finder: Perso
     assert text.endswith(name[0])
 
 
-@pytest.mark.parametrize("text", TECHNICAL)
-def test_dates_versions_and_code_stay(finder: PersonalDataFinder, text: str) -> None:
-    assert finder.find([text]) == [[]]
+def test_dates_versions_and_code_stay(finder: PersonalDataFinder) -> None:
+    flagged = [text for text, spans in zip(TECHNICAL, finder.find(TECHNICAL), strict=True) if spans]
+    assert flagged == []
+
+
+def test_documentation_is_hardly_touched(finder: PersonalDataFinder) -> None:
+    """Paragraphs that are nobody's: CPython's own reference, of which the tagger has seen nothing."""
+    texts = [part for topic in sorted(topics) for part in topics[topic].split("\n\n") if 60 < len(part) < 400][::8]
+    assert len(texts) > 300
+    assert sum(bool(spans) for spans in finder.find(texts)) <= 0.05 * len(texts)
 
 
 @pytest.mark.parametrize("text", ["", "\x00", "a" * 20_000, "🙂" * 50, "<PERSON_1> " * 20, "\\n" * 9, "1" * 5000])

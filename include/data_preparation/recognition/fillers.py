@@ -3,6 +3,7 @@
 import random
 import string
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,12 @@ class Fillers:
         )
         return self.draw.choice(forms)
 
-    def date(self) -> str:
-        day = self.fakers[0].date_object()
+    def day(self, first: int, last: int) -> date:
+        """A day of these years; Faker's own would depend on today."""
+        return date.fromordinal(self.draw.randint(date(first, 1, 1).toordinal(), date(last, 12, 31).toordinal()))
+
+    def written_date(self) -> str:
+        day = self.day(1970, 2029)
         form = self.draw.choice(
             (
                 "%Y-%m-%d",
@@ -159,7 +164,7 @@ class Fillers:
         return str(day.strftime(form))
 
     def birthday(self) -> str:
-        day = self.fakers[0].date_of_birth()
+        day = self.day(1930, 2010)
         if self.draw.random() < 0.5:
             return f"{day.month}/{day.day}/{day.year}"
         return str(day.strftime(self.draw.choice(("%Y-%m-%d", "%d.%m.%Y", "%d %B %Y", "%B %d, %Y"))))
@@ -224,10 +229,10 @@ _SLOTS: dict[str, Callable[[Fillers], str]] = {
     "country": Fillers.country,
     "zipcode": Fillers.zipcode,
     "nationality": lambda f: f.draw.choice(_values("nationalities")),
-    "date": Fillers.date,
+    "date": Fillers.written_date,
     "birthday": Fillers.birthday,
     "year": lambda f: str(f.draw.randint(1900, 2029)),
-    "weekday": lambda f: str(f.fakers[0].day_of_week()),
+    "weekday": lambda f: f.day(2024, 2025).strftime("%A"),
     "age": lambda f: str(f.draw.randint(1, 99)),
     "phone": lambda f: f.shape(*_values("phones")),
     "email": Fillers.email,
@@ -253,6 +258,10 @@ _SLOTS: dict[str, Callable[[Fillers], str]] = {
     "folder": lambda f: f.draw.choice(("/opt/", "/home/app/", "/var/log/", "src/")),
     "suffix": lambda f: f.draw.choice(("py", "log", "cfg", "json")),
     "word": lambda f: f.draw.choice(_values("words")),
+    "term": lambda f: f.draw.choice(_values("terms")),
+    "Term": lambda f: f.draw.choice(_values("terms")).capitalize(),
+    "Terms": lambda f: " ".join(f.draw.choice(_values("terms")).capitalize() for _ in range(f.draw.randint(2, 3))),
+    "TERM": lambda f: f.draw.choice(_values("terms")).upper(),
     "closing": lambda f: f.draw.choice(_values("closings")),
     "greeting": lambda f: f.draw.choice(_values("greetings")),
     "number": lambda f: f.shape(

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 
-SEED, SENTENCES, EPOCHS = 7, 12000, 3
+SEED, SENTENCES, EPOCHS = 7, 9000, 3
 
 
 def recipe() -> dict[str, str]:
