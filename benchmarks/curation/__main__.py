@@ -1,4 +1,4 @@
-"""Near-duplicate search beside datatrove's, and its cost by size; each part on one machine in one run.
+"""Near-duplicate search, its cost by size, and anonymization, beside other libraries: each part in one run.
 
 Speed depends on what else the machine does; the load average is part of the result.
 """
@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.curation import duplicates, scale
+from benchmarks.curation import anonymization, duplicates, scale
 
 
 def main() -> None:
@@ -19,7 +19,9 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="documents of each measured size"
     )
+    parser.add_argument("--texts", type=int, default=600, help="texts that are anonymized")
     parts: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+        "anonymization": lambda arguments: anonymization.measure(arguments.texts),
         "duplicates": lambda arguments: duplicates.measure(arguments.documents),
         "scale": lambda arguments: scale.measure(arguments.sizes),
     }

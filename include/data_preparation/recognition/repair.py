@@ -14,7 +14,7 @@ _NO_NAMES = re.compile(
     r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office)[,.:]?"
 )
 _CODE = re.compile(
-    r"^[A-Z]{2,5}-\d|[_=<>{}()`$%@#+]|\w/\w|://|\w\.\w+\(|^[a-z]+[A-Z]|(?:Error|Exception|Warning)\b"
+    r"^[A-Z]{2,5}-\d|[a-z]\.[a-z]|[_=<>{}()`$%@#+]|\w/\w|://|\w\.\w+\(|^[a-z]+[A-Z]|(?:Error|Exception|Warning)\b"
     # McDonald and DeShawn are names, GenericAlias is none
     r"|^\S*[a-z]{4}[A-Z]\S*$"
 )
@@ -60,7 +60,7 @@ def _is_technical(entity: str, value: str) -> bool:
         return True
     if entity == "STREET_ADDRESS":
         return bool(_NO_STREET.search(value))
-    return entity == "PERSON" and any(letter.isdigit() for letter in value)
+    return entity == "PERSON" and (len(value.strip(".")) < 2 or any(letter.isdigit() for letter in value))
 
 
 def _is_stray(text: str, spans: list[Found], place: int) -> bool:
