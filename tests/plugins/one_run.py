@@ -4,8 +4,8 @@ import sys
 
 from tests.plugins import airflow_home, sample_workflow
 
-CONF = {"overrides": {"data_preparation.deduplicate.passed": False}}
-LAST = "data_preparation.deduplicate"
+CONF = {"overrides": {"data_preparation.label.passed": False}}
+LAST = "data_preparation.label"
 
 
 def main() -> None:

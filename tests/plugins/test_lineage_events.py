@@ -85,17 +85,18 @@ def test_a_task_s_events_name_its_artifacts(catalogue: Catalogue) -> None:
     assert known["fingerprint"] in aggregated["name"]
     assert known["digest"] == aggregated["facets"]["version"]["datasetVersion"]
     assert isinstance(known["reused"], bool)
+    (repeated,) = catalogue.of("data_preparation.find_boilerplate", "COMPLETE")[0]["outputs"]
     for event in cleaned:
-        assert [source["name"] for source in event["inputs"]] == [aggregated["name"]]
+        assert {source["name"] for source in event["inputs"]} == {aggregated["name"], repeated["name"]}
     assert len({event["outputs"][0]["name"] for event in cleaned}) == 3
 
 
 def test_a_gate_that_is_not_passed_names_what_it_read_and_its_report(catalogue: Catalogue) -> None:
     (failed,) = catalogue.of(one_run.LAST, "FAIL")
 
-    cleaned = {event["outputs"][0]["name"] for event in catalogue.of("data_preparation.clean", "COMPLETE")}
-    assert {source["name"] for source in failed["inputs"]} == cleaned
-    assert failed["outputs"][0]["name"].startswith("data_preparation/deduplicate/")
+    (deduplicated,) = catalogue.of("data_preparation.deduplicate", "COMPLETE")[0]["outputs"]
+    assert [source["name"] for source in failed["inputs"]] == [deduplicated["name"]]
+    assert failed["outputs"][0]["name"].startswith("data_preparation/label/")
 
 
 def test_no_secret_is_in_any_event(catalogue: Catalogue, object_store_server: ObjectStoreServer) -> None:
