@@ -53,7 +53,6 @@ class RunStepOperator(LineageEvents, BaseOperator):
     :param moment: name of the argument that is the moment whose data the run looks at.
     :param previous: name of an argument, an artifact; the step gets in `previous` what that argument was in the
         newest run of an earlier moment that passed here.
-
     :param earlier: task of a gate, and an argument of it, as `data_preparation.check:dataset`; the step gets in
         `earlier` all artifacts that this argument was in runs of earlier moments that passed there.
 
@@ -134,7 +133,9 @@ class RunStepOperator(LineageEvents, BaseOperator):
             return self.config.rpartition(".")[2]
         item = restore_refs(self.item)
         if isinstance(item, ArtifactRef):
-            return str(store.manifest(item).metrics.get("technique") or item.step.rpartition(".")[2])
+            made = store.manifest(item)
+            part = f"shard {made.parts.config['shard']}" if "shard" in made.parts.config else ""
+            return str(made.metrics.get("technique") or part or item.step.rpartition(".")[2])
         return f"{self.over} {item}"
 
 
