@@ -56,13 +56,14 @@ def test_mapped_tasks_are_told_apart_by_name(first_run: Any) -> None:
     labels = [
         ti.rendered_map_index
         for ti in sorted(first_run.get_task_instances(), key=lambda ti: (ti.task_id, ti.map_index))
-        if ti.map_index >= 0 and ti.task_id.rpartition(".")[2] not in ("anonymize", "sketch")
+        if ti.map_index >= 0 and ti.task_id != "data_preparation.anonymize"
     ]
 
     assert labels == [
         *["lora", "prompt_tuning"] * 2,
         *["shard 0", "shard 1", "shard 2"],
         *["partition 0", "partition 1", "partition 2"],
+        *["shard 0", "shard 1", "shard 2"],
         *["pretrain", "import_pretrained"],
     ]
 
