@@ -32,8 +32,7 @@ def option(config: StrategyConfig, device: Device, stage: int, offload: Offload,
     """One layout on `devices` of a kind. Where the device is the host, nothing is offloaded and one memory counts."""
     model, plan = config.model, config.training
     a_node = min(devices, plan.devices_a_node)
-    nodes = -(-devices // a_node)
-    states = model_states(model.parameters, largest_layer(model), stage, nodes * a_node, nodes, offload)
+    states = model_states(model.parameters, largest_layer(model), stage, devices, a_node, offload)
     active = activations(model, plan.micro_batch, plan.sequence_length, plan.recompute)
     needed, host = (states.device + active) / GIGA, states.host / GIGA
     if device.host_memory_gb:

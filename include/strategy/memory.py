@@ -31,7 +31,7 @@ OPTIONS: tuple[tuple[int, Offload], ...] = (
 
 
 class States(NamedTuple):
-    """Bytes of model states: on one device, and in the memory of one host."""
+    """Bytes of model states: on one device, and in the memory of the host with the most devices."""
 
     device: float
     host: float
@@ -50,34 +50,38 @@ def shape_parameters(model: ModelPlan) -> int:
 
 
 def model_states(
-    parameters: int, largest: int, stage: int, devices: int, nodes: int = 1, offload: Offload = "none"
+    parameters: int, largest: int, stage: int, devices: int, a_node: int | None = None, offload: Offload = "none"
 ) -> States:
-    """Model states under a ZeRO stage on `devices` in all, evenly on `nodes`; `largest`: weights of a layer.
+    """Model states under a ZeRO stage on `devices` in all, of which the fullest host has `a_node`; None: all.
+
+    `largest`: weights of a layer.
 
     Stage 1 shards the optimizer's states, 2 the gradients too, 3 the weights too. Offloaded, the optimizer's states
     (`optimizer`), and under stage 3 the weights too (`all`), lie in the hosts' memory.
     """
     if stage == 3:
-        return _stage_3(parameters, largest, devices, nodes, offload)
-    a_node = devices // nodes
+        return _stage_3(parameters, largest, devices, a_node or devices, offload)
     if offload != "none":
         gradients = 0 if stage == 2 else GRADIENTS
         return States(parameters * (WEIGHTS + gradients), parameters * max(4 * devices, 16) * HOST_BUFFERS)
     whole = WEIGHTS + (GRADIENTS + FP32_GRADIENTS if stage < 2 else 0) + (OPTIMIZER if stage < 1 else 0)
     shared = WEIGHTS + GRADIENTS + FP32_GRADIENTS + OPTIMIZER - whole
     # each rank first loads the weights in fp32 where its host can
-    return States(whole * parameters + shared * parameters / devices, parameters * 4 * a_node * HOST_BUFFERS)
+    return States(
+        whole * parameters + shared * parameters / devices, parameters * 4 * (a_node or devices) * HOST_BUFFERS
+    )
 
 
-def _stage_3(parameters: int, largest: int, devices: int, nodes: int, offload: Offload) -> States:
+def _stage_3(parameters: int, largest: int, devices: int, a_node: int, offload: Offload) -> States:
     gathered = (WEIGHTS + GRADIENTS) * largest
     states = FP32_GRADIENTS + OPTIMIZER
+    hosted = a_node / devices * HOST_BUFFERS
     if offload == "all":
-        return States(gathered, parameters * (WEIGHTS + states) / nodes * HOST_BUFFERS)
+        return States(gathered, parameters * (WEIGHTS + states) * hosted)
     if offload == "optimizer":
-        return States(gathered + WEIGHTS * parameters / devices, parameters * states / nodes * HOST_BUFFERS)
+        return States(gathered + WEIGHTS * parameters / devices, parameters * states * hosted)
     sharded = (WEIGHTS + states) * parameters / devices
-    return States(gathered + sharded, largest * 4 * (devices // nodes) * HOST_BUFFERS)
+    return States(gathered + sharded, largest * 4 * a_node * HOST_BUFFERS)
 
 
 def activations(model: ModelPlan, micro_batch: int, length: int, recompute: Recompute) -> float:

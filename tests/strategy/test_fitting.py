@@ -91,6 +91,19 @@ def test_hosts_of_several_machines_share_what_is_offloaded() -> None:
     assert two.host_gb == pytest.approx(one.host_gb / 2)
 
 
+def test_states_are_sharded_over_the_devices_there_are_where_machines_are_not_full() -> None:
+    model = LLAMA_8B | {"parameters": 40 * 10**9}
+    config = declared(device="h100_sxm", devices=9, zero_stage=3)
+    config = config.model_copy(update={"model": config.model.model_validate(model)})
+    found = planned(config, training_device(config))
+    assert found.device_gb >= 18 * 40 / 9
+    assert not found.fits
+    # the first of two machines has 8 of the 9 parts
+    moved = config.training.model_copy(update={"offload": "all"})
+    config = config.model_copy(update={"training": moved})
+    assert planned(config, training_device(config)).host_gb == pytest.approx(18 * 40 * 8 / 9 * 1.5)
+
+
 def _nodes(config: StrategyConfig) -> list[Any]:
     return [config.training.model_copy(update={"devices_a_node": count}) for count in (16, 8)]
 

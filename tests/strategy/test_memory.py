@@ -25,7 +25,7 @@ def test_stage_2_is_what_deepspeed_estimates(parameters: int, nodes: int, a_node
     from deepspeed.runtime.zero.stage_1_and_2 import estimate_zero2_model_states_mem_needs
 
     host, device = estimate_zero2_model_states_mem_needs(parameters, a_node, nodes, cpu_offload=offload)
-    ours = model_states(parameters, 1, 2, nodes * a_node, nodes, "optimizer" if offload else "none")
+    ours = model_states(parameters, 1, 2, nodes * a_node, a_node, "optimizer" if offload else "none")
 
     assert ours.device == pytest.approx(device, abs=2, rel=1e-9)
     assert ours.host == pytest.approx(host, abs=2, rel=1e-9)
@@ -47,7 +47,7 @@ def test_stage_3_is_what_deepspeed_estimates(
     host, device, _ = estimate_zero3_model_states_mem_needs(
         parameters, largest, a_node, nodes, cpu_offload=offload != "none", cpu_offload_params=offload == "all"
     )
-    ours = model_states(parameters, largest, 3, nodes * a_node, nodes, offload)  # type: ignore[arg-type]
+    ours = model_states(parameters, largest, 3, nodes * a_node, a_node, offload)  # type: ignore[arg-type]
 
     assert ours.device == pytest.approx(device, abs=2, rel=1e-9)
     assert ours.host == pytest.approx(host, abs=2, rel=1e-9)
@@ -66,9 +66,9 @@ def test_more_sharding_more_devices_and_offload_never_take_more_of_a_device(para
     plain = [model_states(parameters, 0, stage, devices).device for stage in range(4)]
     assert plain == sorted(plain, reverse=True)
     for stage, offload in OPTIONS:
-        needed = model_states(parameters, 0, stage, devices, 1, offload).device
+        needed = model_states(parameters, 0, stage, devices, None, offload).device
         assert needed <= model_states(parameters, 0, stage, devices).device or devices > 1
-        assert model_states(parameters, 0, stage, 2 * devices, 1, offload).device <= needed
+        assert model_states(parameters, 0, stage, 2 * devices, None, offload).device <= needed
 
 
 def test_activations_are_those_of_the_paper() -> None:
