@@ -45,7 +45,7 @@ class ApprovalLog:
         self.base = f"{_folder(use_case)}{charter.digest}"
 
     def read(self) -> list[Decision]:
-        """All decisions in their order; CorruptedArtifactError where one cannot be read."""
+        """All decisions in their order; CorruptedArtifactError where one cannot be read or belongs elsewhere."""
         found: list[Decision] = []
         while decision := _read(self.bucket, self._key(len(found) + 1)):
             found.append(decision)
@@ -67,8 +67,7 @@ class ApprovalLog:
                 return [*found, numbered]
 
     def _key(self, number: int) -> str:
-        # no folder is named by a digest: the sweep would take it for an artifact without a manifest
-        return f"{self.base}-{number:06}.json"
+        return _place(self.base, number)
 
 
 def standing(decisions: Iterable[Decision], approvers: Collection[str] = ()) -> list[Decision]:
@@ -94,14 +93,26 @@ def _folder(use_case: str) -> str:
     return f"{APPROVALS}{use_case}/"
 
 
+def _place(base: str, number: int) -> str:
+    # no folder is named by a digest: the sweep would take it for an artifact without a manifest
+    return f"{base}-{number:06}.json"
+
+
 def _read(bucket: Bucket, key: str) -> Decision | None:
     try:
         data, _ = bucket.get_bytes(key)
     except ArtifactNotFoundError:
         return None
     try:
-        return Decision.model_validate_json(data)
+        found = Decision.model_validate_json(data)
     except ValidationError as error:
         raise CorruptedArtifactError(
             key, data[:40], "the decision cannot be read", "Restore it; without it nothing is approved"
         ) from error
+    own = _place(f"{APPROVALS}{found.use_case}/{found.charter.digest}", found.number)
+    if own != key:
+        # a copy under another charter's key was never this charter's approval
+        raise CorruptedArtifactError(
+            key, own, "the decision is one on another charter or use case", "Delete it; nobody decided it here"
+        )
+    return found

@@ -45,13 +45,14 @@ def test_decisions_are_kept_in_their_order_beside_the_charter_of_one_use_case(st
 
 def test_the_same_answer_is_kept_once(store: ArtifactStore) -> None:
     log = ApprovalLog(store.bucket, "once", charter_of("a"))
-    assert log.add(decision("ada")) == log.add(decision("ada")) == log.read()
-    assert len(log.add(decision("ada", run_id="another"))) == 2
+    said = decision("ada", use_case="once")
+    assert log.add(said) == log.add(said) == log.read()
+    assert len(log.add(decision("ada", use_case="once", run_id="another"))) == 2
 
 
 def test_writers_at_once_do_not_overwrite_each_other(store: ArtifactStore) -> None:
     log = ApprovalLog(store.bucket, "racing", charter_of("a"))
-    answers = [decision(user, run_id=f"run {number}") for user in PEOPLE for number in range(4)]
+    answers = [decision(user, use_case="racing", run_id=f"run {number}") for user in PEOPLE for number in range(4)]
     with ThreadPoolExecutor(len(answers)) as pool:
         list(pool.map(log.add, answers))
 
@@ -63,13 +64,31 @@ def test_writers_at_once_do_not_overwrite_each_other(store: ArtifactStore) -> No
 
 def test_a_damaged_record_approves_nothing(store: ArtifactStore) -> None:
     log = ApprovalLog(store.bucket, "damaged", charter_of("a"))
-    log.add(decision("ada"))
+    log.add(decision("ada", use_case="damaged"))
     (key,) = store.bucket.keys("approvals/damaged/")
     store.bucket.put_bytes(key, b"{}")
     with pytest.raises(CorruptedArtifactError, match="nothing is approved"):
         log.read()
     with pytest.raises(ConfigurationError):
         ApprovalLog(store.bucket, "../letters", charter_of("a"))
+
+
+def test_a_record_that_is_copied_to_another_charter_or_use_case_approves_nothing(store: ArtifactStore) -> None:
+    log = ApprovalLog(store.bucket, "copied", charter_of("a"))
+    log.add(decision("ada", use_case="copied"))
+    (key,) = store.bucket.keys("approvals/copied/")
+    data, _ = store.bucket.get_bytes(key)
+    number = key.removeprefix(f"{log.base}-")
+    for use_case, digest in (("copied", "b"), ("other-one", "a")):
+        other = ApprovalLog(store.bucket, use_case, charter_of(digest))
+        store.bucket.put_bytes(f"{other.base}-{number}", data)
+        with pytest.raises(CorruptedArtifactError, match="another charter or use case"):
+            other.read()
+        with pytest.raises(CorruptedArtifactError, match="another charter or use case"):
+            all_decisions(store.bucket, use_case)
+    store.bucket.put_bytes(f"{log.base}-000002.json", data)
+    with pytest.raises(CorruptedArtifactError, match="another charter or use case"):
+        log.read()
 
 
 def test_a_person_counts_once_and_a_rejection_takes_back_what_was_before() -> None:
