@@ -78,10 +78,13 @@ def facts_of(config: StrategyConfig, sized: Sizing, table: AcceleratorTable | No
     model, plan, demand, serving = config.model, config.training, config.demand, config.serving
     tokens = _sum(source.tokens for source in config.data_sources)
     examples = _sum(source.examples for source in config.data_sources)
+    pairs = sum(source.preference_pairs for source in config.data_sources)
 
-    def cost(count: float) -> float:
-        hours = 6.0 * model.parameters * count / (trained.tflops * TERA * plan.utilization) / 3600
-        return hours * trained.hour_price
+    def cost(count: int) -> float:
+        operations = sizing.training_operations(model.parameters, count, recomputed=plan.recompute == "all")
+        return (
+            sizing.training_seconds(operations, 1, trained.tflops * TERA, plan.utilization) / 3600 * trained.hour_price
+        )
 
     active = activations(model, plan.micro_batch, plan.sequence_length, plan.recompute)
     shown = (1 + FEW_SHOTS) * demand.prompt_tokens + FEW_SHOTS * demand.answer_tokens
@@ -91,7 +94,7 @@ def facts_of(config: StrategyConfig, sized: Sizing, table: AcceleratorTable | No
         parameters=model.parameters,
         tokens=tokens,
         examples=examples,
-        preference_pairs=sum(source.preference_pairs for source in config.data_sources),
+        preference_pairs=pairs,
         sensitivity=max((source.sensitivity for source in config.data_sources), key=SENSITIVITIES.index),
         domain=config.decision.domain,
         money_for_training=max(0.0, config.limits.budget - sized.serving_cost_a_month),
@@ -102,6 +105,8 @@ def facts_of(config: StrategyConfig, sized: Sizing, table: AcceleratorTable | No
         scratch_cost=cost(TOKENS_A_PARAMETER * model.parameters),
         full_cost=cost(EPOCHS * (examples or 0) * plan.sequence_length),
         continued_cost=cost(tokens or 0),
+        # each pair is two answers
+        preference_cost=cost(EPOCHS * 2 * pairs * plan.sequence_length),
         full_fits=simplest(config, trained, [plan.devices]) is not None,
         adapter_fits=model.parameters * WEIGHTS + active <= trained.memory_gb * (1 - RESERVED) * GIGA,
         hosted_cost=None if price is None else asked / 1e6 * price,

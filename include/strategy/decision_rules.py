@@ -50,6 +50,7 @@ class Facts:
     scratch_cost: float
     full_cost: float
     continued_cost: float
+    preference_cost: float
     full_fits: bool
     adapter_fits: bool
     hosted_cost: float | None
@@ -160,11 +161,14 @@ def _always(_: Facts) -> bool:
     return True
 
 
-_TUNING_COSTS = Rule(
-    "over budget",
-    lambda facts: facts.full_cost > facts.money_for_training,
-    False,
-    "three epochs cost {full_cost:,.2f}, and the budget leaves {money_for_training:,.2f} for training",
+def _over_budget(what: str, cost: str) -> Rule[bool]:
+    reason = f"{what} {{{cost}:,.2f}}, and the budget leaves {{money_for_training:,.2f}} for training"
+    return Rule("over budget", lambda facts: getattr(facts, cost) > facts.money_for_training, False, reason)
+
+
+_TUNING_COSTS = _over_budget("three epochs cost", "full_cost")
+_ADAPTER_FITS = Rule(
+    "does not fit", lambda facts: not facts.adapter_fits, False, "frozen weights do not fit one device"
 )
 _FULL_FITS = Rule("does not fit", lambda facts: not facts.full_fits, False, "all weights do not fit the devices")
 
@@ -196,11 +200,13 @@ TECHNIQUES: Mapping[Technique, tuple[Rule[bool], ...]] = MappingProxyType(
                 False,
                 "under 10^10 parameters it stays behind where there are {examples:,} examples",
             ),
+            _ADAPTER_FITS,
+            _TUNING_COSTS,
             Rule("cheap", _always, True, "its few thousand weights train fast and learn little by heart"),
         ),
         "lora": (
             Rule("few examples", _fewer(LEAST_LORA), False, "{examples:,} examples are learnt by heart"),
-            Rule("does not fit", lambda facts: not facts.adapter_fits, False, "frozen weights do not fit one device"),
+            _ADAPTER_FITS,
             _TUNING_COSTS,
             Rule("volume unknown", lambda facts: facts.examples is None, True, "it does well on most volumes"),
             Rule("enough", _always, True, "{examples:,} examples are enough for an adapter"),
@@ -227,12 +233,7 @@ TECHNIQUES: Mapping[Technique, tuple[Rule[bool], ...]] = MappingProxyType(
                 "{tokens:,} tokens do not shift a model; 10^7 are about enough",
             ),
             _FULL_FITS,
-            Rule(
-                "over budget",
-                lambda facts: facts.continued_cost > facts.money_for_training,
-                False,
-                "reading all text once costs {continued_cost:,.2f}; the budget leaves {money_for_training:,.2f}",
-            ),
+            _over_budget("reading all text once costs", "continued_cost"),
             Rule("enough", _always, True, "{tokens:,} tokens of a domain of its own shift a model"),
         ),
         "dpo": (
@@ -242,7 +243,8 @@ TECHNIQUES: Mapping[Technique, tuple[Rule[bool], ...]] = MappingProxyType(
                 False,
                 "{preference_pairs:,} pairs of a better and a worse answer are declared; 500 are about the least",
             ),
-            Rule("does not fit", lambda facts: not facts.adapter_fits, False, "frozen weights do not fit one device"),
+            _ADAPTER_FITS,
+            _over_budget("three epochs cost", "preference_cost"),
             Rule("enough", _always, True, "{preference_pairs:,} preferences can follow the supervised tuning"),
         ),
     }

@@ -25,10 +25,11 @@ def training_seconds(strategy: StrategyConfig, run: Run) -> float:
     """Seconds on the declared devices at the declared utilization.
 
     Forward and backward through all weights are 4 operations a weight and token, the gradients of those that are
-    trained 2 more (Kaplan et al. 2020, section 2.1).
+    trained 2 more (Kaplan et al. 2020, section 2.1); a forward pass more where all activations are recomputed.
     """
     plan, device = strategy.training, training_device(strategy)
-    operations = (4.0 * run.parameters + 2.0 * min(run.trained, run.parameters)) * run.tokens
+    whole = sizing.training_operations(run.parameters, run.tokens, recomputed=plan.recompute == "all")
+    operations = whole - 2.0 * (run.parameters - min(run.trained, run.parameters)) * run.tokens
     return sizing.training_seconds(operations, plan.devices, device.tflops * TERA, plan.utilization)
 
 

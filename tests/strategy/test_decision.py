@@ -32,6 +32,7 @@ PLENTY = Facts(
     scratch_cost=250,
     full_cost=10,
     continued_cost=100,
+    preference_cost=10,
     full_fits=True,
     adapter_fits=True,
     hosted_cost=10,
@@ -66,6 +67,8 @@ CASES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("prompt_tuning", {"parameters": 10**10}, True, "cheap", "train fast"),
     ("prompt_tuning", {"examples": 50}, True, "cheap", "train fast"),
     ("prompt_tuning", {"examples": None}, True, "cheap", "train fast"),
+    ("prompt_tuning", {"examples": 50, "adapter_fits": False}, False, "does not fit", "do not fit one device"),
+    ("prompt_tuning", {"examples": 50, "full_cost": 1_001}, False, "over budget", "three epochs cost 1,001.00"),
     ("lora", {"examples": 99}, False, "few examples", "99 examples"),
     ("lora", {"adapter_fits": False}, False, "does not fit", "do not fit one device"),
     ("lora", {"full_cost": 1_001}, False, "over budget", "three epochs cost 1,001.00"),
@@ -84,6 +87,7 @@ CASES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("continued_pretraining", {}, True, "enough", "of a domain of its own"),
     ("dpo", {"preference_pairs": 499}, False, "few preferences", "499 pairs"),
     ("dpo", {"adapter_fits": False}, False, "does not fit", "do not fit one device"),
+    ("dpo", {"preference_cost": 1_001}, False, "over budget", "three epochs cost 1,001.00"),
     ("dpo", {}, True, "enough", "1,000 preferences"),
 ]
 
@@ -149,6 +153,14 @@ def test_the_sample_is_too_small_to_train_from_scratch_and_large_enough_for_adap
     assert [one.name for one in found.techniques if one.chosen] == ["prompt_tuning", "lora"]
     raced = "training races a model from scratch and a pretrained one, and the decision is pretrained"
     assert found.deviations == (f"{raced}: {found.route.reason}",)
+
+
+def test_costs_count_what_is_recomputed() -> None:
+    plan = load_use_case("python_assistant").strategy.training.model_dump()
+    without, with_it = (decided(training=plan | {"recompute": how}).facts for how in ("attention", "all"))
+    assert without["full_cost"] > 0
+    for name in ("scratch_cost", "full_cost", "continued_cost"):
+        assert with_it[name] == pytest.approx(8 / 6 * without[name])
 
 
 def test_what_the_use_case_decides_wins_and_the_recommendation_stays_visible() -> None:

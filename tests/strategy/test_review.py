@@ -70,6 +70,13 @@ def test_predictions_stand_beside_what_was_measured(store: ArtifactStore) -> Non
     assert found["metrics"]["served_size_ratio"] == 1.2
 
 
+def test_predictions_count_what_is_recomputed(store: ArtifactStore) -> None:
+    plan = {"device_teraflops": 1.0, "utilization": 0.5, "devices": 2, "tokens": MILLION, "device_hour_price": 36.0}
+    found, _ = reviewed(store, training=plan | {"recompute": "all"})
+    assert found["seconds of training, from scratch"]["predicted"] == pytest.approx(80)
+    assert found["seconds of training, lora"]["predicted"] == pytest.approx(6.02)
+
+
 def test_the_page_says_what_to_correct(store: ArtifactStore) -> None:
     found, ref = reviewed(store)
     page = store.read(ref, "report.html").decode()
