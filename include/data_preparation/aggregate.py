@@ -12,6 +12,8 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
+from include.core.pseudonym_key import key_id, pseudonym_key
+from include.core.settings import settings
 from include.data_preparation import docstrings, undated_sources
 from include.data_preparation.config import AggregateConfig
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
@@ -43,7 +45,8 @@ def observed(
 ) -> dict[str, Any]:
     """Versions of the packages that are read, and what the sources with times show at the moment `as_of`.
 
-    SourceError where one of them is missing.
+    Where ids are hidden, the key that they are hidden under too. SourceError where one of them is missing,
+    ConfigurationError where there is no key.
     """
     versions: dict[str, Any] = {"python": platform.python_version()}
     for name in config.packages:
@@ -51,6 +54,8 @@ def observed(
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             docstrings.package(name)
+    if "hidden" in {*(one.ids for one in config.records), *(one.ids for one in config.collections)}:
+        versions["pseudonym_key"] = key_id(pseudonym_key(settings()))
     dated = states(read_dated_sources(store, as_of, config))
     return versions | {VISIBLE: dated, HELD: undated_sources.states(collections_of(store, config))}
 

@@ -11,7 +11,7 @@ from include.data_preparation.pseudonyms import STANDS_FOR
 from include.data_preparation.recognition.patterns import shaped
 
 Rows = Sequence[Mapping[str, Any]]
-COLUMNS = ("question", "answer", "text")
+COLUMNS = ("id", "question", "answer", "text")
 SURE = 0.7
 PROVEN = (*NUMBERS, "IP_ADDRESS")
 
@@ -44,7 +44,7 @@ class Audit:
 
 
 def texts_of(tables: Iterable[Rows], sources: Collection[str]) -> list[str]:
-    """Each different text of the rows that come from `sources`."""
+    """Each different text of the rows that come from `sources`, their ids among them."""
     found = {
         str(row[column])
         for rows in tables

@@ -12,6 +12,7 @@ from include.artifacts.scratch import scratch_folder
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import BUCKET_PREFIX, RecordsConfig
+from include.data_preparation.document_ids import document_id
 from include.data_preparation.documents import Document
 from include.data_preparation.locations.files import about, list_files, place_of
 from include.data_preparation.point_in_time import Version, utc
@@ -191,7 +192,7 @@ def _document(name: str, raw: dict[str, Any], source: RecordsConfig, event: date
     if not (text["license"] or source.license):
         raise _BadRecordError("no license, and the source names none")
     return Document(
-        id=f"record:{source.name}:{name}",
+        id=document_id("record", source.name, name, source.ids),
         source="records",
         title=_encodable(text["title"]) or name,
         text=_encodable(text["text"]),

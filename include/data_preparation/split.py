@@ -69,11 +69,7 @@ def split(work: Workspace, sources: list[ArtifactRef], earlier: list[ArtifactRef
         ["what is protected", "phrases", "documents and questions kept out"],
         [(name, size, work.metrics["kept_out"][name]) for name, size in work.metrics["protected"].items()],
         "Kept out of what is trained on",
-    ).table(
-        ["question", "answer"], [(row.question, row.answer) for row in heldout[:20]], "Some held-out questions"
-    ).table(["question", "answer"], [(row.question, row.answer) for row in train[:20]], "Some to train on").write(
-        work.output
-    )
+    ).write(work.output)
 
 
 def divide(

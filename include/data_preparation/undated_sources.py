@@ -14,6 +14,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import AggregateConfig, CollectionConfig
 from include.data_preparation.config.collections import kind_of
+from include.data_preparation.document_ids import document_id
 from include.data_preparation.documents import Document
 from include.data_preparation.locations import Entry, about, entries_of
 from include.data_preparation.readers import Found, Reading, Row, Unreadable, UnreadableError
@@ -152,7 +153,7 @@ class Collection:
             raise UnreadableError(f"{len(text)} characters, and a record may have {most} characters")
         place = f"{file}#{row.place}" if row.place else file
         return Document(
-            id=f"collection:{self.source.name}:{name or place}",
+            id=document_id("collection", self.source.name, name or place, self.source.ids),
             source=self.source.name,
             title=" ".join(title.split())[:1000] or name or (place if row.place else PurePosixPath(file).stem),
             text=text,

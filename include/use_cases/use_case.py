@@ -11,6 +11,7 @@ from include.core.errors import ConfigurationError, PermanentError
 from include.core.settings import settings
 from include.customization.config import CustomizationConfig
 from include.data_preparation.config import LEAST_TICKETS, DataPreparationConfig, Source
+from include.data_preparation.config.privacy import IDENTIFYING
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
 from include.evaluation.config import EvaluationConfig
 from include.inferencing.config import InferencingConfig
@@ -158,4 +159,32 @@ def _require_anonymization(use_case: UseCase, file: str) -> None:
             list(anonymized),
             f"strategy.data_sources declares {', '.join(bare)} as personal, and it would not be anonymized",
             "Add it here, or correct its sensitivity",
+        )
+    _require_hidden(use_case, file, personal)
+
+
+def _require_hidden(use_case: UseCase, file: str, personal: list[str]) -> None:
+    config = use_case.data_preparation.anonymize
+    kept = [kind for kind in IDENTIFYING if config.policy[kind] == "keep"]
+    if personal and kept:
+        raise ConfigurationError(
+            f"{file}: data_preparation.anonymize.policy.{kept[0]}",
+            "keep",
+            f"{', '.join(personal)} would be trained on and published with it, and is declared as personal",
+            "Make it a pseudonym, redact or hash it, or correct the sensitivity",
+        )
+    aggregate = use_case.data_preparation.aggregate
+    shown = [f"records.{index}" for index, one in enumerate(aggregate.records) if one.ids == "shown"]
+    shown = shown if "records" in config.sources else []
+    shown += [
+        f"collections.{index}"
+        for index, one in enumerate(aggregate.collections)
+        if one.ids == "shown" and one.name in config.sources
+    ]
+    if shown:
+        raise ConfigurationError(
+            f"{file}: data_preparation.aggregate.{shown[0]}.ids",
+            "shown",
+            "the source is anonymized, and the names of its records and files may tell of people too",
+            "Leave it at hidden",
         )

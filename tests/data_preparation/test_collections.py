@@ -27,7 +27,9 @@ MOMENT = "2026-06-01"
 
 
 def config(location: str, share: float = 0.0, shards: int = 2, **source: Any) -> AggregateConfig:
-    collection = CollectionConfig(**{"name": "manuals", "location": location, "license": "MIT"} | source)
+    collection = CollectionConfig(
+        **{"name": "manuals", "location": location, "license": "MIT", "ids": "shown"} | source
+    )
     return AggregateConfig(
         topics=False, standard_library=False, packages=(), tickets=0, shards=shards, collections=(collection,),
         max_quarantined_share=share,

@@ -37,7 +37,7 @@ class Notes:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         self.file = folder / "notes.jsonl"
-        source = RecordsConfig(name="notes", location=str(folder), license="MIT")
+        source = RecordsConfig(name="notes", location=str(folder), license="MIT", ids="shown")
         self.config = TICKETS_ONLY.model_copy(update={"tickets": 0, "records": (source,), **changes})
 
     def add(self, name: str, recorded: str, text: str = "A note.", event: str = "2026-01-01", **more: Any) -> None:

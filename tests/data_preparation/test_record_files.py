@@ -32,7 +32,8 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def read(folder: Path, share: float = 1.0, license: str = "MIT", store: Any = None) -> RecordLog:
-    return read_records(store, RecordsConfig(name="notes", location=str(folder), license=license), share, LATER)
+    source = RecordsConfig(name="notes", location=str(folder), license=license, ids="shown")
+    return read_records(store, source, share, LATER)
 
 
 def visible(log: RecordLog) -> dict[str, str]:
@@ -58,9 +59,10 @@ def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: Artif
     assert {document.event_time for document in documents.values()} == {"2026-01-01T10:00:00+00:00"}
     assert [document.license for document in documents.values()] == ["MIT", "MIT", "ISC", "MIT"]
     assert documents["record:notes:c"].title == "What is c?" and documents["record:notes:a"].title == "a"
-    assert visible(
-        read_records(store, RecordsConfig(name="notes", location="s3:sources/notes", license="MIT"), 0, LATER)
-    ) == {name: document.text for name, document in documents.items()}
+    source = RecordsConfig(name="notes", location="s3:sources/notes", license="MIT", ids="shown")
+    assert visible(read_records(store, source, 0, LATER)) == {
+        name: document.text for name, document in documents.items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,23 @@ def test_collections_are_declared_by_name_and_anonymized_where_they_are_personal
         load_use_case("python_assistant", read | {"strategy.data_sources": sources} | wrong)
 
 
+def test_what_is_personal_keeps_nothing_that_leads_to_people() -> None:
+    for kind in ("PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "STREET_ADDRESS", "IBAN_CODE", "ACCOUNT_NUMBER"):
+        with pytest.raises(ConfigurationError, match=rf"anonymize\.policy\.{kind} = 'keep'.*tickets would be"):
+            load_use_case("python_assistant", {"data_preparation.anonymize.policy": {kind: "keep"}})
+    load_use_case("python_assistant", {"data_preparation.anonymize.policy": {"AGE": "keep", "PERSON": "redact"}})
+
+
+def test_ids_of_what_is_anonymized_are_hidden() -> None:
+    sources = [{"name": name, "sensitivity": "personal"} for name in ("tickets", "mails")]
+    mails = {"name": "mails", "location": "s3:mails/", "license": "MIT"}
+    asked = {"strategy.data_sources": sources, "data_preparation.anonymize.sources": ["tickets", "mails"]}
+    load_use_case("python_assistant", asked | {"data_preparation.aggregate.collections": [mails]})
+    with pytest.raises(ConfigurationError, match=r"aggregate\.collections\.0\.ids = 'shown': the source is anonymized"):
+        shown = {"data_preparation.aggregate.collections": [mails | {"ids": "shown"}]}
+        load_use_case("python_assistant", asked | shown)
+
+
 def undescribed(model: type[BaseModel], path: str) -> list[str]:
     """Knobs without a description; a section's own docstring describes it."""
     found = []

@@ -65,6 +65,7 @@ def answer(store: "ArtifactStore", ref: str, *, forward: bool = False, records: 
     from include.cli.lineage.answers import ahead, behind
     from include.cli.lineage.record import ahead_of_record
     from include.cli.lineage.ref import resolve
+    from include.data_preparation.document_ids import hidden_id
     from include.data_preparation.membership import find_record
     from include.inferencing.deployments import deployments
 
@@ -74,6 +75,8 @@ def answer(store: "ArtifactStore", ref: str, *, forward: bool = False, records: 
     if target.node is None:
         datasets = [node.manifest for node in graph.of_kind("dataset") if node.manifest]
         search = find_record(store.bucket, datasets, target.record, _progress())
+        if (hidden := hidden_id(target.record)) != target.record:
+            search.found |= find_record(store.bucket, datasets, hidden, _progress()).found
         view = ahead_of_record(store, graph, target.record, search, served)
     elif forward:
         view = ahead(store, graph, target.node, served)

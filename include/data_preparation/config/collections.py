@@ -42,6 +42,11 @@ class CollectionConfig(StepConfig):
     format: Format | None = Field(None, description="Format of all its files; null: by their names and first bytes.")
     columns: ColumnsConfig = Field(ColumnsConfig(), description="What the columns of its tables hold.")
     encoding: str = Field("", description="Encoding of its texts, such as cp1252; empty: found out.")
+    ids: Literal["hidden", "shown"] = Field(
+        "hidden",
+        description="Whether documents are called by the names of their rows and files, which may tell of "
+        "people, or by keyed digests of them. What is anonymized hides them.",
+    )
     connection: str = Field(
         "",
         pattern=CONNECTION,

@@ -28,6 +28,20 @@ POLICY: dict[str, Policy] = {
     "URL": "keep",
 }
 
+# what leads to one person: a personal source does not keep it
+IDENTIFYING = (
+    "PERSON",
+    "EMAIL_ADDRESS",
+    "PHONE_NUMBER",
+    "STREET_ADDRESS",
+    "IP_ADDRESS",
+    "CREDIT_CARD",
+    "IBAN_CODE",
+    "ACCOUNT_NUMBER",
+    "US_SSN",
+    "US_DRIVER_LICENSE",
+)
+
 
 class AnonymizeConfig(StepConfig):
     """What counts as personal, where, and what stands in its place."""

@@ -1,6 +1,6 @@
 """What is read, and how much of it may be gone."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -26,6 +26,11 @@ class RecordsConfig(StepConfig):
         "and .parquet files.",
     )
     license: str = Field("", description="SPDX name of the licence of records that name none themselves.")
+    ids: Literal["hidden", "shown"] = Field(
+        "hidden",
+        description="Whether documents are called by the names of their records, which may tell of "
+        "people, or by keyed digests of them. What is anonymized hides them.",
+    )
 
     @field_validator("location")
     @classmethod
