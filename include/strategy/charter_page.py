@@ -1,9 +1,13 @@
 """The charter as a page that a manager reads, with the arithmetic shown."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from include.artifacts.report import Report
 from include.strategy.accelerators import AcceleratorTable, serving_device, training_device
 from include.strategy.config import DataSource, StrategyConfig
 from include.strategy.config.assessment import HIGHEST, LOWEST
+from include.strategy.data_terms import terms_table
 from include.strategy.decision import Decision
 from include.strategy.decision_page import decision_table
 from include.strategy.estimate import Sizing
@@ -14,9 +18,14 @@ _SIGNS = {"at_most": "at most", "at_least": "at least"}
 
 
 def charter_page(
-    config: StrategyConfig, sized: Sizing, decision: Decision, broken: list[str], table: AcceleratorTable
+    config: StrategyConfig,
+    sized: Sizing,
+    decision: Decision,
+    broken: list[str],
+    table: AcceleratorTable,
+    terms: Mapping[str, Any],
 ) -> Report:
-    """The report of a charter; `broken` are the limits that the plan breaks."""
+    """The report of a charter; `broken` are the limits that the plan breaks, `terms` those of data_terms.py."""
     page = Report("Charter")
     page.text("; ".join(broken) or "The plan stays within its limits.", heading="Verdict")
     page.text(config.problem_or_opportunity, heading="Problem or opportunity")
@@ -35,6 +44,7 @@ def charter_page(
         heading="Indicators",
     )
     _declared(page, config)
+    terms_table(page, terms)
     decision_table(page, decision)
     training(page, config, sized, table)
     serving(page, config, sized, table)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
+from pydantic_core import to_jsonable_python
 
 from genai_airflow.earlier_runs import baseline, published
 from genai_airflow.lineage_events import LineageEvents, Trace
@@ -116,9 +117,8 @@ class RunStepOperator(LineageEvents, BaseOperator):
         if self.config:
             arguments["config"] = use_case.at(self.config)
         for name, path in self.also.items():
-            value = use_case.at(path)
             # as the manifest's JSON has it, to be compared with
-            arguments[name] = list(value) if isinstance(value, tuple) else value
+            arguments[name] = to_jsonable_python(use_case.at(path))
         if self.moment:
             arguments[self.moment] = place.as_of
         if self.previous:

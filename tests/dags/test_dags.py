@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from include.artifacts.store import ArtifactStore
 from include.core.settings import PROJECT_ROOT
 from tests.plugins import airflow_home, sample_workflow
 
@@ -127,3 +128,27 @@ def the_dag() -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
     return DagBag(dag_folder=PROJECT_ROOT / "dags" / "genai_workflow.py").dags["sample"]
+
+
+def test_a_run_that_changes_privacy_or_gates_has_a_charter_that_nobody_has_approved(store: ArtifactStore) -> None:
+    from airflow.sdk import DAG
+    from genai_airflow.task_groups import strategy
+
+    from include.strategy.charter import charter
+    from include.use_cases import load_use_case
+
+    with DAG("any", schedule=None):
+        operator: Any = strategy(load_use_case("python_assistant")).operator
+
+    def digest(overrides: dict[str, Any]) -> str:
+        arguments = operator.step_arguments(load_use_case("python_assistant", overrides), store, None)
+        return charter(store, **arguments).digest
+
+    approved = digest({})
+    assert digest({"training.pretrain.steps": 7}) == approved
+    for path, value in (
+        ("data_preparation.anonymize.policy", {"PERSON": "keep"}),
+        ("data_preparation.anonymize.sources", ["tickets"]),
+        ("data_preparation.check.max_leaked_numbers", 1_000),
+    ):
+        assert digest({path: value}) != approved, path

@@ -70,6 +70,11 @@ class Pretrain(Knob):
     steps: int = Field(10, ge=1, description="Steps.")
 
 
+class Aggregate(Knob):
+    records: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+
+
 class Lora(Knob):
     rank: int = Field(8, ge=1, le=256, description="Rank.")
     learning_rate: float = Field(1e-3, gt=0, description="Rate.")
@@ -115,7 +120,7 @@ class Strategy(_Model):
 
 class DataPreparation(_Model):
     generate_texts: Knob = Knob()
-    aggregate: Knob = Knob()
+    aggregate: Aggregate = Aggregate()
     compare_sources: Knob = Knob()
     find_boilerplate: Knob = Knob()
     clean: Knob = Knob()

@@ -132,3 +132,20 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
 def test_wrong_declarations_are_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         declared(**changes)
+
+
+def test_what_the_data_is_held_to_is_in_the_charter_and_on_its_page(store: ArtifactStore) -> None:
+    prepared = load_use_case("python_assistant").data_preparation.model_dump(mode="json")
+    wiki = {"name": "wiki", "location": "s3:wiki/", "license": "MIT", "encoding": "cp1252"}
+    known = {"anonymize": prepared["anonymize"], "check": prepared["check"], "collections": [wiki]}
+    ref = charter(store, config=declared(), **known)
+    terms = json.loads(store.read(ref, "charter.json"))["data_terms"]
+    assert terms["anonymize"]["policy"]["PERSON"] == "pseudonym" and "tickets" in terms["anonymize"]["sources"]
+    assert terms["check"]["max_leaked_numbers"] == 0
+    assert terms["collections"] == [{"name": "wiki", "location": "s3:wiki/", "license": "MIT"}]
+    page = store.read(ref, "report.html").decode()
+    for words in ("What the data is held to", "gate: max leaked numbers", "personal data: pseudonym", "s3:wiki/"):
+        assert words in page
+
+    faster = known | {"anonymize": prepared["anonymize"] | {"batch": 64}}
+    assert charter(store, config=declared(), **faster).digest == ref.digest, "speed is not what is approved"

@@ -20,7 +20,14 @@ def strategy(use_case: "UseCase") -> XComArg:
             task_id="charter",
             step="strategy.charter",
             config="strategy",
-            also={"techniques": "customization.techniques"},
+            also={
+                "techniques": "customization.techniques",
+                # whoever approves the charter approves them: a change asks again
+                "anonymize": "data_preparation.anonymize",
+                "check": "data_preparation.check",
+                "records": "data_preparation.aggregate.records",
+                "collections": "data_preparation.aggregate.collections",
+            },
             doc_md="Validates the strategy and writes the **charter**: goal, indicators, sizing, cost and decision.",
         )
         approval, before = use_case.strategy.approval, charter
