@@ -98,6 +98,8 @@ def test_the_best_tags_are_an_allowed_sequence(seed: int, length: int) -> None:
         ("mail anna.o'neil@mail.example.co.uk.", "EMAIL_ADDRESS", "anna.o'neil@mail.example.co.uk"),
         ("see https://example.org/a?b=c, then", "URL", "https://example.org/a?b=c"),
         ("host 2001:db8::1 and", "IP_ADDRESS", "2001:db8::1"),
+        ("Host 203.0.113.77: timeout", "IP_ADDRESS", "203.0.113.77"),
+        ("198.51.100.23:51234 ->", "IP_ADDRESS", "198.51.100.23"),
         ("SSN 123-45-6789.", "US_SSN", "123-45-6789"),
     ],
 )
@@ -112,6 +114,8 @@ def test_what_has_a_shape_is_found_to_its_ends(text: str, entity: str, value: st
         "4000 0012 3456 7890",
         "DE88370400440532013000",
         "300.1.2.3",
+        "numbers[10::2] and data[100::25]",
+        "GH-123456 and PR-123456",
         "version 1.2.3.4.5",
         "2025-03-04 10:15:30",
         "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
