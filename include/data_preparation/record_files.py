@@ -41,6 +41,8 @@ class RecordLog:
     """All that a source's files say, of any time."""
 
     lines: int = 0
+    files: int = 0
+    erasures: int = 0
     versions: list[Version[Document]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
     quarantined: list[tuple[datetime | None, Quarantined]] = field(default_factory=list)
@@ -65,12 +67,13 @@ def read_records(
     """Every version that the source's files hold.
 
     SourceError where there is no file, a file is damaged, an erasure names no record, or more than
-    `max_quarantined_share` of the lines that were recorded before `moment`, or of all lines without a time, are no
-    records.
+    `max_quarantined_share` of the lines that were recorded before `moment`, of all lines without a time, or of the
+    files are no records.
     """
     log = RecordLog()
     with scratch_folder("records") as scratch:
         for file, path in _files(store, source, scratch):
+            log.files += 1
             for line, raw in _lines(file, path):
                 log.lines += 1
                 try:
@@ -78,25 +81,29 @@ def read_records(
                 except _BadRecordError as error:
                     log.quarantined.append((_recorded(raw), Quarantined(file, line, str(error))))
     known = sum(version.recorded_at < moment for version in log.versions)
+    assert log.lines == len(log.versions) + log.erasures + len(log.quarantined)
     dated = log.quarantined_before(moment)
+    whole = [line for line in log.undated if not line.line]
+    if len(whole) > max_quarantined_share * log.files:
+        raise _too_many(source, whole, f"{log.files} files", max_quarantined_share)
     for bad, lines in ((dated, known + len(dated)), (log.undated, log.lines)):
         if len(bad) > max_quarantined_share * lines:
-            raise _too_many(source, bad, lines, max_quarantined_share)
+            raise _too_many(source, bad, f"{lines} lines", max_quarantined_share)
     return log
 
 
-def _too_many(source: RecordsConfig, bad: list[Quarantined], lines: int, allowed: float) -> SourceError:
+def _too_many(source: RecordsConfig, bad: list[Quarantined], of: str, allowed: float) -> SourceError:
     first = "; ".join(f"{line.file}:{line.line} {line.reason}" for line in bad[:3])
     return SourceError(
         FIELD,
         source.location,
-        f"{len(bad)} of {lines} lines are no records (allowed: {allowed:.1%}): {first}",
+        f"{len(bad)} of {of} are no records (allowed: {allowed:.1%}): {first}",
         "Correct them, or raise data_preparation.aggregate.max_quarantined_share",
     )
 
 
-def _files(store: ArtifactStore, source: RecordsConfig, scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Names, relative to the location, of its files, and where they lie on this machine, in the order of names."""
+def _files(store: ArtifactStore, source: RecordsConfig, scratch: Path) -> Iterator[tuple[str, Path | _BadRecordError]]:
+    """Names, relative to the location, of its files, and where they lie on this machine, or why they are not read."""
     where = place_of(store, source.location)
     found = list_files(store, source.location, FIELD)
     files = [file for file in found if not PurePosixPath(file.name).name.startswith(MARKERS)]
@@ -108,13 +115,18 @@ def _files(store: ArtifactStore, source: RecordsConfig, scratch: Path) -> Iterat
             f"Put them there, or name another folder, or a prefix of the bucket as {BUCKET_PREFIX}<prefix>/",
         )
     for file in files:
+        if file.unusable:
+            yield file.name, _BadRecordError(file.unusable)
+            continue
         with about(FIELD, where + file.name), file.local(scratch) as path:
             yield file.name, path
 
 
-def _lines(file: str, path: Path) -> Iterator[tuple[int, Any]]:
+def _lines(file: str, path: Path | _BadRecordError) -> Iterator[tuple[int, Any]]:
     """Line numbers and what they hold: a value, or the reason why it cannot be read as one."""
-    if file.endswith(PARQUET):
+    if isinstance(path, _BadRecordError):
+        yield 0, path
+    elif file.endswith(PARQUET):
         yield from enumerate(_parquet_rows(file, path), 1)
     elif file.endswith((JSON_LINES, ZIPPED)):
         try:
@@ -165,6 +177,7 @@ def _read_line(log: RecordLog, raw: Any, source: RecordsConfig, place: str) -> N
     if not has_name:
         raise _BadRecordError("no id")
     if raw.get("erased"):
+        log.erasures += 1
         log.erased.add(_encodable(str(name)))
     else:
         log.versions.append(_version(_encodable(str(name)), raw, source, place))

@@ -17,6 +17,7 @@ from include.data_preparation.config.collections import kind_of
 from include.data_preparation.document_ids import document_id
 from include.data_preparation.documents import Document
 from include.data_preparation.locations import Entry, about, entries_of
+from include.data_preparation.provenance import without_credentials
 from include.data_preparation.readers import Found, Reading, Row, Unreadable, UnreadableError
 from include.data_preparation.record_files import Quarantined
 
@@ -62,7 +63,7 @@ class Collection:
         self._ids: dict[bytes, bytes] = {}
         if not self._files:
             raise self._error(
-                f"there are no files {source.files} in {self._where or source.location}",
+                f"there are no files {source.files} in {self._where or without_credentials(source.location)}",
                 "Put them there, or correct the location",
             )
 
@@ -174,12 +175,14 @@ class Collection:
             )
         if not tally.documents:
             raise self._error(
-                f"there is no record in {self._where or self.source.location}",
+                f"there is no record in {self._where or without_credentials(self.source.location)}",
                 "Put some there, or take the source off the list",
             )
 
     def _error(self, problem: str, remedy: str) -> SourceError:
-        return SourceError(f"{FIELD}.{self.source.name}.location", self.source.location, problem, remedy)
+        return SourceError(
+            f"{FIELD}.{self.source.name}.location", without_credentials(self.source.location), problem, remedy
+        )
 
 
 def collections_of(store: ArtifactStore, config: AggregateConfig) -> list[Collection]:

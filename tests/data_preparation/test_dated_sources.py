@@ -129,6 +129,23 @@ def test_what_is_quarantined_lies_in_the_artifact(store: ArtifactStore, notes: N
     assert entries[0]["documents-00000.parquet"] == entries[1]["documents-00000.parquet"]
 
 
+def test_a_line_without_a_time_is_counted_and_makes_the_dataset_new(
+    store: ArtifactStore, notes: Notes, tmp_path: Path
+) -> None:
+    notes.config = notes.config.model_copy(update={"max_quarantined_share": 0.5})
+    notes.add("a", "2026-01-01")
+    at(store, "2026-02-01", notes.config)
+    with notes.file.open("a") as lines:
+        lines.write('{"id": "b", "text": "cut\n')
+    after = at(store, "2026-02-01", notes.config)
+
+    assert not after.reused and after.metrics["dated"]["records notes"]["quarantined"] == 1
+    assert after.metrics["provenance"][0]["quarantined"] == 1
+    folder = store.fetch(after.ref, tmp_path / "after")
+    row = {"source": "records notes", "file": "notes.jsonl", "line": 2, "reason": "not JSON"}
+    assert read_table(folder / "quarantined.parquet") == [row]
+
+
 def test_a_source_that_changes_while_it_is_read_is_read_again(
     store: ArtifactStore, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Readers: each format, each way to pack it, and what cannot be read."""
 
+import csv
 import gzip
 import io
 import json
@@ -245,3 +246,9 @@ def test_reasons_never_hold_what_stands_in_the_file(tmp_path: Path) -> None:
     for name, data in broken:
         rows, bad, _ = read(tmp_path, name, data.encode())
         assert rows == [] and bad and not any(secret in one.reason for one in bad)
+
+
+def test_what_was_read_before_does_not_decide_how_a_table_is_read(tmp_path: Path) -> None:
+    csv.field_size_limit(131_072)
+    rows, bad, _ = read(tmp_path, "a.tsv", b"id\ttext\n1\t" + b"a, b " * 40_000 + b"\n2\thello\n")
+    assert not bad and texts(rows)[1] == "hello"

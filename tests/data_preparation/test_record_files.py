@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,21 @@ def test_a_location_is_a_folder_or_a_prefix(location: str) -> None:
 def test_sources_differ_in_name() -> None:
     with pytest.raises(ValidationError, match="two sources are called notes"):
         AggregateConfig(records=(RecordsConfig(name="notes", location="a"), RecordsConfig(name="notes", location="b")))
+
+
+def test_a_file_that_is_no_record_file_is_no_single_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(json_lines(*(row(str(number)) for number in range(100))))
+    (tmp_path / "b.csv").write_text("id,text\n")
+    with pytest.raises(SourceError, match=r"1 of 2 files are no records \(allowed: 5.0%\): b.csv:0 not a"):
+        read(tmp_path, share=0.05)
+
+
+def test_links_and_pipes_are_quarantined_unread(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "outside.jsonl").write_bytes(json_lines(row("secret")))
+    (tmp_path / "notes" / "a.jsonl").write_bytes(json_lines(row("a")))
+    (tmp_path / "notes" / "b.jsonl").symlink_to(tmp_path / "outside.jsonl")
+    os.mkfifo(tmp_path / "notes" / "c.jsonl")
+    log = read(tmp_path / "notes")
+    assert list(visible(log)) == ["record:notes:a"]
+    assert [(bad.file, bad.line) for bad in log.undated] == [("b.jsonl", 0), ("c.jsonl", 0)]

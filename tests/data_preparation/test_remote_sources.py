@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -17,7 +18,9 @@ from include.core.connections import from_environment
 from include.core.errors import ConfigurationError, PrerequisiteError, ServerUnavailableError, SourceError
 from include.core.settings import settings
 from include.data_preparation.aggregate import aggregate
-from include.data_preparation.config import CollectionConfig, ColumnsConfig
+from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig
+from include.data_preparation.locations.web import _may_have_secrets
+from include.data_preparation.undated_sources import Collection
 from tests.conftest import free_ports
 from tests.data_preparation.reading import LINES, PAGE, SAMPLES, json_lines
 from tests.data_preparation.test_collections import MOMENT, at, config, documents
@@ -327,3 +330,25 @@ def test_a_name_of_the_hub_is_read_as_a_stream(
 def test_locations_that_cannot_be_meant_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         CollectionConfig(**{"name": "manuals", "license": "MIT"} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("named", "address", "expected"),
+    [
+        ("https://a.org/x", "https://a.org:443/y", True),
+        ("http://a.org/x", "https://a.org/y", True),
+        ("https://a.org/x", "https://a.org:8443/y", False),
+        ("http://a.org:8080/x", "http://a.org/y", False),
+        ("https://a.org/x", "https://b.org/y", False),
+    ],
+)
+def test_credentials_stay_with_the_server_that_was_named(named: str, address: str, expected: bool) -> None:
+    assert _may_have_secrets(httpx.URL(address), named) is expected
+
+
+def test_an_error_about_a_source_does_not_show_its_query() -> None:
+    source = CollectionConfig(name="page", location="https://a.org/x.csv?token=k3y", license="MIT")
+    collection = Collection(None, source, AggregateConfig(collections=(source,)))  # type: ignore[arg-type]
+    with pytest.raises(SourceError) as raised:
+        collection._require_enough()
+    assert "k3y" not in str(raised.value) and "https://a.org/x.csv" in str(raised.value)

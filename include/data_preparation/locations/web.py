@@ -118,7 +118,7 @@ class WebFile(SourceFile):
 
     def _headers(self, address: "httpx.URL") -> dict[str, str]:
         headers = {"Accept-Encoding": "identity", "User-Agent": "genai-workflow"}
-        if self._source.connection and address.host == urlsplit(self._source.location).hostname:
+        if self._source.connection and _may_have_secrets(address, self._source.location):
             found = connection(self._source.connection)
             secret = found.password.get_secret_value()
             basic = b64encode(f"{found.login}:{secret}".encode()).decode()
@@ -149,6 +149,16 @@ class WebFile(SourceFile):
 
     def _unavailable(self, problem: str) -> ServerUnavailableError:
         return ServerUnavailableError(self._field, self._shown, f"its server does not answer: {problem}", "Try again")
+
+
+def _may_have_secrets(address: "httpx.URL", named: str) -> bool:
+    """Whether an address is of the server that was named, or of the same host over https on its usual port."""
+    parts = urlsplit(named)
+    if address.host != parts.hostname:
+        return False
+    usual = {"http": 80, "https": 443}
+    port, first = address.port or usual[address.scheme], parts.port or usual[parts.scheme]
+    return (address.scheme, port) == (parts.scheme, first) or (address.scheme, port) == ("https", 443)
 
 
 def _addresses(host: str) -> list[str]:

@@ -61,6 +61,8 @@ class _Lines:
 
     def __init__(self, lines: Iterator[tuple[int, str | Unreadable]], most: int) -> None:
         self._lines, self._most = lines, most
+        # of the whole process: what was read before must not decide how the delimiter is found
+        csv.field_size_limit(most)
         self._held: deque[tuple[int, str | Unreadable]] = deque()
 
     def ahead(self, count: int) -> list[str | Unreadable]:
