@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from include.artifacts.store import ArtifactStore
@@ -81,13 +82,13 @@ def status(parsed: argparse.Namespace) -> int:
     console.print(f"waiting: {told['tasks']} documents ({reasons})", highlight=False)
     table = Table("annotator", "documents", box=None, pad_edge=False)
     for name, count in told["annotators"].items():
-        table.add_row(name, str(count))
+        table.add_row(escape(name), str(count))
     if table.row_count:
         console.print(table)
     console.print(told["agreement"]["words"], highlight=False)
     labels = Table("label", "agreement", box=None, pad_edge=False)
     for name, value in told["agreement"]["by_label"].items():
-        labels.add_row(name, "not defined" if value is None else f"{value:.3f}")
+        labels.add_row(escape(name), "not defined" if value is None else f"{value:.3f}")
     if labels.row_count:
         console.print(labels)
     return OK

@@ -9,7 +9,7 @@ Settings = Mapping[str, Any]
 # what decides which personal data is hidden and how; the rest is a matter of speed
 PRIVACY = ("sources", "policy", "caution")
 # what decides which texts are read, and under which licence
-SOURCE = ("name", "location", "license", "files", "query", "split", "revision")
+SOURCE = ("name", "location", "license", "files", "query", "split", "revision", "ids")
 
 
 def data_terms(

@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from include.artifacts.store import ArtifactStore
+from include.core import connections
 from include.core.connections import from_environment
 from include.core.errors import ConfigurationError, PrerequisiteError, ServerUnavailableError, SourceError
 from include.core.settings import settings
@@ -181,6 +182,8 @@ class Helpdesk:
 @pytest.fixture
 def helpdesk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Helpdesk:
     found = Helpdesk(tmp_path)
+    # another test of this process may have loaded Airflow's plugin, which looks them up there
+    monkeypatch.setattr(connections, "_lookup", [from_environment])
     monkeypatch.setenv("AIRFLOW_CONN_HELPDESK", json.dumps({"conn_type": "sqlite", "host": str(found.path)}))
     return found
 

@@ -167,7 +167,7 @@ def test_a_changed_knob_reruns_only_what_depends_on_it(workflow: Workflow) -> No
     assert code == 0, text
     outcomes = workflow.outcomes()
     ran = {name for name, outcome in outcomes.items() if not outcome["reused"]}
-    assert ran == {"inferencing.package[-1]", "inferencing.deploy[-1]"}
+    assert ran == {"inferencing.package[-1]", "inferencing.deploy[-1]", "inferencing.review[-1]"}
     assert "inferencing.package.max_new_tokens 256 -> 40" in outcomes["inferencing.package[-1]"]["reason"]
     assert workflow.answer().strip()
 

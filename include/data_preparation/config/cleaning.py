@@ -66,6 +66,7 @@ class DeduplicateConfig(StepConfig):
     earlier_datasets: Literal["first_id_stays", "drop"] = Field(
         "first_id_stays",
         description="What a text that an earlier dataset had under another id does: the id that had it stays where it "
-        "is still there; or, for sources that deliver each record once, the new one is dropped even where it is gone.",
+        "is still there; or, for sources that deliver each record once, the new one is dropped even where it is gone. "
+        "Texts that are only similar to one that is gone stay.",
     )
     permutations: int = Field(128, ge=16, le=1024, multiple_of=16, description="Hash functions of MinHash.")
