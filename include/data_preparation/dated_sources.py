@@ -76,7 +76,7 @@ def read_dated_sources(store: ArtifactStore, moment: str, config: AggregateConfi
         ) from None
     sources = [_tickets(then, config)] if config.tickets else []
     for source in config.records:
-        log = read_records(store, source, config.max_quarantined_share, then)
+        log = read_records(store, source, config.max_quarantined_share, then, config.limits)
         shown = as_of(log.versions, log.erased, then)
         dated = (*log.quarantined_before(then), *log.undated)
         sources.append(DatedSource(f"records {source.name}", shown, dated, len(log.undated), source.location))

@@ -1,8 +1,7 @@
 """Records from JSONL and Parquet files, in a folder or below a prefix of the store's bucket."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -11,13 +10,14 @@ from typing import Any
 from include.artifacts.scratch import scratch_folder
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation.config import BUCKET_PREFIX, RecordsConfig
+from include.data_preparation.config import BUCKET_PREFIX, LimitsConfig, RecordsConfig
 from include.data_preparation.document_ids import document_id
 from include.data_preparation.documents import Document
 from include.data_preparation.locations.files import about, list_files, place_of
 from include.data_preparation.point_in_time import Version, utc
-from include.data_preparation.readers import UnreadableError
+from include.data_preparation.readers import Reading, UnreadableError
 from include.data_preparation.readers.json_text import json_value
+from include.data_preparation.readers.packed import Budget, TooLargeError, unpacked
 from include.data_preparation.readers.parquet import row_batches
 
 FIELD = "data_preparation.aggregate.records"
@@ -62,19 +62,19 @@ class _BadRecordError(ValueError):
 
 
 def read_records(
-    store: ArtifactStore, source: RecordsConfig, max_quarantined_share: float, moment: datetime
+    store: ArtifactStore, source: RecordsConfig, max_quarantined_share: float, moment: datetime, limits: LimitsConfig
 ) -> RecordLog:
     """Every version that the source's files hold.
 
-    SourceError where there is no file, a file is damaged, an erasure names no record, or more than
-    `max_quarantined_share` of the lines that were recorded before `moment`, of all lines without a time, or of the
-    files are no records.
+    SourceError where there is no file, a file is damaged or unpacks to more than `limits`, an erasure names no record,
+    or more than `max_quarantined_share` of the lines that were recorded before `moment`, of all lines without a time,
+    or of the files are no records.
     """
     log = RecordLog()
     with scratch_folder("records") as scratch:
         for file, path in _files(store, source, scratch):
             log.files += 1
-            for line, raw in _lines(file, path):
+            for line, raw in _lines(file, path, Reading(scratch, limits)):
                 log.lines += 1
                 try:
                     _read_line(log, raw, source, f"{file}:{line}")
@@ -106,8 +106,7 @@ def _files(store: ArtifactStore, source: RecordsConfig, scratch: Path) -> Iterat
     """Names, relative to the location, of its files, and where they lie on this machine, or why they are not read."""
     where = place_of(store, source.location)
     found = list_files(store, source.location, FIELD)
-    files = [file for file in found if not PurePosixPath(file.name).name.startswith(MARKERS)]
-    if not files:
+    if not (files := [file for file in found if not PurePosixPath(file.name).name.startswith(MARKERS)]):
         raise SourceError(
             FIELD,
             source.location,
@@ -122,22 +121,37 @@ def _files(store: ArtifactStore, source: RecordsConfig, scratch: Path) -> Iterat
             yield file.name, path
 
 
-def _lines(file: str, path: Path | _BadRecordError) -> Iterator[tuple[int, Any]]:
+def _lines(file: str, path: Path | _BadRecordError, reading: Reading) -> Iterator[tuple[int, Any]]:
     """Line numbers and what they hold: a value, or the reason why it cannot be read as one."""
     if isinstance(path, _BadRecordError):
         yield 0, path
     elif file.endswith(PARQUET):
         yield from enumerate(_parquet_rows(file, path), 1)
-    elif file.endswith((JSON_LINES, ZIPPED)):
-        try:
-            text = gzip.decompress(path.read_bytes()) if file.endswith(ZIPPED) else path.read_bytes()
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise _damaged(file, str(error)) from error
-        for number, line in enumerate(text.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-            if line.strip():
-                yield number, _json(line)
+    elif file.endswith(ZIPPED):
+        with _unzipped(file, path, reading) as target:
+            yield from _json_lines(target)
+    elif file.endswith(JSON_LINES):
+        yield from _json_lines(path)
     else:
         yield 0, _BadRecordError(f"not a {JSON_LINES}, {ZIPPED} or {PARQUET} file")
+
+
+@contextmanager
+def _unzipped(file: str, path: Path, reading: Reading) -> Iterator[Path]:
+    try:
+        with about(FIELD, file), unpacked(path, "gzip", reading, Budget(path, reading)) as target:
+            yield target
+    except TooLargeError as error:
+        raise SourceError(FIELD, file, str(error), "Split it, or raise data_preparation.aggregate.limits") from error
+    except UnreadableError as error:
+        raise _damaged(file, str(error)) from error
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if (text := line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"")).strip():
+                yield number, _json(text.removesuffix(b"\n"))
 
 
 def _json(line: bytes) -> Any:

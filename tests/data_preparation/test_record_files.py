@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation.config import AggregateConfig, RecordsConfig
+from include.data_preparation.config import AggregateConfig, LimitsConfig, RecordsConfig
 from include.data_preparation.point_in_time import as_of
 from include.data_preparation.record_files import RecordLog, read_records
 
@@ -30,11 +30,14 @@ def json_lines(*rows: Any) -> bytes:
 
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
+LIMITS = LimitsConfig()
 
 
-def read(folder: Path, share: float = 1.0, license: str = "MIT", store: Any = None) -> RecordLog:
+def read(
+    folder: Path, share: float = 1.0, license: str = "MIT", store: Any = None, limits: LimitsConfig = LIMITS
+) -> RecordLog:
     source = RecordsConfig(name="notes", location=str(folder), license=license, ids="shown")
-    return read_records(store, source, share, LATER)
+    return read_records(store, source, share, LATER, limits)
 
 
 def visible(log: RecordLog) -> dict[str, str]:
@@ -61,7 +64,7 @@ def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: Artif
     assert [document.license for document in documents.values()] == ["MIT", "MIT", "ISC", "MIT"]
     assert documents["record:notes:c"].title == "What is c?" and documents["record:notes:a"].title == "a"
     source = RecordsConfig(name="notes", location="s3:sources/notes", license="MIT", ids="shown")
-    assert visible(read_records(store, source, 0, LATER)) == {
+    assert visible(read_records(store, source, 0, LATER, LIMITS)) == {
         name: document.text for name, document in documents.items()
     }
 
@@ -120,9 +123,9 @@ def test_bad_lines_of_later_times_do_not_fail_the_past(tmp_path: Path) -> None:
     (tmp_path / "notes.jsonl").write_bytes(json_lines(*lines))
     source = RecordsConfig(name="notes", location=str(tmp_path), license="MIT")
 
-    assert len(read_records(None, source, 0.05, THEN).versions) == 1  # type: ignore[arg-type]
+    assert len(read_records(None, source, 0.05, THEN, LIMITS).versions) == 1  # type: ignore[arg-type]
     with pytest.raises(SourceError, match="20 of 21 lines are no records"):
-        read_records(None, source, 0.05, LATER)  # type: ignore[arg-type]
+        read_records(None, source, 0.05, LATER, LIMITS)  # type: ignore[arg-type]
 
 
 def test_an_erasure_is_never_quarantined(tmp_path: Path) -> None:
@@ -173,7 +176,7 @@ def test_no_files_are_an_error_that_says_where_they_are_looked_for(tmp_path: Pat
         ("s3:no/such/", "s3://genai/no"),
     ):
         with pytest.raises(SourceError, match=rf"aggregate\.records = '{location}': there are no .* in {where}.*Put"):
-            read_records(store, RecordsConfig(name="notes", location=location), 0, LATER)
+            read_records(store, RecordsConfig(name="notes", location=location), 0, LATER, LIMITS)
 
 
 @pytest.mark.parametrize("location", ["", "s3:", "s3:/", "s3:/a", "s3://other/a", "https://example.org/a"])
@@ -203,3 +206,19 @@ def test_links_and_pipes_are_quarantined_unread(tmp_path: Path) -> None:
     log = read(tmp_path / "notes")
     assert list(visible(log)) == ["record:notes:a"]
     assert [(bad.file, bad.line) for bad in log.undated] == [("b.jsonl", 0), ("c.jsonl", 0)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [(LimitsConfig(max_unpacked_mb=1), "over 1 MiB unpacked"), (LIMITS, "over 200 times its size unpacked: a bomb")],
+)
+def test_what_unpacks_to_too_much_is_an_error(tmp_path: Path, limits: LimitsConfig, problem: str) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(json_lines(row("a")) + b" " * (20 << 20)))
+    with pytest.raises(SourceError, match=rf"a.jsonl.gz': {problem}.*Split it, or raise .*aggregate\.limits"):
+        read(tmp_path, limits=limits)
+
+
+def test_an_error_in_a_packed_file_is_told_as_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(json_lines(row("a"), {"erased": True})))
+    with pytest.raises(SourceError, match=r"a.jsonl.gz:2'.*names no record"):
+        read(tmp_path)

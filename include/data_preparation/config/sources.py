@@ -53,7 +53,9 @@ class AggregateConfig(StepConfig):
     collections: tuple[CollectionConfig, ...] = Field(
         (), description="Sources of texts without times, read as they are now; declare each in strategy.data_sources."
     )
-    limits: LimitsConfig = Field(LimitsConfig(), description="How large what collections hold may be.")
+    limits: LimitsConfig = Field(
+        LimitsConfig(), description="How large what collections, and packed record files, hold may be."
+    )
     max_quarantined_share: float = Field(
         0.05, ge=0, le=1, description="Largest share of a source's records, or of its files, that may be unreadable."
     )

@@ -21,6 +21,10 @@ MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f
 SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 
 
+class TooLargeError(UnreadableError):
+    """Unpacked, a file is over a limit."""
+
+
 class Budget:
     """How much may yet be unpacked of one file as it lies."""
 
@@ -28,12 +32,12 @@ class Budget:
         self._packed, self._limits, self._taken = max(1, path.stat().st_size), reading.limits, 0
 
     def take(self, size: int) -> None:
-        """Count unpacked bytes; UnreadableError from the limit on."""
+        """Count unpacked bytes; TooLargeError from the limit on."""
         self._taken += size
         if self._taken > self._limits.max_unpacked_mb * MIB:
-            raise UnreadableError(f"over {self._limits.max_unpacked_mb} MiB unpacked")
+            raise TooLargeError(f"over {self._limits.max_unpacked_mb} MiB unpacked")
         if self._taken > RATIO_COUNTS_FROM and self._taken > self._limits.max_ratio * self._packed:
-            raise UnreadableError(f"over {self._limits.max_ratio} times its size unpacked: a bomb")
+            raise TooLargeError(f"over {self._limits.max_ratio} times its size unpacked: a bomb")
 
 
 def packing(name: str, head: bytes) -> str:
