@@ -40,7 +40,7 @@ class Address(BaseModel):
 
     @classmethod
     def of(cls, settings: Settings) -> "Address":
-        """The address that GENAI_TEXT_* settings name; ConfigurationError where there is none."""
+        """The address that GENAI_TEXT_* settings name; ConfigurationError where there is none, or the key is none."""
         for name, value in ((ENDPOINT, settings.text_endpoint), (MODEL, settings.text_model)):
             if not value:
                 raise ConfigurationError(
@@ -49,7 +49,15 @@ class Address(BaseModel):
                     "the use case has prompts for a model, and this is not set",
                     "Set it, or remove the prompts",
                 )
-        return cls(url=settings.text_endpoint.rstrip("/"), model=settings.text_model, key=settings.text_api_key)
+        return cls(url=settings.text_endpoint.rstrip("/"), model=settings.text_model, key=_key(settings))
+
+
+def _key(settings: Settings) -> SecretStr:
+    """The key without the spaces around it; ConfigurationError where no HTTP header can hold it."""
+    key = settings.text_api_key.get_secret_value().strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise ConfigurationError(KEY, "***", "it has other characters than visible ASCII ones", "Set the right key")
+    return SecretStr(key)
 
 
 class _Message(BaseModel):
@@ -91,11 +99,11 @@ class TextEndpoint:
         """The answer to a chat completion request.
 
         429 and 5xx are tried again after Retry-After or a doubling wait. ServerUnavailableError where that does not
-        help, and for all that is no answer of a model; ConfigurationError where the request itself is refused.
+        help, and for all that is no answer of a model; ConfigurationError where the request is refused or redirected.
         """
         for attempt in range(1, self.config.attempts + 1):
             status, headers, content = self._send(body)
-            if status < 400:
+            if status < 300:
                 return self._read(status, content, body)
             if status != 429 and status < 500:
                 raise self._refused(status, content)
@@ -115,10 +123,11 @@ class TextEndpoint:
                     if time.monotonic() > deadline:
                         raise self._unavailable("time-out", f"no whole answer in {self.config.timeout_seconds:g} s")
                 return response.status_code, response.headers, bytes(content)
+        # what these errors say, or the ones behind them, may quote the headers, and so the key
         except httpx.TimeoutException as error:
-            raise self._unavailable(type(error).__name__, f"no answer in {self.config.timeout_seconds:g} s") from error
+            raise self._unavailable(type(error).__name__, f"no answer in {self.config.timeout_seconds:g} s") from None
         except httpx.RequestError as error:
-            raise self._unavailable(type(error).__name__, f"the connection failed: {error}") from error
+            raise self._unavailable(type(error).__name__, "the connection failed") from None
 
     def _wait(self, status: int, headers: httpx.Headers, attempt: int) -> float:
         asked = _seconds(headers.get("Retry-After", ""))
@@ -147,6 +156,9 @@ class TextEndpoint:
     def _refused(self, status: int, content: bytes) -> ConfigurationError:
         if status in (401, 403):
             return ConfigurationError(KEY, "***", f"the endpoint refuses the key (HTTP {status})", "Set the right key")
+        if status < 400:
+            problem = f"it leads requests elsewhere (HTTP {status}), and the key follows nowhere"
+            return ConfigurationError(ENDPOINT, self.address.url, problem, "Set the address that it leads to")
         text = content.decode("utf-8", "replace")
         if key := self.address.key.get_secret_value():
             text = text.replace(key, "***")
@@ -165,7 +177,7 @@ class TextEndpoint:
 
 def _seconds(text: str) -> float | None:
     """Seconds to wait of a Retry-After header (a number, or a date); None where it says nothing."""
-    if text.strip().isdigit():
+    if text.isascii() and text.strip().isdigit():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, GenaiError, ServerUnavailableError, SourceError
@@ -21,6 +21,7 @@ from include.data_preparation.config import AggregateConfig, GenerateTextsConfig
 from include.data_preparation.documents import Document, read_all
 from include.data_preparation.generate_texts import generate_texts
 from include.data_preparation.questions import question_of
+from include.data_preparation.text_endpoint import Address, TextEndpoint
 from tests.conftest import ObjectStoreServer
 from tests.data_preparation.chat_server import KEY, ChatServer, Handler, Reply, serving
 from tests.data_preparation.conftest import LATER
@@ -217,6 +218,10 @@ def _long_wait(handler: Handler, _: int) -> None:
     handler.send(429, {}, Retry_After="3600")
 
 
+def _odd_wait(handler: Handler, _: int) -> None:
+    handler.send(503, {}, Retry_After="\u00b2")
+
+
 def _moved(handler: Handler, _: int) -> None:
     handler.send(302, b"", Location="http://127.0.0.1:1/v1")
 
@@ -231,8 +236,8 @@ def _moved(handler: Handler, _: int) -> None:
         (_truncated, "the connection failed", 1),
         (_huge, "larger than", 1),
         (_always_500, "after 3 attempts", 3),
+        (_odd_wait, "after 3 attempts", 3),
         (_long_wait, "it asks to wait 3600 s", 1),
-        (_moved, "no chat completion", 1),
     ],
 )
 def test_an_endpoint_that_fails_is_a_transient_error_and_nothing_is_kept(
@@ -258,6 +263,7 @@ def _unknown_model(handler: Handler, _: int) -> None:
     ("reply", "key", "problem"),
     [
         (_unknown_model, KEY, r"refuses a request to tiny \(HTTP 404\).*not found for \*\*\*"),
+        (_moved, KEY, r"it leads requests elsewhere \(HTTP 302\)"),
         (_garbage, "wrong", r"GENAI_TEXT_API_KEY = '\*\*\*': the endpoint refuses the key"),
     ],
 )
@@ -269,6 +275,32 @@ def test_a_request_that_is_refused_fails_at_once_and_names_the_setting(
         with pytest.raises(ConfigurationError, match=problem) as caught:
             generate_texts(store, config=config(concurrency=1))
         assert server.asked.total() == 1 and KEY not in str(caught.value) and "wrong" not in str(caught.value)
+
+
+def test_a_key_from_a_file_loses_its_newline_and_one_that_no_header_holds_is_not_shown(
+    store: ArtifactStore, at: Callable[..., None]
+) -> None:
+    with serving(lambda handler, _: handler.pair()) as server:
+        at(server, f" {KEY}\n")
+        asked = [{"name": "key", "instruction": "Key of {topic}.", "count": 1}]
+        assert generate_texts.run(store, {"config": config(prompts=asked)}).metrics["documents"] == 1
+        for key in ("sk-sch\u00f6n", "sk-sch\non", "sk-sch on", "sk-sch\x7fon"):
+            at(server, key)
+            with pytest.raises(ConfigurationError, match=r"GENAI_TEXT_API_KEY = '\*\*\*'") as caught:
+                generate_texts(store, config=config(prompts=[{**asked[0], "name": "other"}]))
+            assert "sch" not in str(caught.value)
+        assert server.asked.total() == 1
+
+
+def test_an_error_of_the_connection_shows_its_type_alone() -> None:
+    with serving(lambda handler, _: handler.pair()) as server:
+        # a key that did not come from the settings, which would have refused it
+        endpoint = TextEndpoint(Address(url=server.url, model="tiny", key=SecretStr(f"{KEY}\n")), config())
+        with pytest.raises(ServerUnavailableError, match=r"= 'LocalProtocolError': the connection failed\.") as caught:
+            endpoint.ask({"messages": []})
+        endpoint.close()
+    assert KEY not in str(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
 def test_one_that_fails_does_not_cost_the_others(store: ArtifactStore, at: Callable[..., None]) -> None:
