@@ -71,19 +71,29 @@ def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig)
     answers = {normalized(row["answer"]) for row in train} & {normalized(row["answer"]) for row in heldout}
     held = PhraseIndex(row["answer"] for row in heldout)
     seen = sum(bool(held.find(row["text"])) for row in corpus)
-    share = sum(row["generated"] for row in train) / max(1, len(train))
-    made = Counter(str(row["source"]) for row in train if row["generated"])
-    most = max(made.values(), default=0) / max(1, len(train))
-    held_out = sum(row["generated"] or row["source"] in GENERATORS for row in heldout)
     return [
         _none("empty questions or answers", empty),
         _none("questions in train and heldout", len(questions)),
         _none("answers in train and heldout", len(answers)),
         _none("corpus texts with a held-out answer", seen),
-        _none("generated questions in heldout", held_out),
-        _most("generated share of train", share, config.max_generated_share),
-        _most("share of one generator in train", most, config.max_generated_source_share),
+        _none("generated questions in heldout", _made(heldout).total()),
+        *_generated_gates("train", train, config),
+        *_generated_gates("the corpus", corpus, config),
     ]
+
+
+def _generated_gates(name: str, rows: Rows, config: CheckConfig) -> list[Gate]:
+    made, size = _made(rows), max(1, len(rows))
+    most = max(made.values(), default=0) / size
+    return [
+        _most(f"generated share of {name}", made.total() / size, config.max_generated_share),
+        _most(f"share of one generator in {name}", most, config.max_generated_source_share),
+    ]
+
+
+def _made(rows: Rows) -> Counter[str]:
+    """How many rows nobody wrote, by source: by their mark, or by where they come from."""
+    return Counter(str(row["source"]) for row in rows if row["generated"] or row["source"] in GENERATORS)
 
 
 def licence_gates(train: Rows, heldout: Rows, corpus: Rows, charter: CharterLimits) -> list[Gate]:

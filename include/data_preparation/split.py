@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
@@ -18,6 +18,7 @@ from include.data_preparation.protected import EARLIER, HELDOUT, Guard, Protecte
 from include.data_preparation.questions import Question, normalized, question_of
 
 HELDOUT_FILE = "heldout.parquet"
+Made = TypeVar("Made", Question, Document)
 QUESTION_TYPES = {
     "id": "string",
     "question": "string",
@@ -76,7 +77,8 @@ def divide(
     documents: Sequence[Document], config: SplitConfig, guard: Guard | None = None
 ) -> tuple[list[Question], list[Question], list[Document]]:
     """Train, heldout and corpus: no held-out question or answer occurs in train or in a text of the corpus, and
-    nothing else that `guard` protects; what is held out is added to it."""
+    nothing else that `guard` protects; what is held out is added to it. Generated rows of train and of the corpus are
+    capped as shares of each."""
     guard = guard or Guard()
     real = _unique(
         question for document in documents if not _is_made(document) for question in _questions(document, config)
@@ -92,7 +94,8 @@ def divide(
     heldout = sorted(real[: config.heldout], key=lambda question: question.id)
     guard.protected = [_held_out(heldout), *guard.protected]
     ids = {question.id for question in heldout}
-    corpus = [document for document in documents if document.id not in ids and guard.holds(document.text)]
+    clean = [document for document in documents if document.id not in ids and guard.holds(document.text)]
+    corpus = _mixed(clean, config)
     allowed = {document.id for document in corpus}
     candidates = [question for question in real[config.heldout :] if question.id in allowed]
     made = [question for document in corpus if _is_made(document) for question in _questions(document, config)]
@@ -109,6 +112,13 @@ def divide(
 
 def _held_out(heldout: Sequence[Question]) -> Protected:
     return of_answers(HELDOUT, (row.question for row in heldout), (row.answer for row in heldout))
+
+
+def _mixed(documents: Sequence[Document], config: SplitConfig) -> list[Document]:
+    """All real documents and as many generated ones as may stand beside them, in the order given."""
+    made = [document for document in documents if _is_made(document)]
+    kept = {one.id for one in _capped(_in_turns(made, config.seed), len(documents) - len(made), config)}
+    return [document for document in documents if not _is_made(document) or document.id in kept]
 
 
 def _chosen(real: list[Question], made: list[Question], config: SplitConfig) -> list[Question]:
@@ -138,28 +148,28 @@ def _is_made(document: Document) -> bool:
     return document.generated or document.source in GENERATORS
 
 
-def _in_turns(made: Iterable[Question], seed: int) -> list[Question]:
+def _in_turns(made: Iterable[Made], seed: int) -> list[Made]:
     """By rank, one of each generator in turn: one that gives many does not crowd out the others."""
     turns: Counter[str] = Counter()
-    taken: list[tuple[int, Question]] = []
-    for question in sorted(made, key=lambda question: rank(seed, question.id)):
-        taken.append((turns[question.source], question))
-        turns[question.source] += 1
-    return [question for _, question in sorted(taken, key=lambda item: item[0])]
+    taken: list[tuple[int, Made]] = []
+    for one in sorted(made, key=lambda one: rank(seed, one.id)):
+        taken.append((turns[one.source], one))
+        turns[one.source] += 1
+    return [one for _, one in sorted(taken, key=lambda item: item[0])]
 
 
-def _capped(made: Sequence[Question], rows: int, config: SplitConfig, *, whole: bool = False) -> list[Question]:
+def _capped(made: Sequence[Made], rows: int, config: SplitConfig, *, whole: bool = False) -> list[Made]:
     """The first of `made` that may stand beside `rows` others (or, `whole`, among them), in total and by generator."""
 
     def most(share: float) -> int:
         return int(rows * share if whole else rows * share / (1 - share))
 
     taken: Counter[str] = Counter()
-    kept: list[Question] = []
-    for question in made:
-        if len(kept) < most(config.generated_share) and taken[question.source] < most(config.generated_source_share):
-            taken[question.source] += 1
-            kept.append(question)
+    kept: list[Made] = []
+    for one in made:
+        if len(kept) < most(config.generated_share) and taken[one.source] < most(config.generated_source_share):
+            taken[one.source] += 1
+            kept.append(one)
     return kept
 
 

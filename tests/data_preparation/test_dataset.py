@@ -175,6 +175,7 @@ def test_leaks_and_mixed_up_rows_fail_their_gates() -> None:
     row = {"id": "t", "question": "Who is Al\nLi?", "answer": "", "generated": True}
     row |= {"license": "GPL-3.0-only", "source": "tickets"}
     text = {"id": "t", "text": "Pay with 4000 1.", "license": "MIT OR GPL-3.0-only"}
+    text |= {"source": "tickets", "generated": False}
     leaks = gates.find_leaks(planted, ([row], [row], [text]))
     results = [
         *gates.content_gates([row], [row], [text], CheckConfig()),

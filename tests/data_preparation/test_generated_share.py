@@ -1,4 +1,4 @@
-"""What nobody wrote is never held out, and is capped in train, whichever generator it comes from."""
+"""What nobody wrote is never held out, and is capped in train and corpus, whichever generator it comes from."""
 
 import json
 from collections import Counter
@@ -57,7 +57,7 @@ def test_no_generator_gets_into_evaluation_or_over_its_share(
     made = {one.id for one in documents if (one.source, one.generated) in MADE}
     config = SplitConfig(train=30, heldout=heldout, generated_share=total, generated_source_share=each, seed=seed)
     try:
-        train, held, _ = divide(documents, config)
+        train, held, corpus = divide(documents, config)
     except SourceError:
         return
 
@@ -65,8 +65,29 @@ def test_no_generator_gets_into_evaluation_or_over_its_share(
     assert {row.id for row in train if row.generated} == {row.id for row in train} & made
     counts = Counter(row.source for row in train if row.generated)
     assert counts.total() <= total * len(train) and all(count <= each * len(train) for count in counts.values())
+    counts = Counter(one.source for one in corpus if one.id in made)
+    assert counts.total() <= total * len(corpus) and all(count <= each * len(corpus) for count in counts.values())
+    assert {one.id for one in corpus} | made | {row.id for row in held} >= {one.id for one in documents[:12]}
     asked = {normalized(row.question) for row in held}
     assert not asked & {normalized(row.question) for row in train}
+
+
+def test_templates_do_not_drown_the_corpus() -> None:
+    real = [
+        Document(f"docstrings:{n}", "docstrings", f"module.name{n}", f"Returns the value of number {n} to you.", "MIT")
+        for n in range(200)
+    ]
+    made = [
+        Document(f"templates:{n}", "templates", f"What is {n}?", f"It is the written text {n}.", "MIT", True)
+        for n in range(5000)
+    ]
+    _, held, corpus = divide([*real, *made], SplitConfig(train=60, heldout=20))
+    assert Counter(one.source for one in corpus) == {"docstrings": 180, "templates": 20}
+    assert {one.id for one in real} == {one.id for one in corpus if not one.generated} | {row.id for row in held}
+
+    rows = [{"text": one.text, "source": one.source, "generated": one.generated} for one in [*real, *made]]
+    failed = [gate.name for gate in gates.content_gates([], [], rows, CheckConfig()) if not gate.passed]
+    assert failed == ["generated share of the corpus", "share of one generator in the corpus"]
 
 
 def test_a_written_question_that_is_held_out_is_not_trained_on() -> None:

@@ -32,9 +32,11 @@ class SplitConfig(StepConfig):
     heldout: int = Field(64, ge=1, le=100_000, description="Real questions that are held out.")
     max_answer_words: int = Field(45, ge=5, le=1000, description="Words of the longest answer.")
     min_answer_words: int = Field(4, ge=1, le=100, description="Words of the shortest answer.")
-    generated_share: float = Field(0.1, ge=0, le=0.9, description="Largest share of generated questions in train.")
+    generated_share: float = Field(
+        0.1, ge=0, le=0.9, description="Largest share of what is generated in train, and in the corpus."
+    )
     generated_source_share: float = Field(
-        0.1, ge=0, le=0.9, description="Largest share of the questions of any one generator in train."
+        0.1, ge=0, le=0.9, description="Largest share of what any one generator gives in train, and in the corpus."
     )
     seed: int = Field(7, ge=0, description="Decides which questions are held out.")
     evaluation_sets: tuple[EvaluationSetConfig, ...] = Field(
@@ -54,9 +56,11 @@ class CheckConfig(StepConfig):
     min_train: int = Field(200, ge=1, description="Fewest questions to train on.")
     min_heldout: int = Field(32, ge=1, description="Fewest held-out questions.")
     min_corpus: int = Field(500, ge=1, description="Fewest documents for pretraining.")
-    max_generated_share: float = Field(0.2, ge=0, le=1, description="Largest share of generated questions in train.")
+    max_generated_share: float = Field(
+        0.2, ge=0, le=1, description="Largest share of what is generated in train, and in the corpus."
+    )
     max_generated_source_share: float = Field(
-        0.2, ge=0, le=1, description="Largest share of the questions of any one generator in train."
+        0.2, ge=0, le=1, description="Largest share of what any one generator gives in train, and in the corpus."
     )
     max_leaked_share: float = Field(
         0.02, ge=0, le=1, description="Largest share of names and addresses that survive anonymization."
