@@ -1,6 +1,7 @@
 """Turn a document into a question and a short answer."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from include.data_preparation.config import SplitConfig
@@ -108,8 +109,10 @@ def first_sentences(text: str, config: SplitConfig) -> str:
 
 
 def normalized(text: str) -> str:
-    """Words of a text, lower case, with a space at both ends: for comparison and containment."""
-    words = re.findall(r"[^_\W]+", text.casefold())
+    """Words of a text, lower case and NFKC, with a space at both ends: for comparison and containment."""
+    # first, for a mark of its own ends a word; and again, for case folding takes some letters apart
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    words = re.findall(r"[^_\W]+", folded)
     return f" {' '.join(words)} "
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,20 @@ def test_a_text_that_shares_a_run_of_words_with_an_evaluation_set_is_kept_out() 
     assert "record:3" not in ids and {"record:4", "record:5"} <= ids
     assert not {"record:3", "record:5"} & {question.id for question in train}
     assert guard.found["exam"] == 2
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize("copied", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_a_copy_in_another_normal_form_is_kept_out(form: Any, copied: Any) -> None:
+    text = "Le caf\u00e9 \u00e9tait d\u00e9j\u00e0 ferm\u00e9 \u00e0 midi, \ufb01ni, et \u0390 y \u00e9tait aussi."
+    guard = Guard([of_texts("exam", [unicodedata.normalize(form, text)], 13, 5)])
+    assert not guard.holds(f"Voici: {unicodedata.normalize(copied, text)} Fin.")
+    assert guard.holds("Le caf\u00e9 \u00e9tait ouvert.")
+
+
+@given(st.text())
+def test_what_is_normalized_stays_as_it_is(text: str) -> None:
+    assert normalized(normalized(text)) == normalized(text)
 
 
 def replace_heldout(documents: list[Document]) -> SplitConfig:
