@@ -29,32 +29,36 @@ def states(store: ArtifactStore, sets: tuple[EvaluationSetConfig, ...]) -> dict[
 def read_evaluation_set(store: ArtifactStore, one: EvaluationSetConfig) -> list[str]:
     """All texts of a set: its columns, of every row that has them.
 
-    SourceError where a file or line cannot be read: what is not known cannot be kept out of training.
+    SourceError where a file or line cannot be read or a file has no text: what is not known cannot be kept out of
+    training.
     """
     texts: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         for file in _files(store, one):
             where = place_of(store, one.location) + file.name
             with about(FIELD, where), file.local(Path(scratch)) as path:
-                for row in _rows(file.name, path, where, one.columns):
-                    texts += [row[name] for name in one.columns if isinstance(row.get(name), str)]
-    if not texts:
-        raise SourceError(
-            FIELD, place_of(store, one.location), f"no row has a text in {', '.join(one.columns)}", "Name its columns"
-        )
+                rows = _rows(file.name, path, where, one.columns)
+                found = [row[name] for row in rows for name in one.columns if isinstance(row.get(name), str)]
+            if not any(text.strip() for text in found):
+                raise SourceError(FIELD, where, f"no row has a text in {', '.join(one.columns)}", "Name its columns")
+            texts += found
     return texts
 
 
 def _files(store: ArtifactStore, one: EvaluationSetConfig) -> list[SourceFile]:
-    found = [
-        file
-        for file in list_files(store, one.location, FIELD)
-        if file.name.endswith((JSON_LINES, ZIPPED, PARQUET)) and not file.unusable
-    ]
+    """SourceError where one is in no known format or unusable, unless its name or folder begins with _ or a dot."""
+    place, found = place_of(store, one.location), []
+    for file in list_files(store, one.location, FIELD):
+        known = file.name.endswith((JSON_LINES, ZIPPED, PARQUET))
+        if known and not file.unusable:
+            found.append(file)
+        elif not any(part.startswith(("_", ".")) for part in file.name.split("/")):
+            problem = file.unusable or f"it does not end in {JSON_LINES}, {ZIPPED} or {PARQUET}"
+            raise SourceError(FIELD, place + file.name, problem, "Put the texts there, or move it elsewhere")
     if not found:
         raise SourceError(
             FIELD,
-            place_of(store, one.location),
+            place,
             f"there are no files that end in {JSON_LINES}, {ZIPPED} or {PARQUET}",
             "Put them there, or correct the location",
         )

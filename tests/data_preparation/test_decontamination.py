@@ -16,7 +16,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import EvaluationSetConfig, SplitConfig
 from include.data_preparation.documents import Document, read_table, write_shards
-from include.data_preparation.evaluation_sets import read_evaluation_set
+from include.data_preparation.evaluation_sets import read_evaluation_set, states
 from include.data_preparation.phrases import PhraseIndex
 from include.data_preparation.protected import Guard, of_answers, of_texts
 from include.data_preparation.questions import normalized
@@ -137,7 +137,10 @@ def test_the_split_reads_earlier_datasets_and_declared_sets(store: ArtifactStore
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("set.csv", b"a,b", "there are no files"),
+        ("_SUCCESS", b"", "there are no files"),
+        ("set.csv", b"a,b", r"set\.csv': it does not end in"),
+        ("set.jsonl", b"", "no row has a text in"),
+        ("set.jsonl", b'{"question": " "}', "no row has a text in"),
         ("set.jsonl", b"{", "it is damaged"),
         ("set.jsonl", b"[1]", "no JSON object"),
         ("set.jsonl", b'{"prompt": "a"}', "no row has a text in"),
@@ -151,3 +154,24 @@ def test_an_evaluation_set_that_cannot_be_read_is_an_error(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match=problem):
         read_evaluation_set(store, EvaluationSetConfig(name="exam", location=str(tmp_path)))
+
+
+def test_every_file_of_an_evaluation_set_counts(store: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "exam"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config").write_text("x")
+    (folder / "_SUCCESS").write_text("")
+    (folder / "a.jsonl").write_text('{"question": "What is it?"}')
+    (folder / "b.jsonl").symlink_to("a.jsonl")
+    one = EvaluationSetConfig(name="exam", location=str(folder))
+    assert read_evaluation_set(store, one) == ["What is it?"] * 2
+
+    (folder / "c.jsonl").write_text('{"prompt": "What is it?"}')
+    with pytest.raises(SourceError, match=r"c\.jsonl': no row has a text in"):
+        read_evaluation_set(store, one)
+    (tmp_path / "outside.jsonl").write_text('{"question": "What is that?"}')
+    (folder / "c.jsonl").unlink()
+    (folder / "c.jsonl").symlink_to(tmp_path / "outside.jsonl")
+    for read in (read_evaluation_set, lambda store, one: states(store, (one,))):
+        with pytest.raises(SourceError, match=r"c\.jsonl': a link that leads out"):
+            read(store, one)
