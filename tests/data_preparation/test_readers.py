@@ -252,3 +252,4 @@ def test_what_was_read_before_does_not_decide_how_a_table_is_read(tmp_path: Path
     csv.field_size_limit(131_072)
     rows, bad, _ = read(tmp_path, "a.tsv", b"id\ttext\n1\t" + b"a, b " * 40_000 + b"\n2\thello\n")
     assert not bad and texts(rows)[1] == "hello"
+    assert csv.field_size_limit() == 131_072, "nor how others of this process read theirs"

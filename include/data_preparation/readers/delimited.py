@@ -3,6 +3,7 @@
 import csv
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def read_delimited(path: Path, reading: Reading) -> Iterator[Found]:
     head = lines.ahead(SAMPLED_ROWS)
     if not head:
         return
-    delimiter = _delimiter(head)
+    with lines.fields_fit():
+        delimiter = _delimiter(head)
     first, header = lines.row(delimiter)
     if isinstance(header, Unreadable):
         yield Unreadable(first, f"its header cannot be read: {header.reason}", breaks=True)
@@ -61,9 +63,16 @@ class _Lines:
 
     def __init__(self, lines: Iterator[tuple[int, str | Unreadable]], most: int) -> None:
         self._lines, self._most = lines, most
-        # of the whole process: what was read before must not decide how the delimiter is found
-        csv.field_size_limit(most)
         self._held: deque[tuple[int, str | Unreadable]] = deque()
+
+    @contextmanager
+    def fields_fit(self) -> Iterator[None]:
+        """Fields may be as long as a record. The limit is the whole process's, so it is put back."""
+        before = csv.field_size_limit(self._most)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
 
     def ahead(self, count: int) -> list[str | Unreadable]:
         """The next lines, which stay to be read."""
@@ -76,9 +85,9 @@ class _Lines:
         An empty line has none. Only the first line of what is no row is gone.
         """
         taken: list[tuple[int, str | Unreadable]] = []
-        csv.field_size_limit(self._most)
         try:
-            row = next(csv.reader(self._texts(taken), delimiter=delimiter, strict=True), [])
+            with self.fields_fit():
+                row = next(csv.reader(self._texts(taken), delimiter=delimiter, strict=True), [])
             if not row or not columns or len(row) == columns:
                 return taken[0][0], row
             problem = f"{len(row)} columns, and the header has {columns}"
