@@ -76,9 +76,12 @@ def split(work: Workspace, sources: list[ArtifactRef], earlier: list[ArtifactRef
 def divide(
     documents: Sequence[Document], config: SplitConfig, guard: Guard | None = None
 ) -> tuple[list[Question], list[Question], list[Document]]:
-    """Train, heldout and corpus: no held-out answer occurs in train or in a text of the corpus, no held-out question
-    is one of train, and nothing else that `guard` protects occurs; what is held out is added to it. Generated rows of train and of the corpus are
-    capped as shares of each."""
+    """Train, heldout and corpus.
+
+    No held-out answer occurs in train or in a text of the corpus, no held-out question is one of train, and nothing
+    else that `guard` protects occurs; what is held out is added to it. Generated rows of train and of the corpus are
+    capped as shares of each.
+    """
     guard = guard or Guard()
     real = _unique(
         question for document in documents if not _is_made(document) for question in _questions(document, config)
