@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.curation.search import Found
 from benchmarks.curation.stages import CONFIG
-from include.data_preparation.shingles import bands
+from include.data_preparation.duplicates.shingles import bands
 
 
 def search(documents: Path, folder: Path, shards: int, workers: int) -> Found:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.deduplicate import find_dropped, without
 from include.data_preparation.documents import shard_name, write_table
+from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import write_matches
 from include.data_preparation.sketch import write_sketch
-from include.data_preparation.sketch_files import DOCUMENTS
 
 CONFIG = DeduplicateConfig()
 

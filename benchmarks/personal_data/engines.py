@@ -39,7 +39,7 @@ def default() -> Find:
 def of_network(network: Any, caution: float) -> Find:
     """The project's finder with `network` in the place of the shipped weights, all kinds of personal data."""
     from include.data_preparation.config import AnonymizeConfig
-    from include.data_preparation.personal_data import PersonalDataFinder
+    from include.data_preparation.privacy.personal_data import PersonalDataFinder
 
     finder = PersonalDataFinder(AnonymizeConfig(caution=caution), network)
 
@@ -51,9 +51,9 @@ def of_network(network: Any, caution: float) -> Find:
 
 def trained(part: Part, theirs: int, own: int, seed: int, epochs: int) -> Any:
     """A network that learnt from `theirs` sentences of `part` and `own` sentences of the project's templates."""
-    from include.data_preparation.recognition.fillers import Fillers
-    from include.data_preparation.recognition.sentences import generate, vary
-    from include.data_preparation.recognition.training import train
+    from include.data_preparation.privacy.recognition.fillers import Fillers
+    from include.data_preparation.privacy.recognition.sentences import generate, vary
+    from include.data_preparation.privacy.recognition.training import train
 
     samples = vary(to_learn(part, theirs, seed), Fillers(seed)) + (generate(own, seed) if own else [])
     return train(samples, seed, epochs)

@@ -40,8 +40,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def export(parsed: argparse.Namespace) -> int:
     """Write the newest queue into a file, and for Label Studio its labelling configuration beside it."""
-    from include.data_preparation.review_files import STUDIO, STUDIO_CONFIG, format_of, write_tasks
-    from include.data_preparation.review_queue import newest_queue
+    from include.data_preparation.labelling.review_files import STUDIO, STUDIO_CONFIG, format_of, write_tasks
+    from include.data_preparation.labelling.review_queue import newest_queue
 
     form = format_of(parsed.file)
     queue = newest_queue(open_store(), parsed.use_case)
@@ -56,8 +56,8 @@ def export(parsed: argparse.Namespace) -> int:
 
 def take_in(parsed: argparse.Namespace) -> int:
     """Keep all labels of a file, or none where one of them is wrong."""
-    from include.data_preparation.annotations import record
-    from include.data_preparation.review_files import format_of, read_answers, to_annotations
+    from include.data_preparation.labelling.annotations import record
+    from include.data_preparation.labelling.review_files import format_of, read_answers, to_annotations
 
     form = format_of(parsed.file)
     try:
@@ -96,9 +96,9 @@ def status(parsed: argparse.Namespace) -> int:
 
 def review_status(store: ArtifactStore, use_case: str) -> dict[str, Any]:
     """What waits, who labelled how many documents, and the agreement between them."""
-    from include.data_preparation.agreement import agreement
-    from include.data_preparation.annotations import read, standing
-    from include.data_preparation.review_queue import newest_queue
+    from include.data_preparation.labelling.agreement import agreement
+    from include.data_preparation.labelling.annotations import read, standing
+    from include.data_preparation.labelling.review_queue import newest_queue
 
     queue, annotations = newest_queue(store, use_case), read(store.bucket, use_case)
     found = agreement(annotations)

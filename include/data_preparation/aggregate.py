@@ -14,15 +14,15 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
-from include.data_preparation import docstrings, undated_sources
 from include.data_preparation.config import AggregateConfig
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
-from include.data_preparation.customers import write_ticket_tables
-from include.data_preparation.dated_sources import DatedSource, read_dated_sources, states
 from include.data_preparation.documents import Document, rank, read_all, write_planted, write_rows
-from include.data_preparation.provenance import Provenance, provenance
 from include.data_preparation.shard_files import ShardFiles
-from include.data_preparation.undated_sources import Collection, collections_of
+from include.data_preparation.sources import docstrings, undated_sources
+from include.data_preparation.sources.dated_sources import DatedSource, read_dated_sources, states
+from include.data_preparation.sources.provenance import Provenance, provenance
+from include.data_preparation.sources.undated_sources import Collection, collections_of
+from include.data_preparation.support_tickets.customers import write_ticket_tables
 
 QUARANTINE = "quarantined.parquet"
 # no package is called so

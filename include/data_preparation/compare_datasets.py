@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.data_preparation.card_figures import bins
-from include.data_preparation.data_card import DataCard, read_card
-from include.data_preparation.dataset_changes import (
+from include.data_preparation.card.card_figures import bins
+from include.data_preparation.card.data_card import DataCard, read_card
+from include.data_preparation.card.dataset_changes import (
     SPLITS,
     RecordChange,
     Shift,

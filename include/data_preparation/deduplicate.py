@@ -10,7 +10,6 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
-from include.data_preparation.clusters import choose, in_order, members
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import (
     DROPPED,
@@ -21,10 +20,11 @@ from include.data_preparation.documents import (
     write_planted_of,
     write_table,
 )
-from include.data_preparation.earlier_datasets import INDEX_COLUMNS, Earlier, first_known, repeats
-from include.data_preparation.keys import Keys
+from include.data_preparation.duplicates.clusters import choose, in_order, members
+from include.data_preparation.duplicates.earlier_datasets import INDEX_COLUMNS, Earlier, first_known, repeats
+from include.data_preparation.duplicates.keys import Keys
+from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import REPEATED, SIMILAR
-from include.data_preparation.sketch_files import DOCUMENTS
 
 INDEX = "index.parquet"
 SHOWN = 50

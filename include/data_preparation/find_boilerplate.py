@@ -7,7 +7,7 @@ from pathlib import Path
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.data_preparation.boilerplate import REPEATED, RepeatedLine, line_key, line_keys
+from include.data_preparation.cleaning.boilerplate import REPEATED, RepeatedLine, line_key, line_keys
 from include.data_preparation.config import BoilerplateConfig
 from include.data_preparation.documents import Document, read_documents, write_rows
 

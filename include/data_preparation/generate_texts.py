@@ -11,9 +11,9 @@ from include.core.settings import settings
 from include.data_preparation.config import GenerateTextsConfig
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
 from include.data_preparation.documents import Document, shard_name, write_rows
-from include.data_preparation.text_answers import Written, ask_all, check_usable
-from include.data_preparation.text_endpoint import Address
-from include.data_preparation.text_grammar import template_pairs
+from include.data_preparation.synthesis.text_answers import Written, ask_all, check_usable
+from include.data_preparation.synthesis.text_endpoint import Address
+from include.data_preparation.synthesis.text_grammar import template_pairs
 
 
 def observed(_: ArtifactStore, config: GenerateTextsConfig) -> dict[str, Any]:

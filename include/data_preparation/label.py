@@ -9,15 +9,15 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
-from include.data_preparation import annotations, labels
-from include.data_preparation.agreement import agreement
-from include.data_preparation.ballots import Ballot, collect
 from include.data_preparation.config import LabelConfig
 from include.data_preparation.documents import Document, read_documents, read_planted, write_planted, write_rows
-from include.data_preparation.label_errors import LabelErrors, Suspicion, find_label_errors
-from include.data_preparation.label_model import LabelModel
-from include.data_preparation.review_candidates import CANDIDATES, Candidate, Watch
-from include.data_preparation.reviewed import Reviewed
+from include.data_preparation.labelling import annotations, labels
+from include.data_preparation.labelling.agreement import agreement
+from include.data_preparation.labelling.ballots import Ballot, collect
+from include.data_preparation.labelling.label_errors import LabelErrors, Suspicion, find_label_errors
+from include.data_preparation.labelling.label_model import LabelModel
+from include.data_preparation.labelling.review_candidates import CANDIDATES, Candidate, Watch
+from include.data_preparation.labelling.reviewed import Reviewed
 
 ERRORS = "label_errors.parquet"
 SHOWN = 50

@@ -8,12 +8,18 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.data_preparation.candidates import shared_bands, similar_pairs
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import write_table
-from include.data_preparation.keys import group_starts
-from include.data_preparation.similarity import Similarity
-from include.data_preparation.sketch_files import BAND_COLUMNS, SHINGLES, TEXT_COLUMNS, bands_name, texts_name
+from include.data_preparation.duplicates.candidates import shared_bands, similar_pairs
+from include.data_preparation.duplicates.keys import group_starts
+from include.data_preparation.duplicates.similarity import Similarity
+from include.data_preparation.duplicates.sketch_files import (
+    BAND_COLUMNS,
+    SHINGLES,
+    TEXT_COLUMNS,
+    bands_name,
+    texts_name,
+)
 
 REPEATED, SIMILAR = "repeated.parquet", "similar.parquet"
 

@@ -7,9 +7,9 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.data_preparation.documents import Document, read_documents, read_table, text_digest
-from include.data_preparation.labels import choices
-from include.data_preparation.review_candidates import CANDIDATES, Candidate
-from include.data_preparation.review_queue import ReviewTask, write_queue
+from include.data_preparation.labelling.labels import choices
+from include.data_preparation.labelling.review_candidates import CANDIDATES, Candidate
+from include.data_preparation.labelling.review_queue import ReviewTask, write_queue
 
 
 @step("dataset")

@@ -7,8 +7,8 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import shard_name
-from include.data_preparation.shingles import band_keys, shingled
-from include.data_preparation.sketch_files import SketchFiles, read_batches
+from include.data_preparation.duplicates.shingles import band_keys, shingled
+from include.data_preparation.duplicates.sketch_files import SketchFiles, read_batches
 
 READ = ("id", "source", "text", "generated", "event_time")
 DOCUMENTS_A_BATCH = 2048

@@ -12,10 +12,10 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import SplitConfig
 from include.data_preparation.config.sources import GENERATORS
+from include.data_preparation.division.evaluation_sets import read_evaluation_set, states
+from include.data_preparation.division.protected import EARLIER, HELDOUT, Guard, Protected, of_answers, of_texts
+from include.data_preparation.division.questions import Question, normalized, question_of
 from include.data_preparation.documents import Document, rank, read_all, read_table
-from include.data_preparation.evaluation_sets import read_evaluation_set, states
-from include.data_preparation.protected import EARLIER, HELDOUT, Guard, Protected, of_answers, of_texts
-from include.data_preparation.questions import Question, normalized, question_of
 
 HELDOUT_FILE = "heldout.parquet"
 Made = TypeVar("Made", Question, Document)

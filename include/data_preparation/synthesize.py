@@ -10,10 +10,10 @@ from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
 from include.data_preparation.config import SynthesizeConfig
 from include.data_preparation.config.tables import DatabaseConfig
-from include.data_preparation.database import Tables, broken_rules, divide_database, read_database
 from include.data_preparation.documents import table_name, write_table
-from include.data_preparation.table_model import Sampled, fit_tables, metadata, sample_tables
-from include.data_preparation.table_privacy import Privacy, measure_privacy
+from include.data_preparation.synthesis.database import Tables, broken_rules, divide_database, read_database
+from include.data_preparation.synthesis.table_model import Sampled, fit_tables, metadata, sample_tables
+from include.data_preparation.synthesis.table_privacy import Privacy, measure_privacy
 
 LEAST_ROOTS = 8
 

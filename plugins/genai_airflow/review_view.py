@@ -47,9 +47,9 @@ def page(
     start: Annotated[int, Query(ge=0)] = 0,
 ) -> HTMLResponse:
     """The task at a position, or from `start` on the first that this user has not labelled."""
-    from include.data_preparation.annotations import read, standing
-    from include.data_preparation.review_page import Desk, review_page
-    from include.data_preparation.review_queue import newest_queue
+    from include.data_preparation.labelling.annotations import read, standing
+    from include.data_preparation.labelling.review_page import Desk, review_page
+    from include.data_preparation.labelling.review_queue import newest_queue
 
     name = user.get_name()
     try:
@@ -69,9 +69,9 @@ def page(
 @router.post("/review/{dag_id}/annotations", dependencies=[ANSWERS, Depends(same_site)])
 def annotate(dag_id: str, choice: Choice, user: GetUserDep) -> JSONResponse:
     """Keep what a user says of a document: 201; 400 where it is not to be said, 503 where the store does not answer."""
-    from include.data_preparation.annotations import keep
-    from include.data_preparation.review_files import annotation_of
-    from include.data_preparation.review_queue import find_task
+    from include.data_preparation.labelling.annotations import keep
+    from include.data_preparation.labelling.review_files import annotation_of
+    from include.data_preparation.labelling.review_queue import find_task
 
     try:
         store = open_store(retries=RETRIES)

@@ -14,7 +14,7 @@ from include.artifacts.history import Place
 from include.artifacts.ref import artifact_prefix
 from include.artifacts.store import BIRTH, WINDOW, ArtifactStore
 from include.core.settings import PROJECT_ROOT
-from include.data_preparation.review_queue import QUEUE_TASK
+from include.data_preparation.labelling.review_queue import QUEUE_TASK
 from tests.artifacts.sample_step import sample_step
 from tests.conftest import ObjectStoreServer
 from tests.plugins.made_queue import made_queue

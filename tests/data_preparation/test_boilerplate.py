@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
-from include.data_preparation.boilerplate import cut, line_keys
 from include.data_preparation.clean import clean
+from include.data_preparation.cleaning.boilerplate import cut, line_keys
 from include.data_preparation.config import BoilerplateConfig, CleanConfig
 from include.data_preparation.documents import Document, read_all, read_table, write_planted, write_shards
 from include.data_preparation.find_boilerplate import find_boilerplate

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.clean import tidy
+from include.data_preparation.cleaning.quality import verdict
 from include.data_preparation.config import CleanConfig
 from include.data_preparation.documents import DROPPED, read_all, read_dropped
-from include.data_preparation.quality import verdict
 from tests.data_preparation.conftest import Prepared
 
 CONFIG = CleanConfig()

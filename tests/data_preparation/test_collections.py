@@ -17,9 +17,9 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig, SplitConfig
+from include.data_preparation.division.questions import question_of
 from include.data_preparation.documents import Document, read_all, read_table
-from include.data_preparation.questions import question_of
-from include.data_preparation.undated_sources import collections_of, states
+from include.data_preparation.sources.undated_sources import collections_of, states
 from tests.conftest import ObjectStoreServer
 from tests.data_preparation.reading import SAMPLES, json_lines, pdf
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
-from include.data_preparation.card_figures import split_figure
+from include.data_preparation.card.card_figures import split_figure
+from include.data_preparation.card.data_card import CARD_FILE, DataCard, write_figures
+from include.data_preparation.card.dataset_changes import shift, sources_moved
 from include.data_preparation.compare_datasets import CHANGES_FILE, compare_datasets
-from include.data_preparation.data_card import CARD_FILE, DataCard, write_figures
-from include.data_preparation.dataset_changes import shift, sources_moved
 from include.data_preparation.split import QUESTION_TYPES, TEXT_TYPES, write_rows_typed
 from tests.data_preparation.conftest import Prepared
 

@@ -7,13 +7,13 @@ import pytest
 
 from include.artifacts.report import Report
 from include.artifacts.store import ArtifactStore
-from include.data_preparation import card_figures
+from include.data_preparation.card import card_figures
+from include.data_preparation.card.data_card import SCHEMA_FILE, DataCard, Sample, read_card
+from include.data_preparation.card.data_card_page import card_page
+from include.data_preparation.card.gates import Leak, privacy_gates, secret_gate
 from include.data_preparation.config import CheckConfig
-from include.data_preparation.data_card import SCHEMA_FILE, DataCard, Sample, read_card
-from include.data_preparation.data_card_page import card_page
 from include.data_preparation.documents import read_table
-from include.data_preparation.gates import Leak, privacy_gates, secret_gate
-from include.data_preparation.provenance import without_credentials
+from include.data_preparation.sources.provenance import without_credentials
 from tests.data_preparation.conftest import Prepared
 
 

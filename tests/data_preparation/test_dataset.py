@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, SourceError
-from include.data_preparation import gates
+from include.data_preparation.card import gates
+from include.data_preparation.card.data_card import NOTICE
 from include.data_preparation.check import check
 from include.data_preparation.config import CheckConfig, LabelConfig, SplitConfig
-from include.data_preparation.data_card import NOTICE
+from include.data_preparation.division.protected import Guard
+from include.data_preparation.division.questions import first_sentences, normalized, question_of
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import label
-from include.data_preparation.protected import Guard
-from include.data_preparation.questions import first_sentences, normalized, question_of
 from include.data_preparation.split import divide, split
 from tests.data_preparation.conftest import LATER, SMALL, USE_CASE, Prepared
 from tests.data_preparation.sample_charter import sample_charter

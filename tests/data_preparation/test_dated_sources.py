@@ -16,7 +16,7 @@ from include.data_preparation.aggregate import aggregate
 from include.data_preparation.compare_sources import compare_sources
 from include.data_preparation.config import AggregateConfig, CompareSourcesConfig, RecordsConfig
 from include.data_preparation.documents import Document, read_all, read_planted, read_table
-from include.data_preparation.ticket_exports import ticket_versions
+from include.data_preparation.support_tickets.ticket_exports import ticket_versions
 
 TICKETS_ONLY = AggregateConfig(topics=False, standard_library=False, packages=(), shards=1, ticket_export_days=10)
 MARCH = datetime(2025, 3, 1, tzinfo=UTC)

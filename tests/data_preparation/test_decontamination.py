@@ -15,11 +15,11 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import EvaluationSetConfig, SplitConfig
+from include.data_preparation.division.evaluation_sets import read_evaluation_set, states
+from include.data_preparation.division.phrases import PhraseIndex
+from include.data_preparation.division.protected import Guard, of_answers, of_texts
+from include.data_preparation.division.questions import normalized
 from include.data_preparation.documents import Document, read_table, write_shards
-from include.data_preparation.evaluation_sets import read_evaluation_set, states
-from include.data_preparation.phrases import PhraseIndex
-from include.data_preparation.protected import Guard, of_answers, of_texts
-from include.data_preparation.questions import normalized
 from include.data_preparation.split import divide, split
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=9).map(" ".join)

@@ -9,8 +9,8 @@ from include.artifacts.store import ArtifactStore
 from include.core.settings import settings
 from include.data_preparation.aggregate import aggregate, observed
 from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig, RecordsConfig
-from include.data_preparation.document_ids import hidden_id
 from include.data_preparation.documents import read_all
+from include.data_preparation.sources.document_ids import hidden_id
 from tests.data_preparation.test_collections import MOMENT, fill
 from tests.data_preparation.test_record_files import json_lines, row
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.data_preparation import candidates
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.deduplicate import find_dropped
 from include.data_preparation.documents import Document, shard_name, write_rows
-from include.data_preparation.earlier_datasets import Earlier
+from include.data_preparation.duplicates import candidates
+from include.data_preparation.duplicates.earlier_datasets import Earlier
+from include.data_preparation.duplicates.shingles import words
+from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import Matched, write_matches
-from include.data_preparation.shingles import words
 from include.data_preparation.sketch import write_sketch
-from include.data_preparation.sketch_files import DOCUMENTS
 
 CONFIG = DeduplicateConfig()
 LONG = "The scheduler starts every job when its time has come and keeps a note of what it did in the log file. "

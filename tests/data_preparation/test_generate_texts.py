@@ -18,10 +18,10 @@ from include.core.errors import ConfigurationError, GenaiError, ServerUnavailabl
 from include.core.settings import PROJECT_ROOT, read_settings, settings
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.config import AggregateConfig, GenerateTextsConfig, SplitConfig
+from include.data_preparation.division.questions import question_of
 from include.data_preparation.documents import Document, read_all
 from include.data_preparation.generate_texts import generate_texts
-from include.data_preparation.questions import question_of
-from include.data_preparation.text_endpoint import Address, TextEndpoint
+from include.data_preparation.synthesis.text_endpoint import Address, TextEndpoint
 from tests.conftest import ObjectStoreServer
 from tests.data_preparation.chat_server import KEY, ChatServer, Handler, Reply, serving
 from tests.data_preparation.conftest import LATER

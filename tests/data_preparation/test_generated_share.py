@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation import gates
+from include.data_preparation.card import gates
 from include.data_preparation.config import CheckConfig, SplitConfig
 from include.data_preparation.config.sources import GENERATORS
+from include.data_preparation.division.questions import normalized
 from include.data_preparation.documents import Document, read_table
-from include.data_preparation.questions import normalized
 from include.data_preparation.split import divide
 from tests.data_preparation.conftest import Prepared
 

@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
-from include.data_preparation.boilerplate import cut, line_keys
 from include.data_preparation.clean import tidy
+from include.data_preparation.cleaning.boilerplate import cut, line_keys
+from include.data_preparation.cleaning.messages import without_quotes
+from include.data_preparation.cleaning.profile import Profile
+from include.data_preparation.cleaning.quality import FILTERS, verdict
+from include.data_preparation.cleaning.secrets import redact
 from include.data_preparation.config import CleanConfig
-from include.data_preparation.messages import without_quotes
-from include.data_preparation.profile import Profile
-from include.data_preparation.quality import FILTERS, verdict
-from include.data_preparation.secrets import redact
 
 UNITS = [
     *("a", " ", ":", "`", "_", "[", "\\", "=", "\n", "\t \u00a0", "é", "Ã©", "1 ", "> ", "-- \n", "\x1b[", "&#"),

@@ -14,10 +14,10 @@ from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import LabelConfig
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import ERRORS, label
-from include.data_preparation.label_errors import Labelled, find_label_errors
-from include.data_preparation.label_model import Pattern, fit
-from include.data_preparation.lowest import Lowest
-from include.data_preparation.review_candidates import CANDIDATES
+from include.data_preparation.labelling.label_errors import Labelled, find_label_errors
+from include.data_preparation.labelling.label_model import Pattern, fit
+from include.data_preparation.labelling.lowest import Lowest
+from include.data_preparation.labelling.review_candidates import CANDIDATES
 from tests.data_preparation.conftest import LATER, USE_CASE, Prepared
 
 LABELS = ("access", "billing", "bug", "outage")

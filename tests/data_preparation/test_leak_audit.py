@@ -8,13 +8,13 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.pseudonym_key import pseudonym_key
 from include.core.settings import settings
+from include.data_preparation.card.gates import audit_gates
 from include.data_preparation.check import check
 from include.data_preparation.config import AnonymizeConfig, CheckConfig
-from include.data_preparation.gates import audit_gates
-from include.data_preparation.known_values import REMOVED, names_of, removed, with_known
-from include.data_preparation.leak_audit import Audit, audit, texts_of
-from include.data_preparation.pseudonyms import Pseudonyms
-from include.data_preparation.spans import Span
+from include.data_preparation.privacy.known_values import REMOVED, names_of, removed, with_known
+from include.data_preparation.privacy.leak_audit import Audit, audit, texts_of
+from include.data_preparation.privacy.pseudonyms import Pseudonyms
+from include.data_preparation.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
 
 KEY = b"k" * 32

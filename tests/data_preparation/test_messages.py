@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.data_preparation.messages import without_quotes
+from include.data_preparation.cleaning.messages import without_quotes
 
 HEADERS = "From: Ann <ann@example.org>\nSent: Monday, 3 March 2025 10:00\nTo: Bob\nSubject: Re: queue\n"
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import PLANTED, read_documents, read_planted, shard_name
-from include.data_preparation.personal_data import PersonalDataFinder
-from include.data_preparation.pseudonyms import Pseudonyms
-from include.data_preparation.spans import Score, Span, locate
+from include.data_preparation.privacy.personal_data import PersonalDataFinder
+from include.data_preparation.privacy.pseudonyms import Pseudonyms
+from include.data_preparation.privacy.spans import Score, Span, locate
 from tests.data_preparation.conftest import Prepared
 
 KEY = b"k" * 32

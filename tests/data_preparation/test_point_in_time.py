@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.core.errors import SourceError
-from include.data_preparation.point_in_time import Snapshot, Version, as_of, utc
+from include.data_preparation.sources.point_in_time import Snapshot, Version, as_of, utc
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from include.core.settings import Settings
 from include.data_preparation.anonymize import anonymize
 from include.data_preparation.config import POLICY, AnonymizeConfig
 from include.data_preparation.documents import read_documents, shard_name
-from include.data_preparation.pseudonyms import STANDS_FOR, Pseudonyms
-from include.data_preparation.spans import Span
+from include.data_preparation.privacy.pseudonyms import STANDS_FOR, Pseudonyms
+from include.data_preparation.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
 
 KEY = b"k" * 32

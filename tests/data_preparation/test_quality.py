@@ -6,10 +6,10 @@ import random
 import pytest
 from pydantic import ValidationError
 
-from include.data_preparation import docstrings
 from include.data_preparation.clean import tidy
+from include.data_preparation.cleaning.quality import verdict
 from include.data_preparation.config import CleanConfig
-from include.data_preparation.quality import verdict
+from include.data_preparation.sources import docstrings
 
 CONFIG = CleanConfig()
 DRAW = random.Random(5)

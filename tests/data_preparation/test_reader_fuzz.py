@@ -17,7 +17,7 @@ from include.data_preparation.config import AggregateConfig, CollectionConfig, C
 from include.data_preparation.readers import Row, Unreadable
 from include.data_preparation.readers.formats import EXTENSIONS
 from include.data_preparation.readers.packed import SUFFIXES
-from include.data_preparation.undated_sources import Collection
+from include.data_preparation.sources.undated_sources import Collection
 from tests.data_preparation.reading import SAMPLES, read
 
 LIMITS = LimitsConfig(max_unpacked_mb=8, max_record_characters=2000, max_html_elements=1000, max_pdf_pages=20)

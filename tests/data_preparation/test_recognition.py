@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.data_preparation.recognition.features import featurize, pipeline, readable
-from include.data_preparation.recognition.make_weights import recipe
-from include.data_preparation.recognition.patterns import shaped
-from include.data_preparation.recognition.repair import repaired
-from include.data_preparation.recognition.sentences import Labelled, generate, templates
-from include.data_preparation.recognition.tagger import TAGS, Tagger, best_tags, combined
-from include.data_preparation.recognition.training import train
-from include.data_preparation.recognition.weights import load, metadata, save
+from include.data_preparation.privacy.recognition.features import featurize, pipeline, readable
+from include.data_preparation.privacy.recognition.make_weights import recipe
+from include.data_preparation.privacy.recognition.patterns import shaped
+from include.data_preparation.privacy.recognition.repair import repaired
+from include.data_preparation.privacy.recognition.sentences import Labelled, generate, templates
+from include.data_preparation.privacy.recognition.tagger import TAGS, Tagger, best_tags, combined
+from include.data_preparation.privacy.recognition.training import train
+from include.data_preparation.privacy.recognition.weights import load, metadata, save
 
 
 def test_the_weights_were_made_from_the_sentences_of_today() -> None:
-    """Else run `python -m include.data_preparation.recognition.make_weights`."""
+    """Else run `python -m include.data_preparation.privacy.recognition.make_weights`."""
     assert metadata() == recipe()
 
 
@@ -50,7 +50,7 @@ def test_the_network_computes_what_the_pretrained_pipeline_computes() -> None:
     import numpy as np
     import torch
 
-    from include.data_preparation.recognition.network import build
+    from include.data_preparation.privacy.recognition.network import build
 
     texts = ["Mr. John Smith lives at 12 Oak St.\n\nSpringfield", "Hello from Berlin, Anna", ""]
     network, seen = build(3).eval(), []

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import AggregateConfig, LimitsConfig, RecordsConfig
-from include.data_preparation.point_in_time import as_of
-from include.data_preparation.record_files import RecordLog, read_records
+from include.data_preparation.sources.point_in_time import as_of
+from include.data_preparation.sources.record_files import RecordLog, read_records
 
 THEN = datetime(2026, 6, 1, tzinfo=UTC)
 

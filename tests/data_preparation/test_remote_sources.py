@@ -21,7 +21,7 @@ from include.core.settings import settings
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig
 from include.data_preparation.locations.web import _may_have_secrets
-from include.data_preparation.undated_sources import Collection
+from include.data_preparation.sources.undated_sources import Collection
 from tests.conftest import free_ports
 from tests.data_preparation.reading import LINES, PAGE, SAMPLES, json_lines
 from tests.data_preparation.test_collections import MOMENT, at, config, documents

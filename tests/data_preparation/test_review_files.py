@@ -12,10 +12,17 @@ import pytest
 from include.artifacts.history import Place
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
-from include.data_preparation.annotations import record
+from include.data_preparation.labelling.annotations import record
+from include.data_preparation.labelling.review_files import (
+    CSV,
+    STUDIO,
+    format_of,
+    read_answers,
+    to_annotations,
+    write_tasks,
+)
+from include.data_preparation.labelling.review_queue import QUEUE_TASK, ReviewQueue, ReviewTask, newest_queue
 from include.data_preparation.queue_reviews import queue_reviews
-from include.data_preparation.review_files import CSV, STUDIO, format_of, read_answers, to_annotations, write_tasks
-from include.data_preparation.review_queue import QUEUE_TASK, ReviewQueue, ReviewTask, newest_queue
 from tests.data_preparation.conftest import LATER, Prepared
 
 TEXT = '=1+1, says\n"Ann"'

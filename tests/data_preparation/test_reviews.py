@@ -9,14 +9,14 @@ import pytest
 from include.artifacts.history import Place
 from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError
-from include.data_preparation import gates
-from include.data_preparation.agreement import agreement
-from include.data_preparation.annotations import Annotation, keep, keys, read, record, standing
+from include.data_preparation.card import gates
 from include.data_preparation.config import CheckConfig, LabelConfig
 from include.data_preparation.documents import Document, read_all, text_digest
 from include.data_preparation.label import label
+from include.data_preparation.labelling.agreement import agreement
+from include.data_preparation.labelling.annotations import Annotation, keep, keys, read, record, standing
+from include.data_preparation.labelling.review_queue import QUEUE_TASK, newest_queue
 from include.data_preparation.queue_reviews import queue_reviews
-from include.data_preparation.review_queue import QUEUE_TASK, newest_queue
 from tests.data_preparation.conftest import LATER, Prepared
 
 EARLY, LATE = "2026-03-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.data_preparation import docstrings
-from include.data_preparation.gates import secret_gate
-from include.data_preparation.secrets import count_secrets, redact
+from include.data_preparation.card.gates import secret_gate
+from include.data_preparation.cleaning.secrets import count_secrets, redact
+from include.data_preparation.sources import docstrings
 
 RANDOM = Random(11)
 

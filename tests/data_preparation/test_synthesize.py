@@ -16,19 +16,19 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation import gates
 from include.data_preparation.aggregate import aggregate
+from include.data_preparation.card import gates
+from include.data_preparation.card.data_card import read_card
 from include.data_preparation.check import check
 from include.data_preparation.config import AggregateConfig, CheckConfig, SynthesizeConfig
 from include.data_preparation.config.tables import DatabaseConfig
-from include.data_preparation.customers import customer_rows
-from include.data_preparation.data_card import read_card
-from include.data_preparation.database import Tables, broken_rules, divide_database, read_database, valid_rows
 from include.data_preparation.documents import write_table
+from include.data_preparation.support_tickets.customers import customer_rows
+from include.data_preparation.support_tickets.tickets import generate_tickets
+from include.data_preparation.synthesis.database import Tables, broken_rules, divide_database, read_database, valid_rows
+from include.data_preparation.synthesis.table_model import fit_tables, sample_tables
+from include.data_preparation.synthesis.table_privacy import measure_privacy
 from include.data_preparation.synthesize import synthesize
-from include.data_preparation.table_model import fit_tables, sample_tables
-from include.data_preparation.table_privacy import measure_privacy
-from include.data_preparation.tickets import generate_tickets
 from tests.data_preparation.conftest import LATER, SMALL, Prepared
 
 DATABASE = SynthesizeConfig().database

@@ -3,7 +3,7 @@
 import json
 
 from include.artifacts.step import Workspace, step
-from include.data_preparation.review_queue import ReviewTask, write_queue
+from include.data_preparation.labelling.review_queue import ReviewTask, write_queue
 
 CHOICES = ["access", "billing", "bug", "other"]
 

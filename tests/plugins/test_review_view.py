@@ -7,8 +7,8 @@ import pytest
 
 from include.artifacts.history import Place
 from include.artifacts.store import ArtifactStore
-from include.data_preparation.annotations import read, standing
-from include.data_preparation.review_queue import QUEUE_TASK
+from include.data_preparation.labelling.annotations import read, standing
+from include.data_preparation.labelling.review_queue import QUEUE_TASK
 from tests.conftest import ObjectStoreServer
 from tests.plugins.conftest import token_of
 from tests.plugins.made_queue import made_queue

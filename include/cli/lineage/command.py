@@ -65,8 +65,8 @@ def answer(store: "ArtifactStore", ref: str, *, forward: bool = False, records: 
     from include.cli.lineage.answers import ahead, behind
     from include.cli.lineage.record import ahead_of_record
     from include.cli.lineage.ref import resolve
-    from include.data_preparation.document_ids import hidden_id
     from include.data_preparation.membership import find_record
+    from include.data_preparation.sources.document_ids import hidden_id
     from include.inferencing.deployments import deployments
 
     graph = Graph.read(store)

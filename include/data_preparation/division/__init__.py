@@ -1,0 +1,1 @@
+"""What becomes a question, and what training must not contain."""

@@ -1,0 +1,1 @@
+"""How equal and similar texts are told, found and chosen among."""

@@ -1,0 +1,84 @@
+"""Pairs of texts that may be similar, from the bands that they share, and which of them are."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from include.data_preparation.duplicates.keys import group_starts
+from include.data_preparation.duplicates.similarity import COMPARED, Bands, Pairs, Similarity
+
+if TYPE_CHECKING:
+    from include.data_preparation.duplicates.shingles import Array
+
+# texts in a band up to which all of its pairs are looked at; above it, a text is held against the preferred ones
+SMALL = 32
+ROUNDS = 16
+
+
+def shared_bands(band: "Array", high: "Array", low: "Array", order: "Array", size: "Array") -> Bands:
+    """What is left of the rows of a partition where bands of one text alone are left out."""
+    import numpy
+
+    rows = numpy.argsort(band, kind="stable")
+    ordered = band[rows]
+    same = ordered[1:] == ordered[:-1]
+    shared = numpy.zeros(len(rows), dtype=bool)
+    shared[1:] = same
+    shared[:-1] |= same
+    rows = rows[shared]
+    del ordered, shared, same
+    by_text = rows[numpy.lexsort((order[rows], low[rows], high[rows]))]
+    starts = group_starts(high[by_text], low[by_text])
+    first = by_text[starts]
+    preferred = numpy.lexsort((low[first], high[first], order[first]))
+    number = numpy.empty(len(first), dtype=numpy.int64)
+    number[preferred] = numpy.arange(len(first))
+    text = numpy.repeat(number, numpy.diff(numpy.append(starts, len(by_text))))
+    kept = first[preferred]
+    both = numpy.lexsort((text, band[by_text]))
+    text, band = text[both], band[by_text][both]
+    once = group_starts(text, band)
+    return Bands(high[kept], low[kept], size[kept].astype(numpy.int64), band[once], text[once])
+
+
+def similar_pairs(bands: Bands, similarity: Similarity) -> tuple[Pairs, int]:
+    """Pairs that share a band and have a enough similarity, sorted; and how many texts of crowded bands were
+    held against no more than the first of it."""
+    import numpy
+
+    starts = group_starts(bands.band)
+    sizes = numpy.diff(numpy.append(starts, len(bands.band)))
+    found = [similarity.similar(codes) for codes in _pairs_of_small(bands, starts, sizes)]
+    large = sizes > SMALL
+    crowded = [bands.text[start : start + size] for start, size in zip(starts[large], sizes[large], strict=True)]
+    for _ in range(ROUNDS):
+        if not crowded:
+            break
+        codes = numpy.unique(numpy.concatenate([texts[0] << 32 | texts[1:] for texts in crowded]))
+        found.append(similarity.similar(codes))
+        near = found[-1].codes
+        apart = [texts[1:][~numpy.isin(texts[0] << 32 | texts[1:], near)] for texts in crowded]
+        crowded = [texts for texts in apart if len(texts) > 1]
+    pairs = Pairs.joined(found)
+    _, first = numpy.unique(pairs.codes, return_index=True)
+    left = set().union(*(texts.tolist() for texts in crowded))
+    return Pairs(*(column[first] for column in pairs)), len(left)
+
+
+def _pairs_of_small(bands: Bands, starts: Any, sizes: Any) -> Iterator[Any]:
+    """All pairs of texts of bands that are not crowded, as `one << 32 | two`, in sorted pieces of bounded size."""
+    import numpy
+
+    codes = numpy.zeros(0, dtype=numpy.int64)
+    for size in range(2, SMALL + 1):
+        mine = starts[sizes == size] if len(starts) else starts
+        left, right = numpy.triu_indices(size, 1)
+        step = max(1, COMPARED // len(left))
+        for begin in range(0, len(mine), step):
+            texts = bands.text[mine[begin : begin + step][:, None] + numpy.arange(size)]
+            # texts of a band are sorted: the preferred one is the left one
+            codes = numpy.unique(numpy.append(codes, (texts[:, left] << 32 | texts[:, right]).ravel()))
+            if len(codes) > COMPARED:
+                yield codes
+                codes = codes[:0]
+    if len(codes):
+        yield codes

@@ -1,0 +1,1 @@
+"""Votes, the model that weighs them, what doubts them, and what people say."""

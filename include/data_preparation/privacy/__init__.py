@@ -1,0 +1,1 @@
+"""How personal data is found, replaced, and looked for once more."""

@@ -1,0 +1,107 @@
+"""Values that anonymization found somewhere, looked for everywhere: as text in a shard, as keyed digests after it."""
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+
+from include.data_preparation.privacy.pseudonyms import STANDS_FOR, normalized
+from include.data_preparation.privacy.spans import Span
+
+REMOVED = "removed.json"
+NUMBERS = (
+    "EMAIL_ADDRESS",
+    "PHONE_NUMBER",
+    "CREDIT_CARD",
+    "IBAN_CODE",
+    "ACCOUNT_NUMBER",
+    "US_SSN",
+    "US_DRIVER_LICENSE",
+)
+# words of a name and of an address that are looked for; shorter ones are words of the language too
+_RUNS = {"PERSON": (2, 4), "STREET_ADDRESS": (3, 8)}
+_LEAST = 7
+_WORD = re.compile(r"[^\W_]+")
+_GAP = re.compile(r"[ \t\n,.'’-]{1,3}")  # noqa: RUF001
+_NUMBER = re.compile(r"(?<![\w@])[+(]?\d[\d ().+/-]{5,28}\d(?![\w@])")
+_MARKED = re.compile(r"(?<![\w@])(?:[A-Za-z]{1,4}[ -]?)?\d[\dA-Za-z-]{5,33}(?![\w@])")
+_MAIL = re.compile(r"(?<![\w.+-])[^\s@<>,;:()\"']{1,64}@[\w.-]{3,253}\w")
+Candidate = tuple[str, str, int, int]
+
+
+def telling(entity: str, value: str) -> str:
+    """The normalized value where it can be nothing else than this one, else ""."""
+    text = normalized(entity, value)
+    if entity in _RUNS:
+        words, (least, most) = text.split(), _RUNS[entity]
+        known = least <= len(words) <= most and (
+            all(word.isalpha() and len(word) > 1 for word in words)
+            if entity == "PERSON"
+            else any(word.isdigit() for word in words)
+        )
+        return text if known else ""
+    marked = any(letter.isdigit() or letter == "@" for letter in text)
+    return text if entity in NUMBERS and len(text) >= _LEAST and marked else ""
+
+
+def candidates(text: str) -> Iterator[Candidate]:
+    """Entity, normalized value, start and end of whatever in `text` might be a value that is known."""
+    masked = STANDS_FOR.sub(lambda match: "\0" * len(match[0]), text)
+    words = [(unicodedata.normalize("NFKC", m[0]).casefold(), m.start(), m.end()) for m in _WORD.finditer(masked)]
+    linked = [bool(_GAP.fullmatch(masked, one[2], two[1])) for one, two in pairwise(words)]
+    longest = max(most for _, most in _RUNS.values())
+    for place in range(len(words)):
+        for count in range(2, longest + 1):
+            end = place + count
+            if end > len(words) or not linked[end - 2]:
+                break
+            run = [word for word, _, _ in words[place:end]]
+            for entity, (least, most) in _RUNS.items():
+                if least <= count <= most:
+                    value = " ".join(sorted(run) if entity == "PERSON" else run)
+                    yield entity, value, words[place][1], words[end - 1][2]
+    for pattern, entities in ((_NUMBER, NUMBERS[1:]), (_MARKED, NUMBERS[1:]), (_MAIL, NUMBERS[:1])):
+        for match in pattern.finditer(masked):
+            for entity in entities:
+                yield entity, normalized(entity, match[0]), match.start(), match.end()
+
+
+def names_of(texts: Iterable[str], spans: Iterable[list[Span]]) -> frozenset[str]:
+    """Normalized full names among `spans`."""
+    return frozenset(
+        name
+        for text, found in zip(texts, spans, strict=True)
+        for span in found
+        if span.entity == "PERSON" and (name := telling("PERSON", text[span.start : span.end]))
+    )
+
+
+def with_known(text: str, spans: list[Span], names: frozenset[str]) -> list[Span]:
+    """`spans`, and the full names that were found in other texts and not in this one."""
+    if not names:
+        return spans
+    more = [
+        Span(entity, start, end)
+        for entity, value, start, end in candidates(text)
+        if entity == "PERSON" and value in names
+    ]
+    chosen = list(spans)
+    for span in sorted(more, key=lambda one: one.start - one.end):
+        if all(span.end <= other.start or span.start >= other.end for other in chosen):
+            chosen.append(span)
+    return sorted(chosen, key=lambda one: one.start)
+
+
+def digest(key: bytes, entity: str, value: str) -> str:
+    """80 bits that stand for a normalized value under `key`; without it, nothing can be looked up."""
+    return hmac.digest(key, f"removed\0{entity}\0{value}".encode(), "sha256").hex()[:20]
+
+
+def removed(key: bytes, values: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Digests by entity of the values that are telling, sorted."""
+    found = {
+        entity: sorted({digest(key, entity, text) for value in some if (text := telling(entity, value))})
+        for entity, some in values.items()
+    }
+    return {entity: digests for entity, digests in sorted(found.items()) if digests}

@@ -1,0 +1,101 @@
+"""The tagger behind Presidio's own interfaces: an NLP engine that tags batches, and the recognizers that read it."""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from include.data_preparation.privacy.recognition.patterns import SHAPES, shaped
+from include.data_preparation.privacy.recognition.tagger import ENTITIES, Tagger
+
+SURE, LIKELY = 1.0, 0.85
+
+
+class Entity(NamedTuple):
+    """A finding as Presidio's recognizers read it from an engine's artifacts."""
+
+    label_: str
+    start_char: int
+    end_char: int
+
+
+def analyzer(tagger: Tagger) -> Any:
+    """Presidio's AnalyzerEngine with the tagger and the shapes as its only recognizers, for English."""
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+
+    registry = RecognizerRegistry(supported_languages=["en"])
+    registry.add_recognizer(SpacyRecognizer(supported_entities=list(ENTITIES), name="TaggerRecognizer"))
+    registry.add_recognizer(_classes()[1]())
+    engine = _classes()[0](tagger)
+    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"], log_decision_process=False)
+
+
+@cache
+def _classes() -> tuple[Any, Any]:
+    """Presidio is heavy to import: its base classes are named when they are needed."""
+    from presidio_analyzer import EntityRecognizer, RecognizerResult
+    from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
+
+    class TaggerEngine(NlpEngine):  # type: ignore[misc]
+        """Tags texts in batches; no lemmas, so recognizers get no words of context from it."""
+
+        def __init__(self, tagger: Tagger) -> None:
+            self.tagger = tagger
+
+        def load(self) -> None:
+            pass
+
+        def is_loaded(self) -> bool:
+            return True
+
+        def process_text(self, text: str, language: str) -> Any:
+            return next(self.process_batch([text], language))[1]
+
+        def process_batch(
+            self, texts: Iterable[str], language: str, batch_size: int = 32, n_process: int = 1, **_: object
+        ) -> Iterator[tuple[str, Any]]:
+            waiting = list(texts)
+            for place in range(0, len(waiting), batch_size):
+                group = waiting[place : place + batch_size]
+                for text, found in zip(group, self.tagger.tag(group), strict=True):
+                    entities = [Entity(*one) for one in found]
+                    yield text, NlpArtifacts(entities, [], [], [], self, language, [LIKELY] * len(entities))
+
+        def is_stopword(self, word: str, language: str) -> bool:
+            return False
+
+        def is_punct(self, word: str, language: str) -> bool:
+            return False
+
+        def get_supported_entities(self) -> list[str]:
+            return list(ENTITIES)
+
+        def get_supported_languages(self) -> list[str]:
+            return ["en"]
+
+    class ShapeRecognizer(EntityRecognizer):  # type: ignore[misc]
+        """What is known by how it is written."""
+
+        def __init__(self) -> None:
+            super().__init__(supported_entities=sorted({shape.entity for shape in SHAPES}), supported_language="en")
+
+        def load(self) -> None:
+            pass
+
+        def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:
+            return [
+                RecognizerResult(
+                    entity,
+                    start,
+                    end,
+                    SURE,
+                    recognition_metadata={
+                        RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
+                        RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
+                    },
+                )
+                for entity, start, end in shaped(text)
+                if entity in entities
+            ]
+
+    return TaggerEngine, ShapeRecognizer

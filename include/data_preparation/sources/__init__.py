@@ -1,0 +1,1 @@
+"""What is read: records with times, collections without, and the docstrings of Python."""

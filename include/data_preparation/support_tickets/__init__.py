@@ -1,0 +1,1 @@
+"""Generated support tickets, the part of the sample that nobody wrote."""

@@ -1,0 +1,1 @@
+"""Models of tables, what they give away, and texts that are asked for."""

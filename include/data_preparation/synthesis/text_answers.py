@@ -1,0 +1,158 @@
+"""Answers of a text endpoint, each asked for once: kept in the store under the digest of its request.
+
+No model answers twice the same. What makes a step's result repeatable is the first answer to a request, which is
+never asked for again: not by a retry after a kill, not by a forced run, not by another use case.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from include.artifacts.bucket import Bucket
+from include.artifacts.manifest import sha256_of
+from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
+from include.data_preparation.config.texts import GenerateTextsConfig
+from include.data_preparation.documents import rank
+from include.data_preparation.synthesis.text_endpoint import Address, Answer, TextEndpoint
+from include.data_preparation.synthesis.text_grammar import prompt_texts
+
+ANSWERS = "generated_texts"
+OVER_BUDGET = "not asked: over max_tokens"
+
+_Stripped = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class _Pair(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    question: _Stripped
+    answer: _Stripped
+
+
+@dataclass
+class Written:
+    """What came of all requests."""
+
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Digest of the request -> question and answer."""
+    odd: Counter[str] = field(default_factory=Counter)
+    """Reason -> answers that are not used."""
+    answers: int = 0
+    tokens: int = 0
+    questions: set[str] = field(default_factory=set)
+    """The questions of the pairs, casefolded."""
+
+
+def requests(address: Address, config: GenerateTextsConfig) -> list[dict[str, Any]]:
+    """Bodies of all requests, in order; each has a seed of its own."""
+    bodies = []
+    for index, (name, text) in enumerate(prompt_texts(config)):
+        body: dict[str, Any] = {
+            "model": address.model,
+            "messages": [{"role": "system", "content": config.system}, {"role": "user", "content": text}],
+            "temperature": config.temperature,
+            "max_tokens": config.answer_tokens,
+            "seed": int(rank(config.seed, f"{name}:{index}")[:7], 16),
+        }
+        if config.structured == "json_object":
+            body["response_format"] = {"type": "json_object"}
+        elif config.structured == "json_schema":
+            schema = {"name": "pair", "strict": True, "schema": _Pair.model_json_schema()}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        bodies.append(body)
+    return bodies
+
+
+def ask_all(bucket: Bucket, address: Address, config: GenerateTextsConfig, log: logging.Logger) -> Written:
+    """Every request's answer, from the store or from the endpoint, until the tokens are spent.
+
+    A batch ends before the next begins, so that what is asked depends on the answers and not on their timing. Where
+    one request fails, the others of its batch are kept, and its error is raised.
+    """
+    written, bodies = Written(), requests(address, config)
+    keys = [f"{ANSWERS}/{sha256_of([address.url, body])}.json" for body in bodies]
+    there = set(bucket.keys(f"{ANSWERS}/")) if bodies else set()
+    endpoint = TextEndpoint(address, config)
+    log.info("%d of %d answers are there", len(there.intersection(keys)), len(keys))
+    try:
+        with ThreadPoolExecutor(config.concurrency) as pool:
+            for start in range(0, len(bodies), config.concurrency):
+                if written.tokens >= config.max_tokens:
+                    written.odd[OVER_BUDGET] += len(bodies) - start
+                    break
+                stop = start + config.concurrency
+                tasks = [
+                    pool.submit(_answer, bucket, endpoint, key, body, asked=key in there)
+                    for key, body in zip(keys[start:stop], bodies[start:stop], strict=True)
+                ]
+                failed = [error for task in tasks if (error := task.exception())]
+                if failed:
+                    raise failed[0]
+                for key, task in zip(keys[start:stop], tasks, strict=True):
+                    _take(written, key, task.result(), config)
+    finally:
+        endpoint.close()
+    return written
+
+
+def _answer(bucket: Bucket, endpoint: TextEndpoint, key: str, body: dict[str, Any], *, asked: bool) -> Answer:
+    if not asked:
+        answer = endpoint.ask(body)
+        record = {"request": body, "answer": answer.model_dump()}
+        if bucket.put_bytes(key, json.dumps(record, sort_keys=True).encode(), if_none_match=True):
+            return answer
+    # another run may have had an answer a moment earlier: the first one counts
+    try:
+        return Answer.model_validate(json.loads(bucket.get_bytes(key)[0])["answer"])
+    except (ArtifactNotFoundError, ValueError, KeyError, TypeError) as error:
+        raise CorruptedArtifactError(
+            key, type(error).__name__, "a recorded answer cannot be read", "Delete this object: it is asked for again"
+        ) from error
+
+
+def _take(written: Written, key: str, answer: Answer, config: GenerateTextsConfig) -> None:
+    written.answers += 1
+    written.tokens += answer.tokens
+    found = judge(answer, config)
+    if isinstance(found, str):
+        written.odd[found] += 1
+    elif found[0].casefold() in written.questions:
+        written.odd["repeats a question"] += 1
+    else:
+        written.questions.add(found[0].casefold())
+        written.pairs[key.removeprefix(f"{ANSWERS}/").removesuffix(".json")] = found
+
+
+def judge(answer: Answer, config: GenerateTextsConfig) -> tuple[str, str] | str:
+    """Question and answer, or the reason why it is none."""
+    if answer.refused:
+        return "refused"
+    if answer.finish == "length":
+        return "cut off"
+    if not answer.text.strip():
+        return "empty"
+    try:
+        content = json.loads(answer.text)
+    except ValueError:
+        return "not JSON"
+    try:
+        pair = _Pair.model_validate(content)
+    except ValidationError:
+        return "other fields than question and answer"
+    texts = " ".join(pair.question.split()), pair.answer
+    if any(not config.min_characters <= len(text) <= config.max_characters for text in texts):
+        return "too short or too long"
+    return texts
+
+
+def check_usable(written: Written, config: GenerateTextsConfig) -> Sequence[str]:
+    """Why too few answers are usable; empty where enough are."""
+    used = len(written.pairs)
+    if not written.answers or used >= config.min_accepted_share * written.answers:
+        return ()
+    return [f"{count} {reason}" for reason, count in written.odd.most_common()]
