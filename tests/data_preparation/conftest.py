@@ -20,6 +20,7 @@ from include.data_preparation.config import (
 )
 from include.data_preparation.deduplicate import deduplicate
 from include.data_preparation.find_boilerplate import find_boilerplate
+from include.data_preparation.find_personal_data import find_personal_data
 from include.data_preparation.generate_texts import generate_texts
 from include.data_preparation.label import label
 from include.data_preparation.match import match
@@ -59,6 +60,7 @@ class Prepared:
     cleaned: list[ArtifactRef]
     deduplicated: ArtifactRef
     labelled: ArtifactRef
+    found: list[ArtifactRef]
     anonymized: list[ArtifactRef]
     synthetic: ArtifactRef
     divided: ArtifactRef
@@ -80,7 +82,10 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
         store, sources=cleaned, sketches=sketches, matches=matches, earlier=[], config=config.deduplicate
     )
     labelled = label(store, source=deduplicated, use_case=USE_CASE, as_of=LATER, config=config.label)
-    anonymized = [anonymize(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
+    found = [find_personal_data(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
+    anonymized = [
+        anonymize(store, source=labelled, shard=shard, found=found, config=config.anonymize) for shard in shards
+    ]
     synthetic = synthesize(store, source=aggregated, config=config.synthesize)
     divided = split(store, sources=anonymized, earlier=[], config=config.split)
     charter = sample_charter(store, limits={} if licences is None else {"licences": licences})
@@ -96,7 +101,7 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
         charter=charter,
         config=config.check,
     )
-    return Prepared(aggregated, cleaned, deduplicated, labelled, anonymized, synthetic, divided, charter, final)
+    return Prepared(aggregated, cleaned, deduplicated, labelled, found, anonymized, synthetic, divided, charter, final)
 
 
 @pytest.fixture(scope="session")

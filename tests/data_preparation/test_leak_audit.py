@@ -11,7 +11,7 @@ from include.core.settings import settings
 from include.data_preparation.card.gates import audit_gates
 from include.data_preparation.check import check
 from include.data_preparation.config import AnonymizeConfig, CheckConfig
-from include.data_preparation.privacy.known_values import REMOVED, names_of, removed, with_known
+from include.data_preparation.privacy.known_values import REMOVED, KnownValues, removed
 from include.data_preparation.privacy.leak_audit import Audit, audit, texts_of
 from include.data_preparation.privacy.pseudonyms import Pseudonyms
 from include.data_preparation.privacy.spans import Span
@@ -92,11 +92,16 @@ def test_only_texts_of_sensitive_sources_are_looked_at() -> None:
     assert texts_of([rows, [{"source": "tickets", "text": "a"}]], {"tickets"}) == ["a", "b"]
 
 
-def test_a_name_found_in_one_text_is_replaced_in_all_of_its_shard() -> None:
-    texts = ["I am Anna Schmidt.", "ask schmidt, anna or May", "Anna. Schmidt's law"]
-    names = names_of(texts, [[Span("PERSON", 5, 17)], [Span("PERSON", 21, 24)], []])
-    spans = with_known(texts[1], [Span("PERSON", 21, 24)], names)
-    assert [texts[1][span.start : span.end] for span in spans] == ["schmidt, anna", "May"]
+def test_a_value_found_in_any_text_is_known_in_all_and_the_longest_wins() -> None:
+    known = KnownValues(KEY, removed(KEY, VALUES | {"PERSON": ["Anna Schmidt", "Maria Anna Schmidt", "May"]}))
+    text = "ask schmidt, anna or May; maria anna schmidt, 030-1234567"
+    spans = known.with_known(text, [Span("PERSON", 21, 24)])
+    assert [text[span.start : span.end] for span in spans] == [
+        "schmidt, anna",
+        "May",
+        "maria anna schmidt",
+        "030-1234567",
+    ]
 
 
 def test_the_finished_dataset_is_audited_and_the_digests_are_in_no_published_file(

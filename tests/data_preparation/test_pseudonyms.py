@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core import settings as deployment
 from include.core.errors import ConfigurationError
@@ -11,7 +13,15 @@ from include.core.pseudonym_key import key_file, key_id, pseudonym_key
 from include.core.settings import Settings
 from include.data_preparation.anonymize import anonymize
 from include.data_preparation.config import POLICY, AnonymizeConfig
-from include.data_preparation.documents import read_documents, shard_name
+from include.data_preparation.documents import (
+    Document,
+    read_all,
+    read_documents,
+    shard_name,
+    write_planted,
+    write_shards,
+)
+from include.data_preparation.find_personal_data import find_personal_data
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR, Pseudonyms
 from include.data_preparation.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
@@ -76,7 +86,7 @@ def test_the_key_comes_from_the_deployment_and_is_never_told(tmp_path: Path) -> 
 def test_another_key_makes_the_step_run_again_and_no_key_stops_it(
     store: ArtifactStore, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = {"source": prepared.labelled, "shard": 0, "config": SMALL.anonymize}
+    arguments = {"source": prepared.labelled, "shard": 0, "found": prepared.found, "config": SMALL.anonymize}
     assert anonymize.decide(store, arguments).found
     before = anonymize.parts(store, arguments).config["observed"]["pseudonym_key"]
     monkeypatch.setenv("GENAI_PSEUDONYM_KEY", "another key that is long enough for it")
@@ -97,3 +107,29 @@ def test_a_person_keeps_the_pseudonym_across_shards(store: ArtifactStore, prepar
         documents = read_documents(store.fetch(ref, tmp_path / str(place)) / shard_name(0))
         found.append({match[0] for one in documents for match in STANDS_FOR.finditer(one.text)})
     assert {name for name in found[0] & found[1] if name.startswith("<PERSON_")}
+
+
+@step("dataset")
+def letters(work: Workspace, shards: int) -> None:
+    """One letter that names a customer as letters do, and notes in which no finder would see a name."""
+    texts = ["My name is Oleander Quimby, please call me back at (212) 555-0142."]
+    texts += [f"see oleander quimby {n} / 2125550142 ok" for n in range(12)]
+    documents = [Document(f"tickets:{n}", "tickets", "note", text, "MIT") for n, text in enumerate(texts)]
+    write_shards(work.output, documents, shards)
+    write_planted(work.output, {}, documents)
+
+
+def _anonymized(store: ArtifactStore, folder: Path, shards: int) -> dict[str, str]:
+    source: ArtifactRef = letters(store, shards=shards)
+    config = AnonymizeConfig()
+    found = [find_personal_data(store, source=source, shard=one, config=config) for one in range(shards)]
+    made = [anonymize(store, source=source, shard=one, found=found, config=config) for one in range(shards)]
+    return {one.id: one.text for ref in made for one in read_all(store.fetch(ref, folder / ref.fingerprint))}
+
+
+def test_what_is_found_in_one_shard_is_replaced_in_all(store: ArtifactStore, tmp_path: Path) -> None:
+    whole, divided = _anonymized(store, tmp_path, 1), _anonymized(store, tmp_path, 3)
+    assert len(whole) == 13
+    assert whole == divided
+    left = [text for text in whole.values() if "quimby" in text.casefold() or "2125550142" in text]
+    assert left == []

@@ -34,6 +34,7 @@ STEPS = {
             "match",
             "deduplicate",
             "label",
+            "find_personal_data",
             "anonymize",
             "synthesize",
             "split",

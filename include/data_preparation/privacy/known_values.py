@@ -3,7 +3,7 @@
 import hmac
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR, normalized
@@ -35,14 +35,16 @@ def telling(entity: str, value: str) -> str:
     text = normalized(entity, value)
     if entity in _RUNS:
         words, (least, most) = text.split(), _RUNS[entity]
-        known = least <= len(words) <= most and (
-            all(word.isalpha() and len(word) > 1 for word in words)
-            if entity == "PERSON"
-            else any(word.isdigit() for word in words)
-        )
-        return text if known else ""
+        return text if least <= len(words) <= most and _may_tell(entity, words) else ""
     marked = any(letter.isdigit() or letter == "@" for letter in text)
     return text if entity in NUMBERS and len(text) >= _LEAST and marked else ""
+
+
+def _may_tell(entity: str, words: Sequence[str]) -> bool:
+    """Whether words may be a full name, or an address with the number of its house."""
+    if entity == "PERSON":
+        return all(word.isalpha() and len(word) > 1 for word in words)
+    return any(word.isdigit() for word in words)
 
 
 def candidates(text: str) -> Iterator[Candidate]:
@@ -58,39 +60,13 @@ def candidates(text: str) -> Iterator[Candidate]:
                 break
             run = [word for word, _, _ in words[place:end]]
             for entity, (least, most) in _RUNS.items():
-                if least <= count <= most:
+                if least <= count <= most and _may_tell(entity, run):
                     value = " ".join(sorted(run) if entity == "PERSON" else run)
                     yield entity, value, words[place][1], words[end - 1][2]
     for pattern, entities in ((_NUMBER, NUMBERS[1:]), (_MARKED, NUMBERS[1:]), (_MAIL, NUMBERS[:1])):
         for match in pattern.finditer(masked):
             for entity in entities:
                 yield entity, normalized(entity, match[0]), match.start(), match.end()
-
-
-def names_of(texts: Iterable[str], spans: Iterable[list[Span]]) -> frozenset[str]:
-    """Normalized full names among `spans`."""
-    return frozenset(
-        name
-        for text, found in zip(texts, spans, strict=True)
-        for span in found
-        if span.entity == "PERSON" and (name := telling("PERSON", text[span.start : span.end]))
-    )
-
-
-def with_known(text: str, spans: list[Span], names: frozenset[str]) -> list[Span]:
-    """`spans`, and the full names that were found in other texts and not in this one."""
-    if not names:
-        return spans
-    more = [
-        Span(entity, start, end)
-        for entity, value, start, end in candidates(text)
-        if entity == "PERSON" and value in names
-    ]
-    chosen = list(spans)
-    for span in sorted(more, key=lambda one: one.start - one.end):
-        if all(span.end <= other.start or span.start >= other.end for other in chosen):
-            chosen.append(span)
-    return sorted(chosen, key=lambda one: one.start)
 
 
 def digest(key: bytes, entity: str, value: str) -> str:
@@ -105,3 +81,25 @@ def removed(key: bytes, values: Mapping[str, Iterable[str]]) -> dict[str, list[s
         for entity, some in values.items()
     }
     return {entity: digests for entity, digests in sorted(found.items()) if digests}
+
+
+class KnownValues:
+    """Values that were found in any text of any shard, by their keyed digests."""
+
+    def __init__(self, key: bytes, digests: Mapping[str, Collection[str]]) -> None:
+        self.key, self.digests = key, digests
+
+    def places(self, text: str) -> Iterator[Span]:
+        """Where a known value stands in `text`; places may overlap."""
+        for entity, value, start, end in candidates(text):
+            known = self.digests.get(entity)
+            if known and digest(self.key, entity, value) in known:
+                yield Span(entity, start, end)
+
+    def with_known(self, text: str, spans: Sequence[Span]) -> list[Span]:
+        """`spans`, and the known values beside them; the longest first where they overlap."""
+        chosen = list(spans)
+        for span in sorted(self.places(text), key=lambda one: (one.start - one.end, one.start, one.entity)):
+            if all(span.end <= other.start or span.start >= other.end for other in chosen):
+                chosen.append(span)
+        return sorted(chosen, key=lambda one: one.start)

@@ -32,13 +32,7 @@ def data_preparation(charter: XComArg) -> XComArg:
         )
         deduplicated = _deduplicate(cleaned, aggregated, shards)
         labeled = _label(deduplicated)
-        anonymized = prepare_each(
-            "anonymize",
-            "Replaces personal data (Presidio); one task a shard.",
-            over="shard",
-            items=shards_of("labeled", labeled),
-            source=labeled,
-        )
+        anonymized = _anonymize(labeled)
         synthetic = prepare("synthesize", "Generates tables like those of the sources (SDV).", source=aggregated)
         compared >> [shards, repeated, synthetic]
         divided = prepare(
@@ -138,6 +132,27 @@ def _label(deduplicated: XComArg) -> XComArg:
         doc_md="Gives each document its label and the confidence in it: labelling functions vote, and what people said "
         "before the run's moment decides.",
     ).output
+
+
+def _anonymize(labeled: XComArg) -> XComArg:
+    """What is found in one shard is replaced in all, so that no result depends on where a document lies."""
+    shards = shards_of("labeled", labeled)
+    found = prepare_each(
+        "find_personal_data",
+        "Finds personal data (Presidio): places, and keyed digests of the values; one task a shard.",
+        over="shard",
+        items=shards,
+        config="anonymize",
+        source=labeled,
+    )
+    return prepare_each(
+        "anonymize",
+        "Replaces what was found in any shard by pseudonyms; one task a shard.",
+        over="shard",
+        items=shards,
+        source=labeled,
+        found=found,
+    )
 
 
 def _queue_reviews(labeled: XComArg, anonymized: XComArg) -> XComArg:
