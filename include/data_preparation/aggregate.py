@@ -63,7 +63,7 @@ def observed(
 @step("dataset", observes=observed, through=("as_of",), measures=("generated",))
 def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: ArtifactRef | None = None) -> None:
     """Topics, docstrings, tickets and records visible at the moment `as_of`, and collections as they are now, as
-    documents in `config.shards` files.
+    documents in `config.shards` files or more.
 
     quarantined.parquet names the places that hold no record. The metrics of a collection say what became of all that
     was read: read = documents + quarantined + repeated.
@@ -93,7 +93,7 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: A
         documents=shards.documents,
         sources=sum(1 for count in origins.values() if count),
         words=shards.words,
-        shards=config.shards,
+        shards=shards.shards,
         by_origin=dict(origins),
         by_license=dict(sorted(shards.by_license.items())),
         dated={source.name: source.counts for source in dated},
@@ -122,7 +122,7 @@ def _collect(
         rows.append(provenance(source.name, source.location, source.documents, len(source.quarantined)))
     scratch = work.folder / "reading"
     scratch.mkdir()
-    shards = ShardFiles(work.output, config.shards, scratch)
+    shards = ShardFiles(work.output, config.shards, config.shard_megabytes, scratch)
     for document in documents.values():
         shards.add(document)
     for collection in collections:

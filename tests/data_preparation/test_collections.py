@@ -18,7 +18,7 @@ from include.core.errors import SourceError
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig, SplitConfig
 from include.data_preparation.division.questions import question_of
-from include.data_preparation.documents import Document, read_all, read_table
+from include.data_preparation.documents import Document, read_all, read_table, shard_of
 from include.data_preparation.sources.undated_sources import collections_of, states
 from tests.conftest import ObjectStoreServer
 from tests.data_preparation.reading import SAMPLES, json_lines, pdf
@@ -236,6 +236,25 @@ def test_shards_are_the_same_whatever_memory_holds(
     assert parts.ref.digest == whole.ref.digest
     table = read_table(store.fetch(parts.ref, tmp_path / "parts") / "documents-00000.parquet")
     assert [row["id"] for row in table] == sorted(row["id"] for row in table) and len(table) > 100
+
+
+def test_there_are_more_shards_where_the_documents_need_them(
+    store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"Text {number}. " + "More of it. " * 80 for number in range(3300)]
+    location = fill(tmp_path / "manuals", {"a.jsonl": json_lines(*texts)})
+    monkeypatch.setattr("include.data_preparation.shard_files.HELD_DOCUMENTS", 500)
+    whole = config(location, shards=3)
+    small = whole.model_copy(update={"shard_megabytes": 1})
+    few, many = at(store, whole), at(store, small)
+    assert (few.metrics["shards"], many.metrics["shards"]) == (3, 9)
+    folder = store.fetch(many.ref, tmp_path / "many")
+    shards = [[row["id"] for row in read_table(path)] for path in sorted(folder.glob("documents-*.parquet"))]
+    assert shards == [sorted(name for name in shards[place] if shard_of(name, 9) == place) for place in range(9)]
+    assert sum(map(len, shards)) == 3300 and min(map(len, shards)) > 250
+    monkeypatch.setattr("include.data_preparation.shard_files.MOST_SHARDS", 8)
+    with pytest.raises(SourceError, match=r"shard_megabytes = 1: .* would be 9 shards, more than 8"):
+        aggregate.run(store, {"as_of": MOMENT, "config": small}, force=True)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,12 @@ class AggregateConfig(StepConfig):
         7, ge=1, le=365, description="Days between two exports of the ticket system, the first on 2025-01-06."
     )
     seed: int = Field(7, ge=0, description="Seed of the generated tickets and of the sample that the limits draw.")
-    shards: int = Field(4, ge=1, le=1000, description="Files that the documents are spread over.")
+    shards: int = Field(
+        4, ge=1, le=1000, description="Files that the documents are spread over, at least: tasks that run side by side."
+    )
+    shard_megabytes: int = Field(
+        64, ge=1, le=1024, description="Largest average size of a shard: a task over one takes several times as much."
+    )
 
     @field_validator("records", "collections")
     @classmethod
