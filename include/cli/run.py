@@ -53,7 +53,7 @@ def run_workflow(stack: Stack, dag: str, overrides: dict[str, Any], *, force: bo
     """Bring the stack up, run the DAG and tell its end; Ctrl-C leaves the run going."""
     stack.up()
     with stack.api() as api:
-        api.on_outage = lambda: None if stack.running() else stack.up()
+        api.on_outage = stack.revive
         run = find_or_start(api, dag, overrides, force=force)
         console.print(f"{run.how}: {run.url}", highlight=False, soft_wrap=True)
         try:

@@ -41,6 +41,11 @@ class Layout:
         return self.state / "supervisor.sock"
 
     @property
+    def stopped(self) -> Path:
+        """Exists while the stack is down because somebody stopped it."""
+        return self.state / "stopped"
+
+    @property
     def repository_ready(self) -> Path:
         """Exists once the bucket has the model repository's folder, without which Triton does not start."""
         return self.run / "repository.ready"

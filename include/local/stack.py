@@ -61,6 +61,7 @@ class Stack:
         """Start what does not run, wait until all is healthy; what is healthy is left alone."""
         with self._alone():
             started, self._told = time.monotonic(), set()
+            self.at.stopped.unlink(missing_ok=True)
             if not self.settings.triton_url:
                 tritonserver.prepare(self.at.triton)
             if self.supervisor.pid() is None:
@@ -82,6 +83,7 @@ class Stack:
     def stop(self) -> None:
         """End all that this stack started, and nothing else."""
         with self._alone():
+            self.at.stopped.touch()
             pid = self.supervisor.pid()
             if pid:
                 self.supervisor.call("shutdown")
@@ -90,6 +92,14 @@ class Stack:
                     reap()
                     time.sleep(0.05)
             self._sweep()
+
+    def revive(self) -> None:
+        """Start what has died as a whole; ServerUnavailableError where somebody stopped it."""
+        if self.at.stopped.exists():
+            url = airflow.base_url(self.settings)
+            raise ServerUnavailableError("Airflow", url, "the local stack was stopped", "Run again to start it")
+        if not self.running():
+            self.up()
 
     def status(self) -> list[ProgramStatus]:
         """What runs, program by program."""

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from include.cli.run import run_workflow
-from include.core.errors import PrerequisiteError
+from include.core.errors import GenaiError, PrerequisiteError
 from include.core.settings import PROJECT_ROOT
 from include.local.guard import bindable
 from include.local.ports import LISTENING
@@ -57,6 +57,12 @@ def healthy(stack: Stack, program: str) -> bool:
 def reborn(stack: Stack, program: str, old: Session) -> bool:
     now = stack.session(program)
     return now is not None and now != old and healthy(stack, program)
+
+
+def interrupted(stack: Stack) -> GenaiError:
+    with pytest.raises(GenaiError) as raised:
+        run(stack, seconds=60)
+    return raised.value
 
 
 def run(stack: Stack, **overrides: object) -> tuple[int, str]:
@@ -178,8 +184,15 @@ def test_stop_ends_all_it_started_and_nothing_else(stack: Stack) -> None:
     detached = subprocess.Popen(["sleep", "600"], env=os.environ | {MARK: str(stack.at.root)}, start_new_session=True)
     foreign = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     sessions = [session(stack, name).sid for name in SERVERS]
+    told: list[GenaiError] = []
+    follower = threading.Thread(target=lambda: told.append(interrupted(stack)))
+    follower.start()
+    with stack.api() as api:
+        eventually(lambda: bool(api.get("/dags/~/dagRuns", state="running", limit=1)["dag_runs"]))
     stack.stop()
+    follower.join(60)
 
+    assert "the local stack was stopped" in str(told[0])
     assert [process.pid for process in processes() if process.session in sessions] == []
     assert marked(MARK, str(stack.at.root)) == []
     assert detached.wait(5) == -signal.SIGTERM
