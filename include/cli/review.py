@@ -10,11 +10,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from include.artifacts.history import now
 from include.artifacts.store import ArtifactStore
 from include.cli.store import open_store
 from include.core.errors import ConfigurationError
 
 OK = 0
+IMPORTED = (
+    "What a person said last of a document counts, whenever it is imported. Label Studio tells when that was; an "
+    "answer in a .csv counts as given when it was exported, unless its column given_at tells. What the person has said "
+    "since, on the page or in another file, stays."
+)
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,7 +41,15 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         else:
             sub.add_argument("file", metavar="FILE", type=Path)
         if name == "import":
-            sub.add_argument("--annotator", default="", metavar="NAME", help="who labelled all of it")
+            sub.description = f"{words}. {IMPORTED}"
+            sub.add_argument(
+                "--annotator",
+                action="append",
+                default=[],
+                metavar="WHO=NAME",
+                help="the name under which somebody signs in to Airflow, whom the file calls WHO: a number of Label "
+                "Studio's, an e-mail address; for each of them. Or NAME alone: who labelled all of it",
+            )
 
 
 def export(parsed: argparse.Namespace) -> int:
@@ -45,7 +59,7 @@ def export(parsed: argparse.Namespace) -> int:
 
     form = format_of(parsed.file)
     queue = newest_queue(open_store(), parsed.use_case)
-    _write(parsed.file, write_tasks(queue.tasks, form))
+    _write(parsed.file, write_tasks(queue.tasks, form, now()))
     print(f"{len(queue.tasks)} documents of run {queue.run_id} written to {parsed.file}")
     if form == STUDIO:
         config = parsed.file.with_suffix(".xml")
@@ -56,8 +70,10 @@ def export(parsed: argparse.Namespace) -> int:
 
 def take_in(parsed: argparse.Namespace) -> int:
     """Keep all labels of a file, or none where one of them is wrong."""
-    from include.data_preparation.labelling.annotations import record
-    from include.data_preparation.labelling.review_files import format_of, read_answers, to_annotations
+    from include.data_preparation.labelling.annotations import read, record
+    from include.data_preparation.labelling.annotators import with_names
+    from include.data_preparation.labelling.review_answers import read_answers, to_annotations
+    from include.data_preparation.labelling.review_files import format_of
 
     form = format_of(parsed.file)
     try:
@@ -65,9 +81,11 @@ def take_in(parsed: argparse.Namespace) -> int:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError("review file", str(parsed.file), str(error), "Give a file in UTF-8") from None
     store = open_store()
-    answers = read_answers(content, form, parsed.annotator)
-    fresh = record(store.bucket, parsed.use_case, to_annotations(store, parsed.use_case, answers, form))
-    print(f"{len(answers)} labels read, {fresh} of them new. The next run of {parsed.use_case} takes them over.")
+    known = {one.annotator for one in read(store.bucket, parsed.use_case)}
+    answers = with_names(read_answers(content, form), parsed.annotator, known)
+    done = record(store.bucket, parsed.use_case, to_annotations(store, parsed.use_case, answers, form))
+    since = f" {done.outdated} do not count: the same person has said something else since." if done.outdated else ""
+    print(f"{len(answers)} labels read, {done.fresh} of them new.{since} The next run of {parsed.use_case} takes over.")
     return OK
 
 
@@ -85,29 +103,35 @@ def status(parsed: argparse.Namespace) -> int:
         table.add_row(escape(name), str(count))
     if table.row_count:
         console.print(table)
-    console.print(told["agreement"]["words"], highlight=False)
+    for names in told["alike"]:
+        console.print(f"{' and '.join(map(escape, names))} may be one person, and count as two", highlight=False)
     labels = Table("label", "agreement", box=None, pad_edge=False)
-    for name, value in told["agreement"]["by_label"].items():
-        labels.add_row(escape(name), "not defined" if value is None else f"{value:.3f}")
+    for found in told["agreements"]:
+        console.print(escape(found["words"]), highlight=False)
+        for name, value in found["by_label"].items():
+            labels.add_row(escape(name), "not defined" if value is None else f"{value:.3f}")
     if labels.row_count:
         console.print(labels)
     return OK
 
 
 def review_status(store: ArtifactStore, use_case: str) -> dict[str, Any]:
-    """What waits, who labelled how many documents, and the agreement between them."""
-    from include.data_preparation.labelling.agreement import agreement
+    """What waits, who labelled how many documents, who may be whom, and the agreement in each taxonomy."""
+    from include.data_preparation.labelling.agreement import Agreement, agreements
     from include.data_preparation.labelling.annotations import read, standing
+    from include.data_preparation.labelling.annotators import looking_like
     from include.data_preparation.labelling.review_queue import newest_queue
 
     queue, annotations = newest_queue(store, use_case), read(store.bucket, use_case)
-    found = agreement(annotations)
+    people = Counter(one.annotator for one in standing(annotations))
+    alike = {tuple(sorted([name, *others])) for name in people if (others := looking_like(name, people))}
     return {
         "run_id": queue.run_id,
         "tasks": len(queue.tasks),
         "waiting": dict(Counter(task.reason for task in queue.tasks).most_common()),
-        "annotators": dict(Counter(one.annotator for one in standing(annotations)).most_common()),
-        "agreement": found.model_dump() | {"words": found.words},
+        "annotators": dict(people.most_common()),
+        "alike": sorted(alike),
+        "agreements": [one.model_dump() | {"words": one.words} for one in agreements(annotations) or [Agreement()]],
     }
 
 

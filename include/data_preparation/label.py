@@ -1,4 +1,4 @@
-"""Give every document a topic area or a ticket category: labelling functions vote, a label model weighs the votes."""
+"""Give every document a label of its taxonomy: labelling functions vote, a label model weighs the votes."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,18 +10,19 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import LabelConfig
+from include.data_preparation.config.labelling import OTHER
 from include.data_preparation.documents import Document, read_documents, read_planted, write_planted, write_rows
-from include.data_preparation.labelling import annotations, labels
-from include.data_preparation.labelling.agreement import agreement
+from include.data_preparation.labelling import annotations
+from include.data_preparation.labelling.agreement import Agreement
 from include.data_preparation.labelling.ballots import Ballot, collect
-from include.data_preparation.labelling.label_errors import LabelErrors, Suspicion, find_label_errors
+from include.data_preparation.labelling.label_errors import LabelErrors, Suspicion, search
 from include.data_preparation.labelling.label_model import LabelModel
+from include.data_preparation.labelling.labels import BUILT_IN, Taxonomies
 from include.data_preparation.labelling.review_candidates import CANDIDATES, Candidate, Watch
 from include.data_preparation.labelling.reviewed import Reviewed
 
 ERRORS = "label_errors.parquet"
 SHOWN = 50
-Models = Mapping[tuple[str, ...], LabelModel]
 
 
 def observed(store: ArtifactStore, use_case: str, as_of: str, **_: object) -> dict[str, Any]:
@@ -29,10 +30,11 @@ def observed(store: ArtifactStore, use_case: str, as_of: str, **_: object) -> di
     return {"annotations": annotations.state(store.bucket, use_case, as_of)}
 
 
-@step("dataset", observes=observed, through=("use_case", "as_of"))
+@step("dataset", resources=(BUILT_IN,), observes=observed, through=("use_case", "as_of"))
 def label(work: Workspace, source: ArtifactRef, use_case: str, as_of: str, config: LabelConfig) -> None:
-    """The documents with label and label_confidence; tickets are compared with their known category.
+    """The documents with label and label_confidence, `other` and 0 where no taxonomy is for their source.
 
+    Tickets are compared with their known category.
     What people said before the moment `as_of` decides the label of those documents, and calibrates the model.
     label_errors.parquet names the documents whose label is probably wrong, candidates.parquet those that people
     should look at.
@@ -40,19 +42,22 @@ def label(work: Workspace, source: ArtifactRef, use_case: str, as_of: str, confi
     folder = work.fetch(source)
     planted = read_planted(folder)
     paths = sorted(folder.glob("documents-*.parquet"))
-    reviewed = Reviewed(annotations.read(work.store.bucket, use_case, as_of))
-    ballots = collect(paths, reviewed.people)
+    taxonomies = Taxonomies(config)
+    reviewed = Reviewed(annotations.read(work.store.bucket, use_case, as_of), taxonomies)
+    ballots = collect(paths, taxonomies, reviewed.people)
     models = ballots.models(config.prior_votes)
-    watch, tally = Watch(config), _Tally(planted)
+    watch, tally = Watch(config, ballots.documents), _Tally(planted)
     for number, path in enumerate(paths):
         documents = zip(read_documents(path), ballots.of_shard(number), strict=True)
         shard = [_label(document, ballot, models, config) for document, ballot in documents]
         write_rows(work.output / path.name, Document, shard)
         for document in shard:
-            watch.see(document, len(reviewed.labelled.get(document.id, ())) >= config.annotators)
-            tally.add(document)
+            taxonomy = taxonomies.of(document)
+            tally.add(document, taxonomy is not None)
+            if taxonomy:
+                watch.see(document, taxonomy, len(reviewed.labelled.get(document.id, ())) >= config.annotators)
     write_planted(work.output, planted, tally.planted)
-    errors = find_label_errors(watch.sample, config)
+    errors = search(watch.samples, config)
     candidates = watch.candidates(errors)
     write_rows(work.output / ERRORS, Suspicion, errors.suspicions)
     write_rows(work.output / CANDIDATES, Candidate, candidates)
@@ -77,11 +82,12 @@ class _Tally:
         self._truth = {key: found["category"] for key, found in planted.items()}
         self.planted: list[Document] = []
         self._by_label: Counter[str] = Counter()
-        self._confidence = 0.0
+        self._asked, self._confidence = 0, 0.0
         self.confused: Counter[tuple[str, str]] = Counter()
 
-    def add(self, document: Document) -> None:
+    def add(self, document: Document, asked: bool) -> None:
         self._by_label[document.label] += 1
+        self._asked += asked
         self._confidence += document.label_confidence
         if document.id in self._truth:
             self.planted.append(document)
@@ -92,18 +98,19 @@ class _Tally:
         right = sum(count for (truth, given), count in self.confused.items() if truth == given)
         return {
             "labels": len(self._by_label),
-            "unlabelled": self._by_label[labels.OTHER],
+            "unlabelled": self._by_label[OTHER],
             "ticket_accuracy": round(right / known, 4) if known else None,
             "documents": documents,
-            "mean_confidence": round(self._confidence / max(1, documents), 4),
+            "without_taxonomy": documents - self._asked,
+            "mean_confidence": round(self._confidence / max(1, self._asked), 4),
             "by_label": dict(self._by_label.most_common()),
         }
 
 
-def _label(document: Document, ballot: Ballot, models: Models, config: LabelConfig) -> Document:
-    name, confidence = models[ballot.choices].label(ballot.pattern)
+def _label(document: Document, ballot: Ballot, models: Mapping[str, LabelModel], config: LabelConfig) -> Document:
+    name, confidence = models[ballot.taxonomy].label(ballot.pattern) if ballot.taxonomy else ("", 0.0)
     if confidence < config.min_confidence or not name:
-        name = labels.OTHER
+        name = OTHER
     return replace(document, label=name, label_confidence=confidence)
 
 
@@ -111,6 +118,11 @@ def _report(metrics: dict[str, Any], confused: Counter[tuple[str, str]], errors:
     wrong = [(truth, given, count) for (truth, given), count in confused.most_common() if truth != given]
     figures = [(name, *figure.values()) for name, figure in metrics["functions"].items()]
     report = Report("Labels").bars(metrics["by_label"], "Documents by label")
+    if metrics["without_taxonomy"]:
+        report.text(
+            f"{metrics['without_taxonomy']} documents are of sources that no taxonomy is for: they are called {OTHER}, "
+            "and nobody is asked about them. data_preparation.label.taxonomies declares labels for them."
+        )
     report.table(
         ["labelling function", "votes", "coverage", "overlap", "conflict", "estimated accuracy"], figures, "Votes"
     ).text(
@@ -135,17 +147,20 @@ def _report(metrics: dict[str, Any], confused: Counter[tuple[str, str]], errors:
 
 
 def _report_review(report: Report, review: dict[str, Any], reviewed: Reviewed) -> Report:
-    found = agreement(reviewed.annotations)
     report.text(
         f"{review['annotations']} annotations decide the labels of {review['documents']} documents. Not taken over: "
         f"{review['changed']} documents whose text has changed since, {review['unknown_labels']} with a label that is "
         f"not to choose from, {review['absent']} that are not in this dataset.",
         "Reviewed by people",
-    ).text(found.words)
+    )
+    found = [Agreement.model_validate(one) for one in review["agreements"]]
+    for one in found or [Agreement()]:
+        report.text(one.words)
     if review["warning"]:
         report.text(f"Warning: {review['warning']}.")
     report.table(
-        ["label", "agreement"], [(name, "not defined" if x is None else x) for name, x in found.by_label.items()]
+        ["label", "agreement"],
+        [(name, "not defined" if x is None else x) for one in found for name, x in one.by_label.items()],
     )
     report.table(["document"], [(name,) for name in reviewed.changed[:SHOWN]], "Reviewed before their text changed")
     return report

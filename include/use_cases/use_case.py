@@ -120,6 +120,8 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
     declared = [source.name for source in use_case.strategy.data_sources]
     named = [(f"strategy.data_sources.{index}.name", name) for index, name in enumerate(declared)]
     named += [("data_preparation.anonymize.sources", name) for name in use_case.data_preparation.anonymize.sources]
+    for index, taxonomy in enumerate(use_case.data_preparation.label.taxonomies):
+        named += [(f"data_preparation.label.taxonomies.{index}.sources", name) for name in taxonomy.sources]
     for field, name in named:
         if name not in known:
             raise ConfigurationError(

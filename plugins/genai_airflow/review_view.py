@@ -70,7 +70,7 @@ def page(
 def annotate(dag_id: str, choice: Choice, user: GetUserDep) -> JSONResponse:
     """Keep what a user says of a document: 201; 400 where it is not to be said, 503 where the store does not answer."""
     from include.data_preparation.labelling.annotations import keep
-    from include.data_preparation.labelling.review_files import annotation_of
+    from include.data_preparation.labelling.review_answers import annotation_of
     from include.data_preparation.labelling.review_queue import find_task
 
     try:

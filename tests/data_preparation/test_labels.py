@@ -158,9 +158,11 @@ def test_the_step_tells_how_functions_voted_and_whom_to_ask(
     arguments = {"source": prepared.deduplicated, "use_case": USE_CASE, "as_of": LATER, "config": config}
     outcome = label.run(store, arguments)
     figures = outcome.metrics["functions"]
-    assert figures["area_of_module"]["coverage"] > 0.5 > figures["area_of_source"]["coverage"]
-    assert 0 < figures["area_of_text"]["conflict"] < figures["area_of_text"]["overlap"] <= 1
-    assert figures["category_of_problem"]["accuracy"] > figures["area_of_text"]["accuracy"]
+    assert figures["python_area: title_start"]["coverage"] > 0.5 > figures["python_area: source"]["coverage"]
+    assert 0 < figures["python_area: text"]["conflict"] < figures["python_area: text"]["overlap"] <= 1
+    assert figures["ticket_category: beginning"]["accuracy"] > figures["python_area: text"]["accuracy"]
+    assert outcome.metrics["ticket_accuracy"] >= 0.95
+    assert {name.partition(": ")[0] for name in outcome.metrics["noise_by_label"]} == {"ticket_category", "python_area"}
 
     folder = store.fetch(outcome.ref, tmp_path / "labelled")
     candidates = read_table(folder / CANDIDATES)

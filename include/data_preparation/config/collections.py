@@ -24,6 +24,9 @@ class ColumnsConfig(StepConfig):
     title: str = Field("title", description="The title; where there is none, the document is called as its id.")
     id: str = Field("", description="What names a row for good; empty: its place in its file.")
     license: str = Field("license", description="SPDX name of the row's own licence.")
+    label: str = Field(
+        "", description="What the source itself calls it: `values` of a taxonomy's labels say for which."
+    )
 
 
 class CollectionConfig(StepConfig):

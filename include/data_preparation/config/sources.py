@@ -15,8 +15,8 @@ LEAST_TICKETS = 50
 
 
 class RecordsConfig(StepConfig):
-    """A source of dated records; each has id, event_time, text, and may have recorded_at, title, license, deleted,
-    erased.
+    """A source of dated records; each has id, event_time, text, and may have recorded_at, title, license, label,
+    deleted, erased.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="What reports and document ids call it.")

@@ -5,9 +5,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from include.data_preparation.config import SplitConfig
+from include.data_preparation.config.labelling import OTHER
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES, GENERATORS
 from include.data_preparation.documents import Document, rank
-from include.data_preparation.labelling.labels import OTHER
 
 _FUNCTION = (
     "What does `{name}` do in Python?",

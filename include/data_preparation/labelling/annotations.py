@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.history import now, sortable
@@ -15,17 +16,33 @@ READERS = 16
 
 
 class Annotation(BaseModel):
-    """One annotator's label of one document. The last one that an annotator gives to a text counts."""
+    """One annotator's label of one document. What an annotator said of it last counts, whenever it was imported."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     document: str = Field(min_length=1, description="Id of the document.")
     digest: str = Field(min_length=1, description="Of the text that was labelled: another text is not labelled by it.")
     label: str = Field(min_length=1)
+    taxonomy: str = Field("", description="Whose labels there were to choose from.")
     annotator: str = Field(min_length=1, description="Login name, or whom the import names.")
     suggested: str = Field("", description="The label that was shown beside the text.")
     via: str = Field(description="The page, or the format of the file that it was imported from.")
-    given_at: str = Field("", description="When it was given, where another tool tells; ISO 8601.")
+    given_at: str = Field(
+        "", description="When it was given, or at the earliest, where it was imported from a file; UTC, ISO 8601."
+    )
     recorded_at: str = Field(default_factory=now, description="When this store learned of it; UTC, ISO 8601.")
+
+    @field_validator("given_at")
+    @classmethod
+    def _is_moment(cls, value: str) -> str:
+        if value:
+            sortable(value)
+        return value
+
+    @property
+    def said_at(self) -> str:
+        """When it was said, as text that sorts: no clock of another tool is ahead of this store's."""
+        recorded = sortable(self.recorded_at)
+        return min(sortable(self.given_at), recorded) if self.given_at else recorded
 
     def key(self, use_case: str) -> str:
         """Where it lies; keys of a use case sort by the moment they were recorded."""
@@ -39,28 +56,32 @@ def keep(bucket: Bucket, use_case: str, annotation: Annotation) -> bool:
     return bucket.put_bytes(annotation.key(use_case), data, if_none_match=True) is not None
 
 
-def record(bucket: Bucket, use_case: str, annotations: Iterable[Annotation]) -> int:
-    """Keep annotations, none of them over another one; how many are new.
+class Recorded(NamedTuple):
+    """What became of annotations: how many are new, and how many of all have been taken back since by who gave them."""
 
-    What an annotator has already said of a text, and not taken back since, is not kept twice: a file may be
-    imported again.
-    """
+    fresh: int
+    outdated: int
+
+
+def record(bucket: Bucket, use_case: str, annotations: Iterable[Annotation]) -> Recorded:
+    """Keep annotations, none of them over another one, and what was kept before not twice: a file may come again."""
     known = read(bucket, use_case)
-    last = {(one.document, one.annotator): one for one in known}
-    given = {_given(one) for one in known if one.given_at}
-    fresh = 0
-    for annotation in annotations:
-        before = last.get((annotation.document, annotation.annotator))
-        same = before and (before.digest, before.label) == (annotation.digest, annotation.label)
-        if same or (annotation.given_at and _given(annotation) in given):
-            continue
-        fresh += keep(bucket, use_case, annotation)
-        last[annotation.document, annotation.annotator] = annotation
-    return fresh
+    kept = {_said(one) for one in known}
+    given = list(annotations)
+    fresh = []
+    for one in given:
+        if _said(one) not in kept:
+            kept.add(_said(one))
+            keep(bucket, use_case, one)
+            fresh.append(one)
+    last = set(map(_said, standing([*known, *fresh])))
+    return Recorded(len(fresh), sum(_said(one) not in last for one in given))
 
 
-def _given(annotation: Annotation) -> tuple[str, ...]:
-    return annotation.document, annotation.digest, annotation.annotator, annotation.label, annotation.given_at
+def _said(annotation: Annotation) -> tuple[str, ...]:
+    # what was not imported is told apart by when it was recorded
+    when = annotation.given_at or annotation.recorded_at
+    return annotation.document, annotation.digest, annotation.annotator, annotation.label, when
 
 
 def keys(bucket: Bucket, use_case: str, before: str = "") -> list[str]:
@@ -95,6 +116,7 @@ def read(bucket: Bucket, use_case: str, before: str = "") -> list[Annotation]:
 
 
 def standing(annotations: Iterable[Annotation]) -> list[Annotation]:
-    """The last annotation of each annotator on each document, from annotations in their order; by document."""
-    last = {(one.document, one.annotator): one for one in annotations}
+    """What each annotator said last of each document, of equals what was recorded last; by document."""
+    in_order = sorted(annotations, key=lambda one: (one.said_at, sortable(one.recorded_at)))
+    last = {(one.document, one.annotator): one for one in in_order}
     return [last[key] for key in sorted(last)]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,14 +15,11 @@ _WORD = re.compile(r"\b\w+\b")
 
 
 class Labelled(NamedTuple):
-    """A document as the search sees it, and what is to be known of it where it is found."""
+    """A document as the search sees it."""
 
     id: str
     label: str
     text: str
-    confidence: float = 0.0
-    digest: str = ""
-    done: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,18 @@ class LabelErrors:
     """Labels with too few documents for every fold to learn them, and how many: these are not examined."""
 
 
+def search(samples: Mapping[str, Sequence[Labelled]], config: LabelConfig) -> LabelErrors:
+    """What is found in the documents of each taxonomy by itself; labels are called by their taxonomy too."""
+    found = {taxonomy: find_label_errors(documents, config) for taxonomy, documents in sorted(samples.items())}
+    return LabelErrors(
+        sum(one.examined for one in found.values()),
+        _worst_first(suspicion for one in found.values() for suspicion in one.suspicions),
+        _worst_first(suspicion for one in found.values() for suspicion in one.disagreements),
+        {f"{taxonomy}: {label}": share for taxonomy, one in found.items() for label, share in one.noise.items()},
+        {f"{taxonomy}: {label}": count for taxonomy, one in found.items() for label, count in one.rare.items()},
+    )
+
+
 def find_label_errors(documents: Sequence[Labelled], config: LabelConfig) -> LabelErrors:
     """Confident learning (Northcutt, Jiang and Chuang, JAIR 70, 2021; cleanlab) on probabilities out of sample."""
     counts = Counter(document.label for document in documents)
@@ -75,12 +84,15 @@ def find_label_errors(documents: Sequence[Labelled], config: LabelConfig) -> Lab
     joint = compute_confident_joint(given, chances, calibrate=True)
     shares = 1 - joint.diagonal() / numpy.maximum(1, joint.sum(axis=1))
     other = [row for row, best in enumerate(chances.argmax(axis=1).tolist()) if best != given[row]]
-    disagreements = [_suspicion(chosen[row], chances[row], labels, int(given[row])) for row in other]
-    disagreements.sort(key=lambda one: (one.quality, one.id))
+    disagreements = _worst_first(_suspicion(chosen[row], chances[row], labels, int(given[row])) for row in other)
     worst = {chosen[row].id for row in found.tolist()}
-    suspicions = [one for one in disagreements if one.id in worst]
+    suspicions = tuple(one for one in disagreements if one.id in worst)
     noise = {label: round(float(share), 4) for label, share in zip(labels, shares, strict=True)}
-    return LabelErrors(len(chosen), tuple(suspicions), tuple(disagreements), noise, rare)
+    return LabelErrors(len(chosen), suspicions, disagreements, noise, rare)
+
+
+def _worst_first(suspicions: Iterable[Suspicion]) -> tuple[Suspicion, ...]:
+    return tuple(sorted(suspicions, key=lambda one: (one.quality, one.id)))
 
 
 def _suspicion(document: Labelled, chances: Any, labels: Sequence[str], given: int) -> Suspicion:

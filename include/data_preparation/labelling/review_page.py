@@ -24,6 +24,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
  pre { font: inherit; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 45vh; overflow: auto; margin: 0; }
  .choices { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem; margin: 1rem 0; }
  button { font: inherit; text-align: left; padding: .5rem .7rem; border: 1px solid #8886; border-radius: .4rem; }
+ button small { display: block; opacity: .75; }
  button:hover, button:focus { border-color: #3b7dd8; }
  button.suggested { border: 2px solid #3b7dd8; }
  button.said { background: #3b7dd833; }
@@ -31,20 +32,24 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
  #problem { color: #c0392b; min-height: 1.5em; }
 </style>
 <h1>Review {{ use_case }}</h1>
-<p class="small">{{ annotator }}: {{ done }} of {{ total }} labelled. Texts are anonymized.</p>
+<p class="small">{{ annotator }}: {{ done }} of {{ total }} labelled.</p>
 {% if task %}
 <article>
 <h2>{{ task.title }}</h2>
 <pre tabindex="0">{{ task.text }}</pre>
 </article>
-<p class="small">{{ position + 1 }} of {{ total }} &middot; {{ task.id }} &middot; why: {{ task.reason }} &middot;
+<p class="small">{% if task.anonymized %}Personal data that was found is replaced in this text; what was not found
+ is still there.{% else %}This text is shown as it is: the use case does not have its source anonymized.{% endif %}</p>
+<p class="small">{{ position + 1 }} of {{ total }} &middot; {{ task.id }}
+ {%- if task.taxonomy %} &middot; {{ task.taxonomy }}{% endif %} &middot; why: {{ task.reason }} &middot;
  label {{ task.label }}, confidence {{ "%.2f"|format(task.confidence) }}{% if said %} &middot; you said
  <b>{{ said }}</b>{% endif %}</p>
 <div class="choices" data-document="{{ task.id }}" data-shown="{{ task.shown }}" data-position="{{ position }}">
-{% for key, label in choices %}
+{% for key, label, told in choices %}
 <button type="button" data-key="{{ key }}" data-label="{{ label }}"
- class="{{ "suggested " if label == task.suggested }}{{ "said" if label == said }}"><kbd>{{ key }}</kbd>{{ label }}
-{%- if label == task.suggested %} (suggested){% endif %}</button>
+ class="{{ "suggested " if label == task.suggested }}{{ "said" if label == said }}">
+{%- if key %}<kbd>{{ key }}</kbd>{% endif %}{{ label }}
+{%- if label == task.suggested %} (suggested){% endif %}{% if told %}<small>{{ told }}</small>{% endif %}</button>
 {% endfor %}
 </div>
 <p class="small"><kbd>Enter</kbd>takes the suggestion &middot; <kbd>n</kbd><a id="next"
@@ -127,6 +132,6 @@ def review_page(desk: Desk, position: int | None, nonce: str) -> str:
         total=len(desk.tasks),
         done=sum(one.id in desk.said for one in desk.tasks),
         said=desk.said.get(task.id, "") if task else "",
-        choices=list(zip(KEYS, task.labels, strict=False)) if task else [],
+        choices=[(KEYS[place : place + 1], *one) for place, one in enumerate(task.described.items())] if task else [],
         nonce=nonce,
     )

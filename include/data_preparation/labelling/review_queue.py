@@ -1,4 +1,4 @@
-"""The documents that wait for people's labels: anonymized texts, the newest queue of a use case first."""
+"""The documents that wait for people's labels: texts as they leave anonymization, the newest queue first."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,8 @@ TASKS, QUEUE_TASK = "tasks.parquet", "data_preparation.queue_reviews"
 class ReviewTask:
     """A document as people see it. `shown` is the digest of what they see, `digest` that of what was labelled.
 
-    The latter is of a text that is not anonymized: it stays in the store.
+    The latter is of a text that is not anonymized: it stays in the store. `choices` are the labels to choose from, a
+    JSON object with a description of each. `anonymized`: the use case has its source anonymized.
     """
 
     id: str
@@ -34,12 +35,15 @@ class ReviewTask:
     choices: str
     shown: str
     digest: str
+    taxonomy: str = ""
+    anonymized: bool = False
 
     @property
-    def labels(self) -> list[str]:
-        """The labels to choose from."""
-        found: list[str] = json.loads(self.choices)
-        return found
+    def described(self) -> dict[str, str]:
+        """The labels to choose from, and when to choose each."""
+        found: dict[str, str] | list[str] = json.loads(self.choices)
+        # queues of earlier versions hold a list
+        return found if isinstance(found, dict) else dict.fromkeys(found, "")
 
 
 @dataclass(frozen=True)

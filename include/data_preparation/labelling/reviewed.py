@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from include.data_preparation.documents import Document, text_digest
-from include.data_preparation.labelling.agreement import agreement
+from include.data_preparation.labelling.agreement import agreements, overall
 from include.data_preparation.labelling.annotations import Annotation, standing
-from include.data_preparation.labelling.labels import choices
+from include.data_preparation.labelling.labels import Taxonomies
 
 
 class Reviewed:
@@ -16,8 +16,8 @@ class Reviewed:
     An annotation counts for the text that it was given for, and where its label is one of those to choose from.
     """
 
-    def __init__(self, annotations: Iterable[Annotation]) -> None:
-        self.annotations = list(annotations)
+    def __init__(self, annotations: Iterable[Annotation], taxonomies: Taxonomies) -> None:
+        self.annotations, self._taxonomies = list(annotations), taxonomies
         self._by_document: dict[str, list[Annotation]] = defaultdict(list)
         for one in standing(self.annotations):
             self._by_document[one.document].append(one)
@@ -30,7 +30,8 @@ class Reviewed:
         found = self._by_document.get(document.id)
         if not found:
             return ()
-        digest, known = text_digest(document), choices(document.source)
+        taxonomy = self._taxonomies.of(document)
+        digest, known = text_digest(document), taxonomy.choices if taxonomy else ()
         same = [one for one in found if one.digest == digest]
         if len(same) < len(found):
             self.changed.append(document.id)
@@ -42,10 +43,9 @@ class Reviewed:
         return labels
 
     def metrics(self, least: float) -> dict[str, Any]:
-        """Counts, and the agreement with a warning where it is below `least`."""
-        found = agreement(self.annotations)
-        low = found.value is not None and found.value < least
-        warning = f"annotators agree too little: {found.words} (at least {least} is wanted)" if low else ""
+        """Counts, and the agreement with a warning for each taxonomy where it is below `least`."""
+        found = agreements(self.annotations)
+        low = [one.words for one in found if one.value is not None and one.value < least]
         seen = {*self.labelled, *self.changed, *self.unknown}
         return {
             "annotations": sum(map(len, self.labelled.values())),
@@ -53,6 +53,7 @@ class Reviewed:
             "changed": len(self.changed),
             "unknown_labels": len(self.unknown),
             "absent": sum(document not in seen for document in self._by_document),
-            "agreement": found.model_dump(),
-            "warning": warning,
+            "agreement": overall(found).model_dump(),
+            "agreements": [one.model_dump() for one in found],
+            "warning": f"annotators agree too little (at least {least} is wanted): {'; '.join(low)}" if low else "",
         }

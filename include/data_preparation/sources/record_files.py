@@ -225,6 +225,7 @@ def _document(name: str, raw: dict[str, Any], source: RecordsConfig, event: date
         text=_encodable(text["text"]),
         license=_encodable(text["license"]) or source.license,
         event_time=event.isoformat(),
+        label=_encodable(str(label)) if isinstance(label := raw.get("label"), int | str) else "",
     )
 
 

@@ -159,6 +159,7 @@ class Collection:
             title=" ".join(title.split())[:1000] or name or (place if row.place else PurePosixPath(file).stem),
             text=text,
             license=_text(row.fields, "license") or self.source.license,
+            label=_name(row.fields.get("label")),
         )
 
     def _require_enough(self) -> None:

@@ -161,5 +161,5 @@ def _queue_reviews(labeled: XComArg, anonymized: XComArg) -> XComArg:
         task_id="queue_reviews",
         step="data_preparation.queue_reviews",
         arguments={"labelled": labeled, "anonymized": anonymized},
-        doc_md="Queues the documents that people should label, with anonymized texts. Nothing waits for them.",
+        doc_md="Queues the documents that people should label, texts as anonymized. Nothing waits for them.",
     ).output
