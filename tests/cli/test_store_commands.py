@@ -97,13 +97,19 @@ def test_review_tells_what_waits_goes_out_and_comes_back(shell: Shell, tmp_path:
     assert exported.returncode == 0 and "2 documents of run one" in exported.stdout
     assert len(json.loads(tasks.read_text())) == 2 and "<Choices" in tasks.with_suffix(".xml").read_text()
 
-    answers.write_text("document,shown,label,annotator\nd0,shown0,bug,ann\nd0,shown0,bug,bob\nd1,shown1,,\n")
+    header, moment = "document,shown,label,annotator,exported_at", "2026-01-02T00:00:00Z"
+    filled = [f"d0,shown0,bug,{name},{moment}\n" for name in ("ann", "bob")]
+    answers.write_text(f"{header}\n{''.join(filled)}d1,shown1,,,{moment}\n")
     for fresh in (2, 0):
         taken = shell.genai("review", "import", "demo", str(answers))
         assert taken.returncode == 0 and f"2 labels read, {fresh} of them new" in taken.stdout
-    answers.write_text("document,shown,label,annotator\nd1,shown1,bug,ann\nd0,shown0,cooking,ann\n")
+    answers.write_text(f"{header}\nd1,shown1,bug,ann,{moment}\nd0,shown0,cooking,ann,{moment}\n")
     refused = shell.genai("review", "import", "demo", str(answers))
     assert refused.returncode == 2 and "line 3: label = 'cooking'" in refused.stderr
+
+    answers.write_text(f"{header}\nd1,shown1,bug,ann@example.org,{moment}\n")
+    doubtful = shell.genai("review", "import", "demo", str(answers))
+    assert doubtful.returncode == 2 and "this may be ann" in doubtful.stderr
 
     told = json.loads(shell.genai("review", "status", "demo", "--json").stdout)
     assert (told["tasks"], told["annotators"]) == (2, {"ann": 1, "bob": 1})

@@ -38,7 +38,12 @@ def _annotated(queue: ReviewQueue) -> list[dict[str, Any]]:
     """What Label Studio exports after two people have worked on it."""
     tasks = json.loads(write_tasks(queue.tasks, STUDIO, MOMENT))
     for number, (task, mine) in enumerate(zip(tasks, queue.tasks, strict=True)):
-        choice = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [next(iter(mine.described))]}}
+        choice = {
+            "from_name": "label",
+            "to_name": "text",
+            "type": "choices",
+            "value": {"choices": [next(iter(mine.described))]},
+        }
         one = {"id": number, "was_cancelled": False, "result": [choice], "created_at": "2026-05-02T10:00:00Z"}
         task["annotations"] = [one | {"completed_by": 7}, one | {"completed_by": {"id": 8, "email": "eve@example.org"}}]
     tasks[0]["annotations"][0]["was_cancelled"] = True
@@ -55,7 +60,9 @@ def test_what_label_studio_gets_and_gives_back(store: ArtifactStore, use_case: s
     assert exported[0]["data"]["text"] == queue.tasks[0].text
     assert exported[0]["predictions"][0]["result"][0]["value"]["choices"] == [queue.tasks[0].suggested]
     secret = {task.digest for task in queue.tasks if task.digest != task.shown}
-    assert secret and not any(digest in write_tasks(queue.tasks, form, MOMENT) for digest in secret for form in (STUDIO, CSV))
+    assert secret and not any(
+        digest in write_tasks(queue.tasks, form, MOMENT) for digest in secret for form in (STUDIO, CSV)
+    )
 
     answers = with_names(read_answers(json.dumps(_annotated(queue)), STUDIO), ["7=ann"], [])
     assert len(answers) == 2 * len(queue.tasks) - 2

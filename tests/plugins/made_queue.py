@@ -5,11 +5,11 @@ import json
 from include.artifacts.step import Workspace, step
 from include.data_preparation.labelling.review_queue import ReviewTask, write_queue
 
-CHOICES = ["access", "billing", "bug", "other"]
+CHOICES = {"access": "Cannot sign in.", "billing": "", "bug": "", "other": "None of these."}
 
 
 @step("dataset")
-def made_queue(work: Workspace, texts: list[str]) -> None:
+def made_queue(work: Workspace, texts: list[str], choices: dict[str, str] = CHOICES) -> None:
     """One task a text; the documents are called d0, d1, ..."""
     tasks = [
         ReviewTask(
@@ -21,9 +21,11 @@ def made_queue(work: Workspace, texts: list[str]) -> None:
             suggested="billing",
             confidence=0.5,
             reason="low confidence",
-            choices=json.dumps(CHOICES),
+            choices=json.dumps(choices),
             shown=f"shown{number}",
             digest=f"digest{number}",
+            taxonomy="ticket_category",
+            anonymized=not number,
         )
         for number, text in enumerate(texts)
     ]

@@ -88,6 +88,24 @@ def test_a_text_is_shown_and_nothing_in_it_runs(client: Any, place: ArtifactStor
     assert again.headers["Content-Security-Policy"] != policy
 
 
+def test_it_tells_what_a_label_means_and_whether_the_text_is_anonymized(client: Any, place: ArtifactStore) -> None:
+    first, second = (client.get(f"{PAGE}?position={at}", headers=user("ann")).text for at in (0, 1))
+    assert "<small>Cannot sign in.</small>" in first and "ticket_category" in first
+    assert "what was not found\n is still there" in first and "shown as it is" not in first
+    assert "This text is shown as it is" in second and "Personal data" not in second
+
+
+def test_every_label_can_be_chosen_though_keys_run_out(client: Any, place: ArtifactStore) -> None:
+    many = {f"label {number}": "" for number in range(40)}
+    moment = "2026-02-01T00:00:00+00:00"
+    arguments = {"texts": ["One of many"], "choices": many}
+    made_queue.run(place, arguments, place=Place(use_case="sample", run_id="many", as_of=moment, task=QUEUE_TASK))
+    page = client.get(PAGE, headers=user("ann")).text
+    assert all(f'data-label="{name}"' in page for name in many) and page.count("<kbd></kbd>") == 0
+    saved = client.post(SAVE, json=CHOICE | {"label": "label 39"}, headers=user("ann"))
+    assert saved.status_code == 201
+
+
 def test_what_cannot_be_said_is_told(client: Any, place: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = client.post(SAVE, json=CHOICE | {"label": "cooking"}, headers=user("ann"))
     assert wrong.status_code == 400 and "One of access, billing, bug, other" in wrong.json()["detail"]
