@@ -19,17 +19,18 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
  body { font: 15px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 1.5rem auto; padding: 0 1rem; }
  h1 { font-size: 1.2rem; margin: 0 0 .2rem; }
  .small { opacity: .75; font-size: .9em; margin: 0 0 1rem; }
- article { border: 1px solid #8886; border-radius: .4rem; padding: .8rem 1rem; }
+ article { border: 1px solid #8886; border-radius: .4rem; padding: .8rem 1rem; margin-bottom: .5rem; }
  article h2 { font-size: 1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
  pre { font: inherit; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 45vh; overflow: auto; margin: 0; }
  .choices { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem; margin: 1rem 0; }
- button { font: inherit; text-align: left; padding: .5rem .7rem; border: 1px solid #8886; border-radius: .4rem; }
- button small { display: block; opacity: .75; }
+ button { font: inherit; color: inherit; background: #8881; text-align: left; padding: .5rem .7rem;
+  border: 1px solid #8886; border-radius: .4rem; }
+ button small { display: block; opacity: .8; }
  button:hover, button:focus { border-color: #3b7dd8; }
  button.suggested { border: 2px solid #3b7dd8; }
  button.said { background: #3b7dd833; }
  kbd { border: 1px solid #8888; border-radius: .2rem; padding: 0 .35em; font-size: .85em; margin-right: .4em; }
- #problem { color: #c0392b; min-height: 1.5em; }
+ #problem { color: light-dark(#b3261e, #ff8a80); min-height: 1.5em; }
 </style>
 <h1>Review {{ use_case }}</h1>
 <p class="small">{{ annotator }}: {{ done }} of {{ total }} labelled.</p>
