@@ -61,18 +61,16 @@ def label(work: Workspace, source: ArtifactRef, use_case: str, as_of: str, confi
     candidates = watch.candidates(errors)
     write_rows(work.output / ERRORS, Suspicion, errors.suspicions)
     write_rows(work.output / CANDIDATES, Candidate, candidates)
-    work.metrics.update(tally.metrics(), shards=len(paths), functions=ballots.figures(models))
     work.metrics.update(
-        examined=errors.examined,
-        suspected=len(errors.suspicions),
-        noise_by_label=dict(errors.noise),
-        candidates=dict(Counter(candidate.reason for candidate in candidates)),
+        **tally.metrics(),
+        shards=len(paths),
+        functions=ballots.figures(models),
+        **_searched(errors, candidates),
         review=reviewed.metrics(config.min_agreement),
     )
     if warning := work.metrics["review"]["warning"]:
         work.log.warning(warning)
-    report = _report(work.metrics, tally.confused, errors)
-    _report_review(report, work.metrics["review"], reviewed).write(work.output)
+    _report_review(_report(work.metrics, tally.confused, errors), work.metrics["review"], reviewed).write(work.output)
 
 
 class _Tally:
@@ -105,6 +103,15 @@ class _Tally:
             "mean_confidence": round(self._confidence / max(1, self._asked), 4),
             "by_label": dict(self._by_label.most_common()),
         }
+
+
+def _searched(errors: LabelErrors, candidates: list[Candidate]) -> dict[str, Any]:
+    return {
+        "examined": errors.examined,
+        "suspected": len(errors.suspicions),
+        "noise_by_label": dict(errors.noise),
+        "candidates": dict(Counter(candidate.reason for candidate in candidates)),
+    }
 
 
 def _label(document: Document, ballot: Ballot, models: Mapping[str, LabelModel], config: LabelConfig) -> Document:

@@ -36,6 +36,7 @@ taxonomies:
       - {name: glad, keywords: [great, love, thanks]}
       - {name: cross, keywords: [awful, hate, slow]}
 """)
+A, B = {"name": "a", "keywords": ["x"]}, {"name": "b", "keywords": ["y"]}
 SAID = {
     "leave": [
         "How many holidays are left for me?",
@@ -88,24 +89,20 @@ def test_a_labelling_function_that_is_not_trusted_does_not_vote() -> None:
 
 
 def test_no_pattern_is_slow_whatever_the_text() -> None:
-    hanging = r"(a+)+(a|aa)+$"
-    request = DECLARED["taxonomies"][0]["labels"][0] | {"patterns": [hanging]}
-    taxonomy = DECLARED["taxonomies"][0] | {"labels": [request, DECLARED["taxonomies"][0]["labels"][1]]}
     # an engine that backtracks takes longer than the sun will shine
+    labels = [A | {"patterns": [r"(a+)+(a|aa)+$"]}, B]
+    taxonomy = {"name": "request", "sources": ["helpdesk"], "labels": labels}
     assert _votes(_document("a" * 1900 + "!"), {"taxonomies": [taxonomy]}) == {}
 
 
 def test_own_taxonomies_go_before_those_that_are_built_in() -> None:
     own = DECLARED["taxonomies"][1] | {"sources": ["tickets"]}
     found = Taxonomies(LabelConfig.model_validate({"taxonomies": [own]}))
-    names = {source: one and one.name for source in ("tickets", "docstrings", "wiki") for one in [_of(found, source)]}
+    documents = [_document("", source=source) for source in ("tickets", "docstrings", "wiki")]
+    names = {one.source: taxonomy and taxonomy.name for one in documents for taxonomy in [found.of(one)]}
     assert names == {"tickets": "mood", "docstrings": "python_area", "wiki": None}
     replaced = Taxonomies(LabelConfig.model_validate({"taxonomies": [own | {"name": "python_area"}]}))
-    assert _of(replaced, "docstrings") is None
-
-
-def _of(taxonomies: Taxonomies, source: str) -> Any:
-    return taxonomies.of(_document("", source=source))
+    assert replaced.of(documents[1]) is None
 
 
 @step("dataset")
@@ -202,10 +199,6 @@ def test_no_taxonomy_is_crowded_out_where_label_errors_are_looked_for() -> None:
     assert shares({"many": 5000, "few": 30, "some": 400}, 1000) == {"few": 30, "some": 400, "many": 570}
     assert shares({"many": 5000, "more": 5000}, 1001) == {"many": 500, "more": 501}
     assert shares({"many": 5}, 0) == {"many": 0} and shares({}, 10) == {}
-
-
-A = {"name": "a", "keywords": ["x"]}
-B = {"name": "b", "keywords": ["y"]}
 
 
 @pytest.mark.parametrize(
