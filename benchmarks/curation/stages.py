@@ -37,7 +37,7 @@ def match(sketches: list[Path], partition: int, folder: Path) -> Cost:
 
 def deduplicate(shards: list[Path], sketches: list[Path], matches: list[Path], folder: Path) -> tuple[set[str], Cost]:
     """Write the documents that stay; the ids of the others."""
-    dropped = find_dropped([sketch / DOCUMENTS for sketch in sketches], matches, [], CONFIG)
+    dropped, _ = find_dropped([sketch / DOCUMENTS for sketch in sketches], matches, CONFIG)
     for number, shard in enumerate(shards):
         write_table(folder / shard_name(number), without(shard / shard_name(0), dropped, number))
     return set(dropped["id"].to_pylist()), _cost()

@@ -20,15 +20,16 @@ from include.data_preparation.documents import (
     write_planted_of,
     write_table,
 )
-from include.data_preparation.duplicates.clusters import choose, in_order, members
-from include.data_preparation.duplicates.earlier_datasets import INDEX_COLUMNS, Earlier, first_known, repeats
+from include.data_preparation.duplicates.clusters import choose, in_order, members, ranks
+from include.data_preparation.duplicates.earlier_datasets import INDEX, INDEX_COLUMNS
 from include.data_preparation.duplicates.keys import Keys
+from include.data_preparation.duplicates.look_back import HAD
+from include.data_preparation.duplicates.past import NEVER, Past, read_past, told_reason
+from include.data_preparation.duplicates.preference import GENERATED_BIT, standing
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import REPEATED, SIMILAR
 
-INDEX = "index.parquet"
 SHOWN = 50
-EXACT, NEAR = "same text as", "near duplicate of"
 
 
 @step("dataset")
@@ -37,19 +38,18 @@ def deduplicate(
     sources: list[ArtifactRef],
     sketches: list[ArtifactRef],
     matches: list[ArtifactRef],
-    earlier: list[ArtifactRef],
     config: DeduplicateConfig,
 ) -> None:
     """All cleaned shards without duplicates, in as many shards; of equal or similar ones the preferred stays.
 
-    `earlier` are earlier deduplicated datasets: of equal texts, the id that one of them had stays. Only documents that
-    have a duplicate are held, and one shard at a time. index.parquet has the ids and keys of what stays.
+    What an earlier dataset had, as `matches` tell, stays before what none had. Only documents that have a duplicate are
+    held, and one shard at a time. index.parquet has the ids and keys of the real documents that stay. `earlier` counts
+    documents with new ids that repeat a text of an earlier dataset and stay, as no document of it is left, or went.
     """
     import pyarrow
 
     files = [work.fetch(sketch, only=DOCUMENTS) / DOCUMENTS for sketch in sketches]
-    before = [Earlier(ref.fingerprint[:12], work.fetch(ref, only=INDEX) / INDEX) for ref in earlier]
-    dropped = find_dropped(files, [work.fetch(ref) for ref in matches], before, config)
+    dropped, again = find_dropped(files, [work.fetch(ref) for ref in matches], config)
     kept = 0
     planted: dict[str, Any] = {}
     for shard, source in enumerate(sources):
@@ -64,17 +64,17 @@ def deduplicate(
             "cleaning left no document at all",
             "Look at dropped.parquet of the clean step and loosen its limits",
         )
-    index = [without(file, dropped, shard).select(list(INDEX_COLUMNS)) for shard, file in enumerate(files)]
+    index = [_indexed(without(file, dropped, shard)) for shard, file in enumerate(files)]
     write_table(work.output / INDEX, pyarrow.concat_tables(index))
     write_planted_of(work.output, planted, planted.keys() - set(dropped["id"].to_pylist()))
     write_table(work.output / DROPPED, dropped.select([field.name for field in fields(Dropped)]))
+    work.metrics["earlier"] = again
     _report(work, dropped, kept, len(sources))
 
 
-def find_dropped(
-    sketches: Sequence[Path], matches: Sequence[Path], earlier: Sequence[Earlier], config: DeduplicateConfig
-) -> Any:
-    """The documents that go, by id: an Arrow table of the columns of `Dropped` with `shard`, `row` and `exact`.
+def find_dropped(sketches: Sequence[Path], matches: Sequence[Path], config: DeduplicateConfig) -> tuple[Any, int]:
+    """The documents that go, by id: an Arrow table of the columns of `Dropped` with `shard`, `row` and `exact`; and how
+    many go, or stay, that repeat a text of an earlier dataset under a new id.
 
     `sketches` are files of the documents' keys, a shard each, `matches` folders with the equal and similar texts.
     """
@@ -83,24 +83,50 @@ def find_dropped(
 
     keys, pairs = _read_matches(matches)
     found = members(sketches, keys)
-    gone = [_repeating(sketches, earlier)] if config.earlier_datasets == "drop" and earlier else []
-    for table in gone:
-        found = found.filter(pyarrow.compute.invert(pyarrow.compute.is_in(found["id"], value_set=table["id"])))
-    found = in_order(found, first_known(found["id"], earlier))
-    text, order = found["text"].to_numpy(), found["order"].to_numpy()
-    decision, stays = choose(text, order, len(keys.high), *pairs)
+    past = read_past(matches, keys, found["id"])
+    text, order = (found[name].to_numpy() for name in ("text", "order"))
+    stands = standing(text, order, numpy.minimum(past.known, past.had[text]), len(keys.high))
+    again, reasons, exact = past.repeats(text, *pairs)
+    found = found.append_column("known", pyarrow.array(past.known))
+    repeating = _told(found.take(pyarrow.array(again)), reasons, exact)
+    if config.earlier_datasets == "drop":
+        left = numpy.ones(len(found), dtype=bool)
+        left[again] = False
+        gone = _similar_ones(found.filter(pyarrow.array(left)), stands, pairs, past)
+        return pyarrow.concat_tables([repeating, gone]).sort_by("id"), len(again)
+    gone = _similar_ones(found, stands, pairs, past)
+    stay = pyarrow.compute.invert(pyarrow.compute.is_in(repeating["id"], value_set=gone["id"]))
+    return gone.sort_by("id"), int(pyarrow.compute.sum(stay).as_py() or 0)
+
+
+def _similar_ones(found: Any, stands: Any, pairs: tuple[Any, Any, Any], past: Past) -> Any:
+    """The documents that go for another one of these, as `find_dropped` tells them."""
+    import numpy
+    import pyarrow
+
+    found = in_order(found)
+    text, order, known = (found[name].to_numpy() for name in ("text", "order", "known"))
+    # places of documents and texts had there been no earlier dataset
+    by_order = pyarrow.compute.sort_indices(found, [("order", "ascending"), ("id", "ascending")]).to_numpy()
+    place = ranks(by_order)
+    preferred = numpy.full(len(stands), numpy.iinfo(numpy.uint64).max)
+    numpy.minimum.at(preferred, text, order)
+    text_place = ranks(numpy.lexsort((numpy.arange(len(stands)), preferred)))
+    decision, stays = choose(text, stands, text_place, *pairs)
     going = numpy.flatnonzero(stays != numpy.arange(len(text)))
-    exact = decision.stays[text[going]] == text[going]
-    names, known = found["id"].to_pylist(), found["known"].to_numpy()
-    reasons = []
-    for row, same in zip(going, exact, strict=True):
-        kept = stays[row]
-        reason = f"{EXACT} {names[kept]}" if same else f"{NEAR} {names[kept]} ({decision.similarity[text[row]]:.2f})"
-        # the dataset is named where it decides
-        decisive = same and known[kept] < len(earlier) and (order[row], names[row]) < (order[kept], names[kept])
-        reasons.append(f"{reason} of dataset {earlier[known[kept]].name}" if decisive else reason)
-    gone.append(_told(found.take(pyarrow.array(going)), reasons, exact))
-    return pyarrow.concat_tables(gone).sort_by("id")
+    kept = stays[going]
+    exact = text[kept] == text[going]
+    first = numpy.minimum(known, past.had[text])[kept]
+    # the dataset is named where it decides
+    later = numpy.where(exact, place[kept] > place[going], text_place[text[kept]] > text_place[text[going]])
+    names = found["id"].to_pylist()
+    reasons = [
+        told_reason(names[one], same, near, past.names[number] if decides else "")
+        for one, same, near, number, decides in zip(
+            kept, exact, decision.similarity[text[going]], first, later & (first < NEVER), strict=True
+        )
+    ]
+    return _told(found.take(pyarrow.array(going)), reasons, exact)
 
 
 def _told(documents: Any, reasons: list[str], exact: Any) -> Any:
@@ -112,31 +138,27 @@ def _told(documents: Any, reasons: list[str], exact: Any) -> Any:
     return pyarrow.table(columns | texts | {"exact": pyarrow.array(exact, pyarrow.bool_())})
 
 
-def _repeating(sketches: Sequence[Path], earlier: Sequence[Earlier]) -> Any:
-    """The documents that repeat a text of an earlier dataset, as `find_dropped` tells them."""
+def _indexed(documents: Any) -> Any:
     import numpy
-    import pyarrow.parquet
+    import pyarrow
 
-    tables = []
-    for shard, sketch in enumerate(sketches):
-        documents = pyarrow.parquet.read_table(sketch)
-        rows, reasons = repeats(documents, earlier)
-        chosen = documents.take(pyarrow.array(rows)).append_column("row", pyarrow.array(rows))
-        chosen = chosen.append_column("shard", pyarrow.array(numpy.full(len(rows), shard)))
-        tables.append(_told(chosen, reasons, numpy.ones(len(rows), dtype=bool)))
-    return pyarrow.concat_tables(tables)
+    real = documents["order"].to_numpy() >> numpy.uint64(GENERATED_BIT) == 0
+    return documents.filter(pyarrow.array(real)).select(list(INDEX_COLUMNS))
 
 
 def _read_matches(matches: Sequence[Path]) -> tuple[Keys, tuple[Any, Any, Any]]:
-    """All texts that are equal or similar to another, and the pairs of similar ones as indexes of these, each once."""
+    """All texts that are equal or similar to another, or to one of an earlier dataset, and the pairs of similar ones as
+    indexes of these, each once."""
     import numpy
     import pyarrow.parquet
 
-    repeated = pyarrow.concat_tables([pyarrow.parquet.read_table(match / REPEATED) for match in matches])
-    similar = pyarrow.concat_tables([pyarrow.parquet.read_table(match / SIMILAR) for match in matches])
-    named = ((repeated, ""), (similar, "one_"), (similar, "two_"))
+    repeated, similar, had = (
+        pyarrow.concat_tables([pyarrow.parquet.read_table(match / name) for match in matches])
+        for name in (REPEATED, SIMILAR, HAD)
+    )
+    named = ((repeated, ""), (similar, "one_"), (similar, "two_"), (had, ""))
     high, low = ([table[f"{prefix}{half}"].to_numpy() for table, prefix in named] for half in ("high", "low"))
-    keys = Keys.of(numpy.concatenate(high), numpy.concatenate(low))
+    keys = Keys.of(*map(Keys, high, low))
     one, two = keys.find(high[1], low[1]), keys.find(high[2], low[2])
     _, first = numpy.unique(numpy.minimum(one, two) << 32 | numpy.maximum(one, two), return_index=True)
     return keys, (one[first], two[first], similar["similarity"].to_numpy()[first])

@@ -1,5 +1,6 @@
 """Sketch the texts of one shard, so that equal and similar ones can be found without reading the texts again."""
 
+import json
 from pathlib import Path
 
 from include.artifacts.ref import ArtifactRef
@@ -8,7 +9,7 @@ from include.artifacts.step import Workspace, step
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import shard_name
 from include.data_preparation.duplicates.shingles import band_keys, shingled
-from include.data_preparation.duplicates.sketch_files import SketchFiles, read_batches
+from include.data_preparation.duplicates.sketch_files import MADE, SketchFiles, made_with, read_batches
 
 READ = ("id", "source", "text", "generated", "event_time")
 DOCUMENTS_A_BATCH = 2048
@@ -32,6 +33,7 @@ def sketch(work: Workspace, source: ArtifactRef, partitions: list[int], config: 
 
 def write_sketch(path: Path, folder: Path, partitions: int, config: DeduplicateConfig) -> SketchFiles:
     """The sketch of a file of documents, in a folder, and what it counted."""
+    (folder / MADE).write_text(json.dumps(made_with(partitions, config)), encoding="utf-8")
     with SketchFiles(folder, partitions) as files:
         for batch in read_batches(path, READ, DOCUMENTS_A_BATCH):
             for first, found in shingled(batch.column("text").to_pylist(), config.shingle_words):

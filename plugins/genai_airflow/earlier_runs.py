@@ -40,12 +40,12 @@ def published(
 ) -> list[ArtifactRef]:
     """What a gate's argument was in all runs of earlier moments that passed it, the oldest first, each once.
 
-    `source` is the gate's task and the argument. Left out are artifacts that were deleted, and those that `step` made
-    of these very `arguments`, apart from what was earlier then: a run without news looks at what the run before it
-    looked at, and is the same.
+    `source` is the gate's task and the argument. Left out are artifacts that were deleted, and those that were made of
+    these very `arguments` of `step`, as far as both have them and apart from what was earlier then: a run without news
+    looks at what the run before it looked at, and is the same.
     """
     task, _, argument = source.partition(":")
-    here = _apart_from_earlier(step.parts(store, arguments))
+    here = step.parts(store, arguments)
     found: dict[ArtifactRef, None] = {}
     for run in History(store.bucket).passed_before(place.model_copy(update={"task": task, "map_index": -1})):
         try:
@@ -53,7 +53,7 @@ def published(
         except ArtifactNotFoundError as error:
             log.warning("run %s is not looked at: %s", run.place.run_id, error)
             continue
-        if _apart_from_earlier(manifest.parts) != here:
+        if not _made_of_the_same(manifest.parts, here):
             found[manifest.ref] = None
     return list(found)
 
@@ -66,9 +66,9 @@ def _one(inputs: Mapping[str, Any], argument: str) -> ArtifactRef:
     return ref
 
 
-def _apart_from_earlier(parts: "FingerprintParts") -> "FingerprintParts":
-    rest = ({name: value for name, value in part.items() if name != "earlier"} for part in (parts.config, parts.inputs))
-    return parts.model_copy(update=dict(zip(("config", "inputs"), rest, strict=True)))
+def _made_of_the_same(one: "FingerprintParts", two: "FingerprintParts") -> bool:
+    parts = ((one.code, two.code), (one.libraries, two.libraries), (one.config, two.config), (one.inputs, two.inputs))
+    return all(old[name] == new[name] for old, new in parts for name in old.keys() & new.keys() - {"earlier"})
 
 
 def _as_it_is(store: ArtifactStore, ref: ArtifactRef) -> "Manifest":

@@ -77,10 +77,10 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
     cleaned = [clean(store, source=aggregated, shard=shard, config=config.clean, repeated=repeated) for shard in shards]
     partitions = list(shards)
     sketches = [sketch(store, source=ref, partitions=partitions, config=config.deduplicate) for ref in cleaned]
-    matches = [match(store, sketches=sketches, partition=one, config=config.deduplicate) for one in partitions]
-    deduplicated = deduplicate(
-        store, sources=cleaned, sketches=sketches, matches=matches, earlier=[], config=config.deduplicate
-    )
+    matches = [
+        match(store, sketches=sketches, partition=one, earlier=[], config=config.deduplicate) for one in partitions
+    ]
+    deduplicated = deduplicate(store, sources=cleaned, sketches=sketches, matches=matches, config=config.deduplicate)
     labelled = label(store, source=deduplicated, use_case=USE_CASE, as_of=LATER, config=config.label)
     found = [find_personal_data(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
     anonymized = [

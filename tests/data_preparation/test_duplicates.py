@@ -43,23 +43,24 @@ def _dropped(
         for folder, documents in zip(sketches, shards, strict=True):
             write_rows(folder / shard_name(0), Document, documents)
             write_sketch(folder / shard_name(0), folder, len(shards), config)
+        before = [_earlier(Path(name) / f"dataset{number}", documents) for number, documents in enumerate(earlier)]
         counts = [
-            write_matches(lambda file: [folder / file for folder in sketches], partition, folder, config)
+            write_matches(lambda file: [folder / file for folder in sketches], partition, folder, config, before)
             for partition, folder in enumerate(matches)
         ]
-        before = [_index(Path(name) / f"dataset{number}", documents) for number, documents in enumerate(earlier)]
-        gone = find_dropped([folder / DOCUMENTS for folder in sketches], matches, before, config).to_pylist()
+        found, again = find_dropped([folder / DOCUMENTS for folder in sketches], matches, config)
+        gone = found.to_pylist()
     for row in gone:
         assert shards[row["shard"]][row["row"]].id == row["id"]
     return {row["id"]: row["reason"] for row in gone}, counts
 
 
-def _index(folder: Path, documents: Sequence[Document]) -> Earlier:
+def _earlier(folder: Path, documents: Sequence[Document], partitions: int = 3) -> Earlier:
     """An earlier dataset of these documents."""
     folder.mkdir()
     write_rows(folder / shard_name(0), Document, documents)
-    write_sketch(folder / shard_name(0), folder, 1, CONFIG)
-    return Earlier(folder.name, folder / DOCUMENTS)
+    write_sketch(folder / shard_name(0), folder, partitions, CONFIG)
+    return Earlier(folder.name, folder / DOCUMENTS, lambda name: [folder / name])
 
 
 def _spread(documents: Sequence[Document], shards: int) -> list[list[Document]]:

@@ -14,18 +14,24 @@ SMALL = 32
 ROUNDS = 16
 
 
-def shared_bands(band: "Array", high: "Array", low: "Array", order: "Array", size: "Array") -> Bands:
-    """What is left of the rows of a partition where bands of one text alone are left out."""
+def in_company(band: "Array") -> Any:
+    """Whether the band of a row is that of another row too."""
     import numpy
 
     rows = numpy.argsort(band, kind="stable")
     ordered = band[rows]
     same = ordered[1:] == ordered[:-1]
     shared = numpy.zeros(len(rows), dtype=bool)
-    shared[1:] = same
-    shared[:-1] |= same
-    rows = rows[shared]
-    del ordered, shared, same
+    shared[rows[1:][same]] = True
+    shared[rows[:-1][same]] = True
+    return shared
+
+
+def shared_bands(band: "Array", high: "Array", low: "Array", order: "Array", size: "Array") -> Bands:
+    """What is left of the rows of a partition where bands of one text alone are left out."""
+    import numpy
+
+    rows = numpy.flatnonzero(in_company(band))
     by_text = rows[numpy.lexsort((order[rows], low[rows], high[rows]))]
     starts = group_starts(high[by_text], low[by_text])
     first = by_text[starts]
@@ -41,7 +47,7 @@ def shared_bands(band: "Array", high: "Array", low: "Array", order: "Array", siz
 
 
 def similar_pairs(bands: Bands, similarity: Similarity) -> tuple[Pairs, int]:
-    """Pairs that share a band and have a enough similarity, sorted; and how many texts of crowded bands were
+    """Pairs that share a band and are similar enough, sorted; and how many texts of crowded bands were
     held against no more than the first of it."""
     import numpy
 

@@ -1,6 +1,6 @@
 """Which of equal and similar documents stay: a document goes only where one that stays is equal or similar to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from include.data_preparation.duplicates.sketch_files import DOCUMENT_COLUMNS, r
 ROWS = 1 << 16
 
 
-def members(sketches: Sequence[Path], keys: Keys) -> Any:
+def members(sketches: Iterable[Path], keys: Keys) -> Any:
     """The documents with one of these texts, as an Arrow table; `order` is their preference, `text` an index."""
     import numpy
     import pyarrow
@@ -32,14 +32,14 @@ def members(sketches: Sequence[Path], keys: Keys) -> Any:
     return pyarrow.concat_tables(tables)
 
 
-def in_order(found: Any, known: Any) -> Any:
+def in_order(found: Any) -> Any:
     """The documents in the order in which one of a text stays: a real text before a generated one, then what the
     earliest dataset had (`known` numbers the datasets), then by preference and id."""
     import numpy
     import pyarrow
 
     generated = found["order"].to_numpy() >> numpy.uint64(GENERATED_BIT)
-    told = found.append_column("generated", pyarrow.array(generated)).append_column("known", pyarrow.array(known))
+    told = found.append_column("generated", pyarrow.array(generated))
     return told.sort_by([(name, "ascending") for name in ("generated", "known", "order", "id")])
 
 
@@ -50,21 +50,31 @@ class Decision(NamedTuple):
     similarity: Any
 
 
-def decide(order: Any, one: Any, two: Any, similarity: Any) -> Decision:
-    """Which texts stay, from their preference and the pairs of similar ones.
+def ranks(ranked: Any) -> Any:
+    """The place of each element in an order, which is given as elements by place."""
+    import numpy
 
-    A text stays unless it is similar to a preferred one that stays, so that in a chain a~b~c whose ends differ, a and
-    c stay. The most similar stands for it. This is the greedy choice of an independent set, and the only one in which
-    nothing is dropped but for what is kept.
+    place = numpy.empty_like(ranked)
+    place[ranked] = numpy.arange(len(ranked))
+    return place
+
+
+def decide(standing: Any, places: Any, one: Any, two: Any, similarity: Any) -> Decision:
+    """Which texts stay, from their standing, their places by preference alone, and the pairs of similar ones.
+
+    A text stays unless it is similar to one of better standing that stays, so that in a chain a~b~c whose ends differ,
+    a and c stay. This is the greedy choice of an independent set, and the only one in which nothing is dropped but for
+    what is kept. The most similar stands for it; of those of better standing only because an earlier dataset had them,
+    one does where there is no other: a reason is the same whatever datasets were made before.
     """
     import numpy
 
-    ranked = numpy.lexsort((numpy.arange(len(order)), order))
-    rank = numpy.empty_like(ranked)
-    rank[ranked] = numpy.arange(len(ranked))
+    ranked = numpy.lexsort((numpy.arange(len(standing)), standing))
+    rank = ranks(ranked)
     # each pair from its later text to its earlier one
     late, early = numpy.maximum(rank[one], rank[two]), numpy.minimum(rank[one], rank[two])
-    by = numpy.lexsort((early, -similarity, late))
+    places = places[ranked]
+    by = numpy.lexsort((early, -similarity, places[early] > places[late], late))
     late, early, similarity = late[by], early[by], similarity[by]
     stays, near = numpy.arange(len(rank)), numpy.ones(len(rank))
     for pair in range(len(late)):
@@ -75,20 +85,17 @@ def decide(order: Any, one: Any, two: Any, similarity: Any) -> Decision:
     return Decision(ranked[stays][rank], near[rank])
 
 
-def choose(text: Any, order: Any, texts: int, one: Any, two: Any, similarity: Any) -> tuple[Decision, Any]:
-    """What becomes of each of `texts` texts, and for each document the one that stands for it, itself where it stays.
+def choose(text: Any, standing: Any, places: Any, one: Any, two: Any, similarity: Any) -> tuple[Decision, Any]:
+    """What becomes of each text, and for each document the one that stands for it, itself where it stays.
 
-    `text` and `order` are those of documents in the order in which one of a text stays; pairs of texts without a
-    document do not count.
+    `text` are those of documents in the order in which one of a text stays, `standing` and `places` are those of all
+    texts; pairs of texts without a document do not count.
     """
     import numpy
 
-    first = numpy.full(texts, -1)
+    first = numpy.full(len(standing), -1)
     found, rows = numpy.unique(text, return_index=True)
     first[found] = rows
-    preferred = numpy.full(texts, numpy.iinfo(numpy.uint64).max)
-    # a text is as preferred as its most preferred document, as where pairs were looked for
-    numpy.minimum.at(preferred, text, order)
     both = (first[one] >= 0) & (first[two] >= 0)
-    decision = decide(preferred, one[both], two[both], similarity[both])
+    decision = decide(standing, places, one[both], two[both], similarity[both])
     return decision, first[decision.stays[text]]

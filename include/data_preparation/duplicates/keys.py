@@ -16,19 +16,24 @@ def group_starts(*columns: Any) -> Any:
 
 
 class Keys(NamedTuple):
-    """Distinct keys, sorted."""
+    """Keys; to be found among, they are distinct and sorted."""
 
     high: Any
     low: Any
 
     @staticmethod
-    def of(high: Any, low: Any) -> "Keys":
-        """The distinct ones of some keys."""
+    def of(*keys: "Keys") -> "Keys":
+        """The distinct ones of some keys, sorted."""
         import numpy
 
+        high, low = (numpy.concatenate(halves) for halves in zip(*keys, strict=True))
         rows = numpy.lexsort((low, high))
         rows = rows[group_starts(high[rows], low[rows])]
         return Keys(high[rows], low[rows])
+
+    def take(self, rows: Any) -> "Keys":
+        """Some of the keys."""
+        return Keys(self.high[rows], self.low[rows])
 
     def find(self, high: Any, low: Any) -> Any:
         """Where some keys are among these; -1: nowhere."""

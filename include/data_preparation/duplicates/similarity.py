@@ -1,6 +1,6 @@
 """How similar pairs of texts are, by shingles that are read where they are needed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,10 +51,11 @@ class Pairs(NamedTuple):
 class Similarity:
     """Tells the pairs of texts whose similarity is at least `least`; `compared` counts those that were looked at."""
 
-    def __init__(self, bands: Bands, sketches: Sequence[Path], least: float) -> None:
+    def __init__(self, bands: Bands, shingles: Callable[[], Iterable[Path]], least: float) -> None:
+        """`shingles` gives the files of shingles, of which no more are taken than have to be read."""
         import numpy
 
-        self.bands, self.sketches, self.least = bands, sketches, least
+        self.bands, self.shingles, self.least = bands, shingles, least
         self.compared = 0
         self._by_key = numpy.lexsort((bands.low, bands.high))
         self._keys = Keys(bands.high[self._by_key], bands.low[self._by_key])
@@ -71,9 +72,9 @@ class Similarity:
         one, two, work = one[possible], two[possible], (small + large)[possible]
         self.compared += len(one)
         found = []
-        for block in _pieces(work, HELD):
+        for block in pieces(work, HELD):
             self._hold(numpy.union1d(one[block], two[block]))
-            for part in _pieces(work[block], COMPARED):
+            for part in pieces(work[block], COMPARED):
                 pairs = block[part]
                 similarity = self._jaccard(one[pairs], two[pairs])
                 near = similarity >= self.least
@@ -111,17 +112,24 @@ class Similarity:
         wanted = numpy.zeros(len(self.bands.high), dtype=bool)
         wanted[missing] = True
         parts, end = [self._values], len(self._values)
-        for sketch in self.sketches:
-            for batch in read_batches(sketch, ("high", "low", "shingles"), ROWS):
-                rows, found = self._find(batch)
-                rows, found = rows[wanted[found]], found[wanted[found]]
-                lists = batch.column("shingles").take(rows)
-                parts.append(lists.flatten().to_numpy())
-                sizes = self.bands.sizes[found]
-                self._starts[found] = end + numpy.cumsum(sizes) - sizes
-                wanted[found] = False
-                end += len(parts[-1])
+        for batch in self._batches(wanted):
+            rows, found = self._find(batch)
+            rows, found = rows[wanted[found]], found[wanted[found]]
+            lists = batch.column("shingles").take(rows)
+            parts.append(lists.flatten().to_numpy())
+            sizes = self.bands.sizes[found]
+            self._starts[found] = end + numpy.cumsum(sizes) - sizes
+            wanted[found] = False
+            end += len(parts[-1])
         self._values = numpy.concatenate(parts)
+
+    def _batches(self, wanted: Any) -> Iterator[Any]:
+        """All batches of shingles, up to where no text is wanted any more."""
+        for path in self.shingles():
+            for batch in read_batches(path, ("high", "low", "shingles"), ROWS):
+                yield batch
+                if not wanted.any():
+                    return
 
     def _find(self, batch: Any) -> tuple[Any, Any]:
         """The rows of a batch whose texts are among the candidates, each text once, and which these are."""
@@ -138,7 +146,7 @@ class Similarity:
         return numpy.zeros(0, dtype=numpy.uint32), numpy.full(len(self.bands.high), -1)
 
 
-def _pieces(work: Any, most: int) -> Iterator[Any]:
+def pieces(work: Any, most: int) -> Iterator[Any]:
     """Indexes of consecutive elements whose work adds up to about `most`."""
     import numpy
 

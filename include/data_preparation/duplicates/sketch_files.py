@@ -1,18 +1,23 @@
 """The files of a sketch: keys and bands of texts, spread over partitions, and their shingles."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.duplicates.keys import group_starts
 from include.data_preparation.duplicates.preference import preference
-from include.data_preparation.duplicates.shingles import Shingled
+from include.data_preparation.duplicates.shingles import Shingled, band_keys, shingled
 
 if TYPE_CHECKING:
     from include.data_preparation.duplicates.shingles import Array
 
-DOCUMENTS, SHINGLES = "documents.parquet", "shingles.parquet"
+DOCUMENTS, SHINGLES, MADE = "documents.parquet", "shingles.parquet", "made.json"
+HALF = 32
+PROBE = "Was Müller um 9 Uhr schrieb: a job ran all night and did not stop; it waited, für immer, for a lock 你好."
 STRINGS = ("id", "source")
 DOCUMENT_COLUMNS = ("id", "source", "order", "high", "low")
 TEXT_COLUMNS = ("high", "low", "count")
@@ -28,6 +33,35 @@ def bands_name(partition: int) -> str:
 def texts_name(partition: int) -> str:
     """Rows of a partition: a text, and in how many documents it stands."""
     return f"texts-{partition:05d}.parquet"
+
+
+def made_with(partitions: int, config: DeduplicateConfig) -> dict[str, Any]:
+    """What is told of a sketch: its partitions, and `kind`, a digest of what a fixed text becomes. Sketches of one kind
+    can be compared, whatever settings and libraries they were made with."""
+    ((_, probe),) = shingled([PROBE], config.shingle_words)
+    digest = hashlib.sha256(probe.shingles.tobytes() + band_keys(probe, config).tobytes()).hexdigest()
+    return {"kind": digest[:16], "partitions": partitions}
+
+
+def read_made(path: Path) -> dict[str, Any]:
+    """What `made_with` told of a sketch; nothing where that was made before sketches told it."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def partition_of(keys: "Array", partitions: int) -> "Array":
+    """The partition of each key. Partitions are ranges of keys, so that those of sketches with another number of
+    partitions overlap with few."""
+    import numpy
+
+    return ((keys >> numpy.uint64(HALF)) * numpy.uint64(partitions)) >> numpy.uint64(HALF)
+
+
+def overlapping(partition: int, partitions: int, others: int) -> range:
+    """Which of `others` partitions have keys of one of `partitions`."""
+    # keys of a partition begin where `key * partitions` reaches it
+    first, after = (-(-(one << HALF) // partitions) for one in (partition, partition + 1))
+    return range((first * others) >> HALF, (((after - 1) * others) >> HALF) + 1)
 
 
 def read_batches(path: Path, columns: tuple[str, ...], rows: int) -> Iterator[Any]:
@@ -92,7 +126,7 @@ class SketchFiles:
         for names, waiting, name in ((TEXT_COLUMNS, self._texts, texts_name), (BAND_COLUMNS, self._bands, bands_name)):
             nothing = (numpy.zeros(0, numpy.uint64),) * len(names)
             columns = [numpy.concatenate(parts) for parts in zip(nothing, *waiting, strict=True)]
-            by = columns[names.index("low") if names == TEXT_COLUMNS else 0] % numpy.uint64(self.partitions)
+            by = partition_of(columns[names.index("low") if names == TEXT_COLUMNS else 0], self.partitions)
             for partition in range(self.partitions):
                 mine = by == partition
                 self._write(name(partition), {key: column[mine] for key, column in zip(names, columns, strict=True)})

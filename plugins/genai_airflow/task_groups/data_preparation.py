@@ -84,16 +84,16 @@ def _deduplicate(cleaned: XComArg, aggregated: XComArg, shards: XComArg) -> XCom
     )
     matches = prepare_each(
         "match",
-        "Finds the equal and the similar texts of all shards; one task a partition.",
+        "Finds the equal and the similar texts of all shards and of earlier datasets; one task a partition.",
         over="partition",
         items=shards,
         config="deduplicate",
+        earlier="deduplicated",
         sketches=sketches,
     )
     return prepare(
         "deduplicate",
         "Decides which of equal and similar documents stay, and drops the others. What an earlier dataset had stays.",
-        earlier="deduplicated",
         sources=cleaned,
         sketches=sketches,
         matches=matches,

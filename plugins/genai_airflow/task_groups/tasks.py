@@ -16,16 +16,17 @@ def prepare(name: str, doc_md: str, earlier: str = "", **arguments: XComArg) -> 
     `earlier` names an argument of the step that publishes datasets: the step gets what it was for the earlier ones.
     """
     path = f"data_preparation.{name}"
-    source = f"{PUBLISHES}:{earlier}" if earlier else ""
     return RunStepOperator(
-        task_id=name, step=path, config=path, arguments=arguments, earlier=source, doc_md=doc_md
+        task_id=name, step=path, config=path, arguments=arguments, earlier=_published(earlier), doc_md=doc_md
     ).output
 
 
-def prepare_each(name: str, doc_md: str, over: str, items: XComArg, config: str = "", **arguments: XComArg) -> XComArg:
+def prepare_each(
+    name: str, doc_md: str, over: str, items: XComArg, config: str = "", earlier: str = "", **arguments: XComArg
+) -> XComArg:
     """A step of data preparation, one task for each of `items`; `over` names the argument that takes it.
 
-    `config` names the configuration where it is not called as the step.
+    `config` names the configuration where it is not called as the step; `earlier` as in `prepare`.
     """
     path = f"data_preparation.{name}"
     mapped = RunStepOperator.partial(
@@ -34,10 +35,15 @@ def prepare_each(name: str, doc_md: str, over: str, items: XComArg, config: str 
         config=f"data_preparation.{config or name}",
         arguments=arguments,
         over=over,
+        earlier=_published(earlier),
         map_index_template=BY_ITEM,
         doc_md=doc_md,
     )
     return mapped.expand(item=items).output
+
+
+def _published(argument: str) -> str:
+    return f"{PUBLISHES}:{argument}" if argument else ""
 
 
 def shards_of(made: str, artifact: XComArg) -> XComArg:
