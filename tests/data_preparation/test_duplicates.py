@@ -1,6 +1,6 @@
 """Equal and similar documents, found in map and reduce."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +35,13 @@ def _dropped(
     earlier: Sequence[Sequence[Document]] = (),
 ) -> tuple[dict[str, str], list[Matched]]:
     """Ids of the documents that go with their reasons, and what each partition counted; as many as shards."""
+    return _found(shards, config, earlier)[:2]
+
+
+def _found(
+    shards: Sequence[Sequence[Document]], config: DeduplicateConfig, earlier: Sequence[Sequence[Document]]
+) -> tuple[dict[str, str], list[Matched], int]:
+    """What `_dropped` gives, and how many documents repeat an earlier dataset and are counted."""
     with TemporaryDirectory() as name:
         folders = [Path(name) / f"{kind}{part}" for kind in ("sketch", "match") for part in range(len(shards))]
         for folder in folders:
@@ -52,7 +59,7 @@ def _dropped(
         gone = found.to_pylist()
     for row in gone:
         assert shards[row["shard"]][row["row"]].id == row["id"]
-    return {row["id"]: row["reason"] for row in gone}, counts
+    return {row["id"]: row["reason"] for row in gone}, counts, again
 
 
 def _earlier(folder: Path, documents: Sequence[Document], partitions: int = 3) -> Earlier:
@@ -188,6 +195,94 @@ def test_a_feed_that_delivers_each_record_once_does_not_repeat_one() -> None:
     assert gone == dict.fromkeys((new.id, again.id), f"same text as {old.id} of dataset dataset0")
     assert _dropped([[old, other]], config, earlier=[[old], [new]])[0] == {}, "the same record may come again"
     assert _dropped([[old], [new]], config, earlier=[[old]])[0].keys() == {new.id}
+
+
+def test_of_near_copies_the_one_that_an_earlier_dataset_had_stays() -> None:
+    old, new = _document("the old one", LONG * 2), _document("new", LONG * 2 + "Or so.")
+    assert _dropped([[old], [new]])[0].keys() == {old.id}
+    assert _dropped([[old], [new]], earlier=[[old]])[0] == {
+        new.id: f"near duplicate of {old.id} ({_jaccard(old.text, new.text):.2f}) of dataset dataset0"
+    }
+    moved = _document("the same text under an id as long as can be", old.text)
+    assert _dropped([[moved], [new]], earlier=[[old]])[0].keys() == {new.id}, "its text was had, though its id is gone"
+
+
+def test_a_crowd_goes_for_the_one_that_an_earlier_dataset_had() -> None:
+    boilerplate = " ".join(f"word{number}" for number in range(60))
+    crowd = [_document(f"{number:04}", f"{boilerplate} ticket {number}") for number in range(100)]
+    old = _document("of an id that is longer", f"{boilerplate} ticket of old")
+    assert _dropped(_spread([*crowd, old], 2), earlier=[[old]])[0].keys() == {document.id for document in crowd}
+
+
+def test_a_near_copy_of_what_has_left_the_sources_is_known() -> None:
+    old, new = _document("old", LONG * 2), _document("new", LONG * 2 + "Or so.")
+    edited = _document("old", LONG * 2 + "As it is now.")
+    other = _document("other", "Something else entirely, about the parsing of dates.")
+    drop = CONFIG.model_copy(update={"earlier_datasets": "drop"})
+
+    reason = f"near duplicate of {old.id} ({_jaccard(old.text, new.text):.2f}) of dataset dataset1"
+    gone, (count, *_), again = _found([[new], [other]], drop, [[other], [old], [old]])
+    assert (gone, again) == ({new.id: reason}, 1)
+    assert count.references == 1
+    assert _found([[new], [other]], CONFIG, [[other], [old]])[::2] == ({}, 1), "a dataset is whole"
+    assert _found([[edited], [other]], drop, [[old]])[::2] == ({}, 0), "a record may change"
+
+
+def test_earlier_datasets_of_other_settings_are_told_and_hold_equal_texts() -> None:
+    old, near, same = _document("old", LONG * 2), _document("near", LONG * 2 + "Or so."), _document("same", LONG * 2)
+    config = CONFIG.model_copy(update={"earlier_datasets": "drop", "shingle_words": 2})
+    gone, (count,), again = _found([[near]], config, [[old]])
+    assert (gone, again, count.unread) == ({}, 0, 1)
+    assert _dropped([[same]], config, earlier=[[old]])[0].keys() == {same.id}
+
+
+def _answer(documents: list[Document], earlier: list[list[Document]], drop: bool) -> tuple[set[str], int]:
+    """Which documents go, and how many repeat an earlier dataset and are counted, by looking at all pairs."""
+
+    def near(one: Document, two: Document) -> bool:
+        return words(one.text) == words(two.text) or _jaccard(one.text, two.text) >= CONFIG.near_duplicate
+
+    def first(found: Callable[[Document], bool]) -> int:
+        return next((number for number, dataset in enumerate(earlier) if any(map(found, dataset))), len(earlier))
+
+    known = {one.id: first(lambda old, name=one.id: old.id == name) for one in documents}  # type: ignore[misc]
+    had = {one.text: first(lambda old, one=one: words(old.text) == words(one.text)) for one in documents}  # type: ignore[misc]
+    again = {
+        one.id
+        for one in documents
+        if known[one.id] == len(earlier) and any(near(one, old) for dataset in earlier for old in dataset)
+    }
+    left = [one for one in documents if not (drop and one.id in again)]
+    stands = {
+        text: min((min(known[one.id], had[text]), len(one.id)) for one in documents if one.text == text) for text in had
+    }
+    kept: list[Document] = []
+    for one in sorted(left, key=lambda one: (stands[one.text], known[one.id], len(one.id))):
+        if not any(near(one, other) for other in kept):
+            kept.append(one)
+    gone = {one.id for one in documents} - {one.id for one in kept}
+    return gone, len(again if drop else again - gone)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.sampled_from(range(8))), max_size=12, unique_by=lambda drawn: drawn[0]),
+    st.lists(st.lists(st.tuples(st.integers(1, 12), st.sampled_from(range(8))), max_size=5), max_size=3),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_what_earlier_datasets_had_counts_as_all_pairs_say(
+    drawn: list[tuple[int, int]], before: list[list[tuple[int, int]]], shards: int, drop: bool
+) -> None:
+    line = [f"word{number}" for number in range(30)]
+    # similar to the next, and to the next but one or not
+    texts = [" ".join(line[start : start + 20]) for start in (0, 1, 2, 3, 4, 8)] + ["alpha", ""]
+    documents, *earlier = (
+        [_document("x" * length, texts[text]) for length, text in dict(part).items()] for part in (drawn, *before)
+    )
+    config = CONFIG.model_copy(update={"earlier_datasets": "drop" if drop else "first_id_stays"})
+    gone, _, again = _found(_spread(documents, shards), config, earlier)
+    assert (set(gone), again) == _answer(documents, earlier, drop)
 
 
 @settings(max_examples=15, deadline=None)

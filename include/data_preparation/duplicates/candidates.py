@@ -47,27 +47,42 @@ def shared_bands(band: "Array", high: "Array", low: "Array", order: "Array", siz
 
 
 def similar_pairs(bands: Bands, similarity: Similarity) -> tuple[Pairs, int]:
-    """Pairs that share a band and are similar enough, sorted; and how many texts of crowded bands were
-    held against no more than the first of it."""
+    """Pairs that share a band and are similar enough, sorted; and how many texts of crowded bands were held against no
+    more than the first of it."""
     import numpy
 
     starts = group_starts(bands.band)
     sizes = numpy.diff(numpy.append(starts, len(bands.band)))
     found = [similarity.similar(codes) for codes in _pairs_of_small(bands, starts, sizes)]
-    large = sizes > SMALL
-    crowded = [bands.text[start : start + size] for start, size in zip(starts[large], sizes[large], strict=True)]
+    crowded = numpy.repeat(sizes > SMALL, sizes)
+    band, text = bands.band[crowded], bands.text[crowded]
     for _ in range(ROUNDS):
-        if not crowded:
+        if not len(band):
             break
-        codes = numpy.unique(numpy.concatenate([texts[0] << 32 | texts[1:] for texts in crowded]))
-        found.append(similarity.similar(codes))
-        near = found[-1].codes
-        apart = [texts[1:][~numpy.isin(texts[0] << 32 | texts[1:], near)] for texts in crowded]
-        crowded = [texts for texts in apart if len(texts) > 1]
+        starts = group_starts(band)
+        sizes = numpy.diff(numpy.append(starts, len(band)))
+        # each text of a band beside the preferred one that is left in it
+        codes = numpy.repeat(text[starts], sizes) << 32 | text
+        others = numpy.ones(len(band), dtype=bool)
+        others[starts] = False
+        found.append(similarity.similar(numpy.unique(codes[others])))
+        left = others & ~_among(codes, found[-1].codes)
+        # one that is alone has been held against all
+        left &= numpy.repeat(numpy.add.reduceat(left, starts) > 1, sizes)
+        band, text = band[left], text[left]
     pairs = Pairs.joined(found)
     _, first = numpy.unique(pairs.codes, return_index=True)
-    left = set().union(*(texts.tolist() for texts in crowded))
-    return Pairs(*(column[first] for column in pairs)), len(left)
+    return Pairs(*(column[first] for column in pairs)), len(numpy.unique(text))
+
+
+def _among(codes: Any, ordered: Any) -> Any:
+    """Which codes are among some that are sorted."""
+    import numpy
+
+    if not len(ordered):
+        return numpy.zeros(len(codes), dtype=bool)
+    place = numpy.minimum(numpy.searchsorted(ordered, codes), len(ordered) - 1)
+    return ordered[place] == codes
 
 
 def _pairs_of_small(bands: Bands, starts: Any, sizes: Any) -> Iterator[Any]:

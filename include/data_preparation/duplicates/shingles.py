@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import regex
+
 from include.data_preparation.config import DeduplicateConfig
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 MISSED = 1e-6
 SEED = 1
 BATCH_WORDS = 100_000
+# scripts that are written without spaces
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+# \w of `regex`, unlike that of `re`, has the marks that are vowels in many scripts
+_WORD = regex.compile(rf"(?V1)[{_UNSPACED}]|[\w--[{_UNSPACED}]]+")
 
 
 class Shingled(NamedTuple):
@@ -44,8 +50,11 @@ class Shingled(NamedTuple):
 
 
 def words(text: str) -> list[str]:
-    """Words of a text without case: texts with the same words count as equal."""
-    return re.findall(r"\w+", text.casefold())
+    """Words of a text without case: texts with the same words count as equal. In scripts without spaces between words
+    each letter is one."""
+    folded = text.casefold()
+    # the same for ASCII, and faster
+    return re.findall(r"\w+", folded) if folded.isascii() else _WORD.findall(folded)
 
 
 def shingled(texts: Sequence[str], length: int) -> Iterator[tuple[int, Shingled]]:
