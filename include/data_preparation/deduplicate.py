@@ -24,7 +24,7 @@ from include.data_preparation.duplicates.clusters import choose, in_order, membe
 from include.data_preparation.duplicates.earlier_datasets import INDEX, INDEX_COLUMNS
 from include.data_preparation.duplicates.keys import Keys
 from include.data_preparation.duplicates.look_back import HAD
-from include.data_preparation.duplicates.past import NEVER, Past, read_past, told_reason
+from include.data_preparation.duplicates.past import NEVER, Past, read_past
 from include.data_preparation.duplicates.preference import GENERATED_BIT, standing
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import REPEATED, SIMILAR
@@ -119,23 +119,17 @@ def _similar_ones(found: Any, stands: Any, pairs: tuple[Any, Any, Any], past: Pa
     first = numpy.minimum(known, past.had[text])[kept]
     # the dataset is named where it decides
     later = numpy.where(exact, place[kept] > place[going], text_place[text[kept]] > text_place[text[going]])
-    names = found["id"].to_pylist()
-    reasons = [
-        told_reason(names[one], same, near, past.names[number] if decides else "")
-        for one, same, near, number, decides in zip(
-            kept, exact, decision.similarity[text[going]], first, later & (first < NEVER), strict=True
-        )
-    ]
+    names = found["id"].take(pyarrow.array(kept))
+    reasons = past.reasons(names, exact, decision.similarity[text[going]], numpy.where(later, first, NEVER))
     return _told(found.take(pyarrow.array(going)), reasons, exact)
 
 
-def _told(documents: Any, reasons: list[str], exact: Any) -> Any:
+def _told(documents: Any, reasons: Any, exact: Any) -> Any:
     import pyarrow
 
     columns = {name: documents[name] for name in ("id", "source", "shard", "row")}
-    told = {"stage": ["deduplicate"] * len(reasons), "reason": reasons}
-    texts = {name: pyarrow.array(values, pyarrow.string()) for name, values in told.items()}
-    return pyarrow.table(columns | texts | {"exact": pyarrow.array(exact, pyarrow.bool_())})
+    stage = pyarrow.repeat("deduplicate", len(documents))
+    return pyarrow.table(columns | {"stage": stage, "reason": reasons, "exact": pyarrow.array(exact, pyarrow.bool_())})
 
 
 def _indexed(documents: Any) -> Any:

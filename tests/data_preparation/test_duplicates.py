@@ -9,15 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.artifacts.outcome import Outcome
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import DeduplicateConfig
-from include.data_preparation.deduplicate import find_dropped
-from include.data_preparation.documents import Document, shard_name, write_rows
+from include.data_preparation.deduplicate import deduplicate, find_dropped
+from include.data_preparation.documents import (
+    DROPPED,
+    Document,
+    read_dropped,
+    shard_name,
+    write_planted_of,
+    write_rows,
+)
 from include.data_preparation.duplicates import candidates
 from include.data_preparation.duplicates.earlier_datasets import Earlier
 from include.data_preparation.duplicates.shingles import words
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
-from include.data_preparation.match import Matched, write_matches
-from include.data_preparation.sketch import write_sketch
+from include.data_preparation.match import Matched, match, write_matches
+from include.data_preparation.sketch import sketch, write_sketch
 
 CONFIG = DeduplicateConfig()
 LONG = "The scheduler starts every job when its time has come and keeps a note of what it did in the log file. "
@@ -170,6 +181,38 @@ def test_what_is_not_examined_in_a_crowded_band_is_counted(monkeypatch: pytest.M
     assert count.unexamined
 
 
+def test_many_crowds_are_each_left_with_one() -> None:
+    crowds = [
+        [_document(f"{topic:03}-{number}", " ".join(f"w{topic}x{word}" for word in range(60)) + f" no {number}")]
+        for topic in range(150)
+        for number in range(40)
+    ]
+    gone, (count,) = _dropped([[document for crowd in crowds for document in crowd]])
+    assert len(gone) == len(crowds) - 150
+    assert count.compared < 12 * len(crowds)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("दिन", "दान", False),
+        ("की बात", "कि बात", False),
+        ("สวัสดี", "สวสด", False),
+        ("今天天气很好", "今天 天气很好。", True),
+        ("Straße im Café", "STRASSE IM CAFÉ", True),
+    ],
+)
+def test_texts_are_the_same_by_whole_words_in_every_script(one: str, other: str, same: bool) -> None:
+    gone, _ = _dropped([[_document("a", one), _document("bb", other)]])
+    assert list(gone.values()) == (["same text as docstring:a"] if same else [])
+
+
+def test_near_copies_are_found_in_scripts_without_spaces() -> None:
+    text = "人工智能系统在夜间运行所有任务并把结果写入日志文件以便工程师第二天早上查看其中出现的任何问题"
+    gone, _ = _dropped([[_document("a", text), _document("bb", text.replace("夜间", "夜里"))]])
+    assert gone.keys() == {"docstring:bb"}
+
+
 def test_shards_may_be_empty() -> None:
     assert _dropped([[], [_document("a", LONG)], []])[0] == {}
     assert _dropped([[]])[0] == {}
@@ -302,3 +345,44 @@ def test_datasets_made_in_any_order_are_the_same(drawn: list[tuple[int, int]], d
         gone = _dropped([found], earlier=[made[before] for before in sorted(made) if before < day])[0]
         assert gone == _dropped([found])[0]
         made[day] = [record for record in found if record.id not in gone]
+
+
+@step("dataset")
+def cleaned(work: Workspace, rows: list[list[str]], generated: bool) -> None:
+    documents = [replace(_document(name, text), generated=generated) for name, text in rows]
+    write_rows(work.output / shard_name(0), Document, documents)
+    write_planted_of(work.output, {}, set())
+
+
+def _deduplicated(
+    store: ArtifactStore,
+    shards: Sequence[ArtifactRef],
+    earlier: Sequence[ArtifactRef] = (),
+    config: DeduplicateConfig = CONFIG,
+) -> Outcome:
+    partitions = list(range(len(shards)))
+    sketches = [sketch(store, source=ref, partitions=partitions, config=config) for ref in shards]
+    matches = [
+        match(store, sketches=sketches, partition=one, earlier=list(earlier), config=config) for one in partitions
+    ]
+    return deduplicate.run(store, {"sources": list(shards), "sketches": sketches, "matches": matches, "config": config})
+
+
+def test_a_dataset_remembers_what_stayed_in_earlier_ones(store: ArtifactStore, tmp_path: Path) -> None:
+    kept, gone = " ".join(f"word{number}" for number in range(50)), " ".join(f"word{number}" for number in range(5, 55))
+    made = " ".join(f"made{number}" for number in range(50))
+    old = [cleaned(store, rows=[["a", kept], ["bb", gone]], generated=False)]
+    first = _deduplicated(store, [*old, cleaned(store, rows=[["made", made]], generated=True)]).ref
+
+    now = [[["new", f"{kept} too"]], [["other", f"{gone} of late"]], [["real", f"{made} too"]], [["and", "no more"]]]
+    shards = [cleaned(store, rows=rows, generated=False) for rows in now]
+    config = CONFIG.model_copy(update={"earlier_datasets": "drop"})
+    outcome = _deduplicated(store, shards, [first], config)
+    dropped = {row.id: row.reason for row in read_dropped(store.fetch(outcome.ref, tmp_path) / DROPPED)}
+    assert dropped == {
+        "docstring:new": f"near duplicate of docstring:a ({_jaccard(kept, now[0][0][1]):.2f}) of dataset "
+        f"{first.fingerprint[:12]}"
+    }, "neither what was dropped then nor what was generated is held against real texts"
+    assert outcome.metrics["earlier"] == outcome.metrics["near"] == 1
+    whole = _deduplicated(store, shards, [first])
+    assert (whole.metrics["dropped"], whole.metrics["earlier"]) == (0, 1)

@@ -63,6 +63,11 @@ def divided(work: Workspace, source: ArtifactRef, earlier: list[ArtifactRef], nu
 
 
 @step("dataset")
+def searched(work: Workspace, source: ArtifactRef, part: int, earlier: list[ArtifactRef]) -> None:
+    (work.output / "number.txt").write_text(f"{(work.fetch(source) / 'number.txt').read_text()} {part} {len(earlier)}")
+
+
+@step("dataset")
 def publish(work: Workspace, dataset: ArtifactRef, passed: bool) -> None:
     work.metrics["passed"] = passed
 
@@ -92,3 +97,23 @@ def test_earlier_datasets_are_those_that_were_published_before_and_are_not_this_
 
     forget(store, store.manifest(two))
     assert two not in run(23, 106)[1]
+
+
+def test_a_step_before_the_published_one_is_the_same_in_a_run_without_news(store: ArtifactStore) -> None:
+    from genai_airflow.earlier_runs import published
+
+    def run(day: int, number: int) -> tuple[ArtifactRef, list[ArtifactRef]]:
+        made = source(store, number=number)
+        at = place(day).model_copy(update={"use_case": "before", "task": "searched"})
+        found = published(store, at, "publish:dataset", searched, {"source": made, "part": 0})
+        searched(store, source=made, part=0, earlier=found)
+        ref = divided(store, source=made, earlier=[], number=1)
+        publish.run(store, {"dataset": ref, "passed": True}, place=at.model_copy(update={"task": "publish"}))
+        return ref, found
+
+    one, before = run(11, 201)
+    assert before == []
+    assert run(12, 201) == (one, [])
+    two, before = run(13, 202)
+    assert before == [one]
+    assert run(14, 202) == (two, [one])

@@ -22,13 +22,14 @@ class Past(NamedTuple):
     told: Any
     bearer: Any
 
-    def repeats(self, text: Any, one: Any, two: Any, similarity: Any) -> tuple[Any, list[str], Any]:
+    def repeats(self, text: Any, one: Any, two: Any, similarity: Any) -> tuple[Any, Any, Any]:
         """The documents whose text an earlier dataset had, or one that is similar, and whose id none had: their rows,
         reasons, and whether the text is the same.
 
         `text` are those of the documents; pairs of similar texts follow.
         """
         import numpy
+        import pyarrow
 
         # similar to a text that was had and is there: its pair is known
         met = [(mine, self.bearer[other], similarity) for mine, other in ((one, two), (two, one))]
@@ -43,18 +44,23 @@ class Past(NamedTuple):
         best[found] = by[first]
         rows = numpy.flatnonzero((self.known == NEVER) & (best[text] >= 0))
         best = best[text[rows]]
-        names = self.told["id"].take(row[best]).to_pylist()
-        reasons = [
-            told_reason(name, same, near, self.names[number])
-            for name, same, near, number in zip(names, same[best], near[best], number[best], strict=True)
-        ]
-        return rows, reasons, same[best]
+        names = self.told["id"].take(pyarrow.array(row[best]))
+        return rows, self.reasons(names, same[best], near[best], number[best]), same[best]
 
+    def reasons(self, names: Any, same: Any, similarity: Any, number: Any) -> Any:
+        """Why documents go that are equal or similar to those of these names, which datasets of these numbers may have,
+        NEVER: it is not told; an Arrow array."""
+        import numpy
+        import pyarrow.compute
 
-def told_reason(name: str, same: bool, similarity: float, dataset: str = "") -> str:
-    """Why a document goes that is equal or similar to another one, which an earlier dataset may have."""
-    reason = f"{EXACT} {name}" if same else f"{NEAR} {name} ({similarity:.2f})"
-    return f"{reason} of dataset {dataset}" if dataset else reason
+        kinds = pyarrow.array([f"{NEAR} ", f"{EXACT} "]).take(pyarrow.array(same.astype(numpy.int8)))
+        values, places = numpy.unique(numpy.where(same, 1, similarity), return_inverse=True)
+        shown = pyarrow.array([f" ({value:.2f})" for value in values], pyarrow.string()).take(pyarrow.array(places))
+        told = pyarrow.compute.if_else(pyarrow.array(same, pyarrow.bool_()), "", shown)
+        numbers = sorted(self.names)
+        of = pyarrow.array([*(f" of dataset {self.names[one]}" for one in numbers), ""])
+        datasets = of.take(pyarrow.array(numpy.searchsorted(numpy.array(numbers, dtype=numpy.int64), number)))
+        return pyarrow.compute.binary_join_element_wise(kinds, names, told, datasets, "")
 
 
 def read_past(matches: Sequence[Path], keys: Keys, ids: Any) -> Past:
