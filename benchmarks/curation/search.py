@@ -6,19 +6,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.curation import stages
+from include.data_preparation.duplicates.earlier_datasets import INDEX
 
 
 class Found(NamedTuple):
-    """What a search took, in time and in processor time, the ids that it dropped, and MB at the peak by stage."""
+    """What a search took, in time and in processor time, the ids that it dropped, and the cost of each stage: the
+    processor seconds of all its processes, and MB at the peak of the largest."""
 
     seconds: float
     processor_seconds: float
     dropped: set[str]
-    peaks: dict[str, int]
+    costs: dict[str, stages.Cost]
 
 
-def search(shards: list[Path], folder: Path, workers: int) -> Found:
-    """Sketch, match and deduplicate the shards; a stage's peak is that of its largest process."""
+def search(shards: list[Path], folder: Path, workers: int, *, again: bool = False) -> Found:
+    """Sketch, match and deduplicate the shards.
+
+    `again` goes on and matches beside what that left as an earlier dataset, a stage that the totals leave out.
+    """
     started = time.monotonic()
     sketches = [folder / f"sketch-{part}" for part in range(len(shards))]
     matches = [folder / f"match-{part}" for part in range(len(shards))]
@@ -32,10 +37,10 @@ def search(shards: list[Path], folder: Path, workers: int) -> Found:
             stages.match, [(sketches, part, match) for part, match in enumerate(matches)], chunksize=1
         )
         dropped, decided = pool.apply(stages.deduplicate, (shards, sketches, matches, folder))
+        seconds = time.monotonic() - started
+        beside = [(sketches, part, folder / f"again-{part}", folder / INDEX) for part in range(len(shards) * again)]
+        repeated = pool.starmap(stages.match, beside, chunksize=1)
     costs = {"sketch": sketched, "match": matched, "deduplicate": [decided]}
-    return Found(
-        time.monotonic() - started,
-        sum(cost.seconds for part in costs.values() for cost in part),
-        dropped,
-        {stage: max(cost.peak for cost in part) for stage, part in costs.items()},
-    )
+    total = sum(cost.seconds for part in costs.values() for cost in part)
+    costs |= {"match, with an earlier dataset": repeated} if again else {}
+    return Found(seconds, total, dropped, {stage: stages.Cost.of(part) for stage, part in costs.items()})

@@ -1,12 +1,14 @@
 """The stages of this project's search, as jobs of a worker process; each tells its cost."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from include.data_preparation.config import DeduplicateConfig
-from include.data_preparation.deduplicate import find_dropped, without
+from include.data_preparation.deduplicate import find_dropped, without, write_index
 from include.data_preparation.documents import shard_name, write_table
+from include.data_preparation.duplicates.earlier_datasets import INDEX, Earlier
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import write_matches
 from include.data_preparation.sketch import write_sketch
@@ -20,6 +22,11 @@ class Cost(NamedTuple):
     seconds: float
     peak: int
 
+    @staticmethod
+    def of(costs: Sequence["Cost"]) -> "Cost":
+        """What several processes took together, and the peak of the largest."""
+        return Cost(sum(cost.seconds for cost in costs), max(cost.peak for cost in costs))
+
 
 def sketch(shard: Path, folder: Path, partitions: int) -> Cost:
     """Sketch a shard into a new folder."""
@@ -28,10 +35,15 @@ def sketch(shard: Path, folder: Path, partitions: int) -> Cost:
     return _cost()
 
 
-def match(sketches: list[Path], partition: int, folder: Path) -> Cost:
-    """Search a partition, into a new folder."""
+def match(sketches: list[Path], partition: int, folder: Path, earlier: Path | None = None) -> Cost:
+    """Search a partition, into a new folder; beside an earlier dataset where its index is given, which has these very
+    sketches."""
     folder.mkdir()
-    write_matches(lambda name: [sketch / name for sketch in sketches], partition, folder, CONFIG)
+
+    def files(name: str) -> list[Path]:
+        return [sketch / name for sketch in sketches]
+
+    write_matches(files, partition, folder, CONFIG, [Earlier("earlier", earlier, files)] if earlier else [])
     return _cost()
 
 
@@ -40,6 +52,7 @@ def deduplicate(shards: list[Path], sketches: list[Path], matches: list[Path], f
     dropped, _ = find_dropped([sketch / DOCUMENTS for sketch in sketches], matches, CONFIG)
     for number, shard in enumerate(shards):
         write_table(folder / shard_name(number), without(shard / shard_name(0), dropped, number))
+    write_index(folder / INDEX, [sketch / DOCUMENTS for sketch in sketches], dropped)
     return set(dropped["id"].to_pylist()), _cost()
 
 

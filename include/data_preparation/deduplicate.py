@@ -46,8 +46,6 @@ def deduplicate(
     held, and one shard at a time. index.parquet has the ids and keys of the real documents that stay. `earlier` counts
     documents with new ids that repeat a text of an earlier dataset and stay, as no document of it is left, or went.
     """
-    import pyarrow
-
     files = [work.fetch(sketch, only=DOCUMENTS) / DOCUMENTS for sketch in sketches]
     dropped, again = find_dropped(files, [work.fetch(ref) for ref in matches], config)
     kept = 0
@@ -64,8 +62,7 @@ def deduplicate(
             "cleaning left no document at all",
             "Look at dropped.parquet of the clean step and loosen its limits",
         )
-    index = [_indexed(without(file, dropped, shard)) for shard, file in enumerate(files)]
-    write_table(work.output / INDEX, pyarrow.concat_tables(index))
+    write_index(work.output / INDEX, files, dropped)
     write_planted_of(work.output, planted, planted.keys() - set(dropped["id"].to_pylist()))
     write_table(work.output / DROPPED, dropped.select([field.name for field in fields(Dropped)]))
     work.metrics["earlier"] = again
@@ -132,12 +129,15 @@ def _told(documents: Any, reasons: Any, exact: Any) -> Any:
     return pyarrow.table(columns | {"stage": stage, "reason": reasons, "exact": pyarrow.array(exact, pyarrow.bool_())})
 
 
-def _indexed(documents: Any) -> Any:
+def write_index(path: Path, sketches: Sequence[Path], dropped: Any) -> None:
+    """Write ids and keys of the real documents that stay, by which later datasets know them."""
     import numpy
     import pyarrow
 
-    real = documents["order"].to_numpy() >> numpy.uint64(GENERATED_BIT) == 0
-    return documents.filter(pyarrow.array(real)).select(list(INDEX_COLUMNS))
+    tables = [without(sketch, dropped, shard) for shard, sketch in enumerate(sketches)]
+    real = [pyarrow.array(table["order"].to_numpy() >> numpy.uint64(GENERATED_BIT) == 0) for table in tables]
+    stay = [table.filter(mask).select(list(INDEX_COLUMNS)) for table, mask in zip(tables, real, strict=True)]
+    write_table(path, pyarrow.concat_tables(stay))
 
 
 def _read_matches(matches: Sequence[Path]) -> tuple[Keys, tuple[Any, Any, Any]]:
