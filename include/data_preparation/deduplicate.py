@@ -55,18 +55,32 @@ def deduplicate(
         write_table(work.output / shard_name(shard), table)
         kept += len(table)
         planted |= read_planted(work.fetch(source, only=PLANTED))
-    if not kept:
-        raise SourceError(
-            "data_preparation.clean",
-            len(sources),
-            "cleaning left no document at all",
-            "Look at dropped.parquet of the clean step and loosen its limits",
-        )
+    _require_some(kept, dropped)
     write_index(work.output / INDEX, files, dropped)
     write_planted_of(work.output, planted, planted.keys() - set(dropped["id"].to_pylist()))
     write_table(work.output / DROPPED, dropped.select([field.name for field in fields(Dropped)]))
     work.metrics["earlier"] = again
     _report(work, dropped, kept, len(sources))
+
+
+def _require_some(kept: int, dropped: Any) -> None:
+    if kept:
+        return
+    if len(dropped):
+        # of equal and similar ones one stays, unless an earlier dataset had them
+        raise SourceError(
+            "data_preparation.aggregate",
+            len(dropped),
+            "all documents repeat texts of earlier datasets",
+            "Run again when the sources have news, or set data_preparation.deduplicate.earlier_datasets to "
+            "first_id_stays",
+        )
+    raise SourceError(
+        "data_preparation.clean",
+        0,
+        "cleaning left no document at all",
+        "Look at dropped.parquet of the clean step and loosen its limits",
+    )
 
 
 def find_dropped(sketches: Sequence[Path], matches: Sequence[Path], config: DeduplicateConfig) -> tuple[Any, int]:
@@ -181,8 +195,13 @@ def _report(work: Workspace, dropped: Any, kept: int, shards: int) -> None:
     )
     read = kept + len(dropped)
     shown = [*dropped.filter(exact).slice(0, SHOWN).to_pylist(), *dropped.filter(~exact).slice(0, SHOWN).to_pylist()]
+    again = work.metrics["earlier"]
     Report("Deduplication").bars(
         {"read": read, "after exact": read - work.metrics["exact"], "after near": kept}, "Documents"
+    ).text(
+        f"{again} documents repeat, or nearly, a text of an earlier dataset whose document has left the sources, under "
+        "a new id. By data_preparation.deduplicate.earlier_datasets they stay (first_id_stays) or are among those that "
+        "went (drop)."
     ).table(["document", "reason"], [(row["id"], row["reason"]) for row in shown], "Some that were dropped").write(
         work.output
     )

@@ -113,7 +113,11 @@ class Duplicates(_Figures):
 
     exact: int
     near: int
-    earlier: int = Field(0, description="Same as one of an earlier dataset.")
+    earlier: int = Field(
+        0,
+        description="Under new ids, equal or similar to one of an earlier dataset that has left the sources: left out "
+        "with earlier_datasets: drop, kept otherwise.",
+    )
 
 
 class Boilerplate(_Figures):

@@ -66,8 +66,12 @@ def cleaned(report: Report, card: DataCard) -> None:
     report.bars(cut.by_kind, f"Boilerplate removed: {cut.lines} lines, {cut.characters} characters")
     report.bars(card.secrets, f"Secrets removed: {sum(card.secrets.values())}")
     report.bars(
-        {"same text": same.exact, "nearly the same": same.near, "same as in an earlier dataset": same.earlier},
-        "Duplicates left out",
+        {
+            "same text, left out": same.exact,
+            "nearly the same, left out": same.near,
+            "gone, and new again": same.earlier,
+        },
+        "Duplicates, and texts of earlier datasets that come again under new ids",
     )
 
 

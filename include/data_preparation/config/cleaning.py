@@ -65,8 +65,8 @@ class DeduplicateConfig(StepConfig):
     shingle_words: int = Field(3, ge=1, le=20, description="Words in a shingle.")
     earlier_datasets: Literal["first_id_stays", "drop"] = Field(
         "first_id_stays",
-        description="What a text that an earlier dataset had under another id does: the id that had it stays where it "
-        "is still there; or, for sources that deliver each record once, the new one is dropped even where it is gone. "
-        "Texts that are only similar to one that is gone stay.",
+        description="What becomes of a text that is the same as, or similar to, one that an earlier dataset had under "
+        "another id: the id that had it stays where it is still there, and where it is gone, the new one stays and is "
+        "counted; or, for sources that deliver each record once, the new one is dropped.",
     )
     permutations: int = Field(128, ge=16, le=1024, multiple_of=16, description="Hash functions of MinHash.")
