@@ -60,7 +60,7 @@ def _files_of(work: Workspace, sketches: list[ArtifactRef]) -> Callable[[str], I
 
 
 def _earlier(work: Workspace, dataset: ArtifactRef) -> Earlier:
-    sketches = list(references_in(work.manifest(dataset).inputs["sketches"]))
+    sketches = list(references_in(work.manifest(dataset).inputs.get("sketches", [])))
     return Earlier(dataset.fingerprint[:12], work.fetch(dataset, only=INDEX) / INDEX, _files_of(work, sketches))
 
 

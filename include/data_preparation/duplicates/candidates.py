@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from include.data_preparation.duplicates.keys import group_starts
+from include.data_preparation.duplicates.keys import distinct, group_starts
 from include.data_preparation.duplicates.similarity import COMPARED, Bands, Pairs, Similarity
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ def similar_pairs(bands: Bands, similarity: Similarity) -> tuple[Pairs, int]:
         codes = numpy.repeat(text[starts], sizes) << 32 | text
         others = numpy.ones(len(band), dtype=bool)
         others[starts] = False
-        found.append(similarity.similar(numpy.unique(codes[others])))
+        found.append(similarity.similar(distinct(codes[others])))
         left = others & ~_among(codes, found[-1].codes)
         # one that is alone has been held against all
         left &= numpy.repeat(numpy.add.reduceat(left, starts) > 1, sizes)
         band, text = band[left], text[left]
     pairs = Pairs.joined(found)
     _, first = numpy.unique(pairs.codes, return_index=True)
-    return Pairs(*(column[first] for column in pairs)), len(numpy.unique(text))
+    return Pairs(*(column[first] for column in pairs)), len(distinct(text))
 
 
 def _among(codes: Any, ordered: Any) -> Any:
@@ -97,7 +97,7 @@ def _pairs_of_small(bands: Bands, starts: Any, sizes: Any) -> Iterator[Any]:
         for begin in range(0, len(mine), step):
             texts = bands.text[mine[begin : begin + step][:, None] + numpy.arange(size)]
             # texts of a band are sorted: the preferred one is the left one
-            codes = numpy.unique(numpy.append(codes, (texts[:, left] << 32 | texts[:, right]).ravel()))
+            codes = distinct(numpy.append(codes, (texts[:, left] << 32 | texts[:, right]).ravel()))
             if len(codes) > COMPARED:
                 yield codes
                 codes = codes[:0]

@@ -15,6 +15,15 @@ def group_starts(*columns: Any) -> Any:
     return numpy.flatnonzero(new)
 
 
+def distinct(values: Any) -> Any:
+    """The distinct ones of some numbers, sorted; by sorting, which is many times faster than the hash table that
+    numpy.unique builds of millions."""
+    import numpy
+
+    ordered = numpy.sort(values)
+    return ordered[group_starts(ordered)]
+
+
 class Keys(NamedTuple):
     """Keys; to be found among, they are distinct and sorted."""
 

@@ -19,9 +19,9 @@ from include.data_preparation.duplicates.keys import Keys
 from include.data_preparation.duplicates.preference import standing
 from include.data_preparation.duplicates.references import (
     Rows,
-    comparable,
     first_of_each_band,
     gather,
+    made_of,
     near_references,
 )
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS, MADE, SHINGLES, read_made
@@ -127,7 +127,7 @@ def look_back(today: Rows, texts: Keys, files: Files, partition: int, earlier: S
     import numpy
 
     made = read_made(next(iter(files(MADE))))
-    readable = comparable(earlier, made["kind"])
+    readable = [one for one in earlier if made_of(one).get("kind") == made["kind"]]
     mine = Keys.of(today.keys, texts)
     references = gather(today, mine, readable, partition, made["partitions"])
     keys = Keys.of(mine, references.keys)

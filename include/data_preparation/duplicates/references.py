@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from include.data_preparation.duplicates.candidates import SMALL
 from include.data_preparation.duplicates.earlier_datasets import ROWS, Earlier
-from include.data_preparation.duplicates.keys import Keys, group_starts
+from include.data_preparation.duplicates.keys import Keys, distinct, group_starts
 from include.data_preparation.duplicates.shingles import runs
 from include.data_preparation.duplicates.similarity import COMPARED, Bands, Pairs, Similarity, pieces
 from include.data_preparation.duplicates.sketch_files import MADE, bands_name, overlapping, read_batches, read_made
@@ -30,9 +30,10 @@ class Rows(NamedTuple):
         return Rows(*(column[rows] for column in self))
 
 
-def comparable(earlier: Sequence[Earlier], kind: str) -> list[Earlier]:
-    """The datasets whose sketches are of a kind."""
-    return [one for one in earlier if all(read_made(path).get("kind") == kind for path in one.files(MADE))]
+def made_of(dataset: Earlier) -> dict[str, Any]:
+    """What is told of a dataset's sketches, which were all made alike; nothing where it has none."""
+    first = next(iter(dataset.files(MADE)), None)
+    return read_made(first) if first else {}
 
 
 def gather(today: Rows, keys: Keys, earlier: Sequence[Earlier], partition: int, partitions: int) -> Rows:
@@ -40,11 +41,10 @@ def gather(today: Rows, keys: Keys, earlier: Sequence[Earlier], partition: int, 
     today's has, and whose text is none of `keys`."""
     import numpy
 
-    bands, found = numpy.unique(today.band), today.take(slice(0))
+    bands, found = distinct(today.band), today.take(slice(0))
     for dataset in earlier:
-        (others,) = {read_made(path)["partitions"] for path in dataset.files(MADE)}
         parts = [found]
-        for other in overlapping(partition, partitions, others):
+        for other in overlapping(partition, partitions, made_of(dataset)["partitions"]):
             for path in dataset.files(bands_name(other)):
                 parts += _unlike(path, bands, keys)
         rows = Rows(*(numpy.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -81,7 +81,7 @@ def near_references(
     import numpy
 
     one, two = (keys.find(*rows.keys) for rows in (new, references))
-    texts = numpy.unique(numpy.concatenate([one, two]))
+    texts = distinct(numpy.concatenate([one, two]))
     sizes = numpy.zeros(len(keys.high), dtype=numpy.int64)
     sizes[one], sizes[two] = new.size, references.size
     nothing = one[:0]
@@ -93,7 +93,7 @@ def near_references(
     found = []
     for rows in pieces(count, COMPARED):
         codes = numpy.repeat(left[rows], count[rows]) << 32 | right[runs(begin[rows], count[rows])]
-        found.append(similarity.similar(numpy.unique(codes)))
+        found.append(similarity.similar(distinct(codes)))
     pairs = Pairs.joined(found)
     _, first = numpy.unique(pairs.codes, return_index=True)
     return Pairs(texts[pairs.one[first]], texts[pairs.two[first]], pairs.similarity[first]), similarity.compared

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import regex
 
 from include.data_preparation.config import DeduplicateConfig
+from include.data_preparation.duplicates.keys import distinct
 
 if TYPE_CHECKING:
     import numpy
@@ -138,7 +139,7 @@ def _shingle(batch: list[list[str]], length: int) -> Shingled:
     # runs that reach into the next text are none
     owner = numpy.repeat(numpy.arange(len(batch), dtype=numpy.uint64), sizes)[: len(short)]
     inside = numpy.arange(len(short)) + length <= numpy.cumsum(sizes)[owner]
-    coded = numpy.unique(owner[inside] << numpy.uint64(32) | short[inside])
+    coded = distinct(owner[inside] << numpy.uint64(32) | short[inside])
     counts = numpy.bincount(coded >> numpy.uint64(32), minlength=len(batch))
     offsets = numpy.concatenate([[0], numpy.cumsum(counts)]).astype(numpy.uint64)
     return Shingled(keys[:, 0].copy(), keys[:, 1].copy(), coded.astype(numpy.uint32), offsets)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from include.data_preparation.duplicates.keys import Keys
+from include.data_preparation.duplicates.keys import Keys, distinct
 from include.data_preparation.duplicates.shingles import runs
 from include.data_preparation.duplicates.sketch_files import read_batches
 
@@ -73,7 +73,7 @@ class Similarity:
         self.compared += len(one)
         found = []
         for block in pieces(work, HELD):
-            self._hold(numpy.union1d(one[block], two[block]))
+            self._hold(distinct(numpy.concatenate([one[block], two[block]])))
             for part in pieces(work[block], COMPARED):
                 pairs = block[part]
                 similarity = self._jaccard(one[pairs], two[pairs])
