@@ -43,7 +43,7 @@ def read_file(name: str, path: Path, reading: Reading) -> Iterator[tuple[str, Fo
     if size > most:
         yield name, Unreadable(0, f"{size} bytes, and a file may have {most}", breaks=True)
         return
-    yield from _read(name, name, path, reading, Budget(path, reading), DEEPEST)
+    yield from _read(name, name, path, reading, Budget(path, reading.limits), DEEPEST)
 
 
 def _read(

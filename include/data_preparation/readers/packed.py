@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from include.data_preparation.config.collections import LimitsConfig
 from include.data_preparation.readers.found import MIB, Reading, UnreadableError, told_as
 
 CHUNK = 1 << 20
@@ -28,14 +29,18 @@ class TooLargeError(UnreadableError):
 class Budget:
     """How much may yet be unpacked of one file as it lies."""
 
-    def __init__(self, path: Path, reading: Reading) -> None:
-        self._packed, self._limits, self._taken = max(1, path.stat().st_size), reading.limits, 0
+    def __init__(self, path: Path, limits: LimitsConfig) -> None:
+        self._packed, self._limits, self._taken = max(1, path.stat().st_size), limits, 0
 
     def take(self, size: int) -> None:
-        """Count unpacked bytes; TooLargeError from the limit on."""
-        self._taken += size
-        if self._taken > self._limits.max_unpacked_mb * MIB:
+        """Count bytes that are unpacked to scratch; TooLargeError from the limit on."""
+        if self._taken + size > self._limits.max_unpacked_mb * MIB:
             raise TooLargeError(f"over {self._limits.max_unpacked_mb} MiB unpacked")
+        self.take_decoded(size)
+
+    def take_decoded(self, size: int) -> None:
+        """Count bytes, or rows, that need no room of their own; TooLargeError where they are too many for the file."""
+        self._taken += size
         if self._taken > RATIO_COUNTS_FROM and self._taken > self._limits.max_ratio * self._packed:
             raise TooLargeError(f"over {self._limits.max_ratio} times its size unpacked: a bomb")
 

@@ -16,13 +16,14 @@ from include.data_preparation.locations.files import about, list_files, place_of
 from include.data_preparation.readers import Reading, UnreadableError
 from include.data_preparation.readers.json_text import json_value
 from include.data_preparation.readers.packed import Budget, TooLargeError, unpacked
-from include.data_preparation.readers.parquet import row_batches
+from include.data_preparation.readers.parquet import DAMAGED, TooLong, row_batches
 from include.data_preparation.sources.document_ids import document_id
 from include.data_preparation.sources.point_in_time import Version, utc
 
 FIELD = "data_preparation.aggregate.records"
 JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
 KINDS = (JSON_LINES, ZIPPED, PARQUET)
+FIELDS = {"id", "event_time", "recorded_at", "text", "title", "license", "deleted", "erased"}
 # what writers of datasets leave beside them
 MARKERS = ("_", ".")
 
@@ -126,7 +127,7 @@ def _lines(file: str, path: Path | _BadRecordError, reading: Reading) -> Iterato
     if isinstance(path, _BadRecordError):
         yield 0, path
     elif file.endswith(PARQUET):
-        yield from enumerate(_parquet_rows(file, path), 1)
+        yield from enumerate(_parquet_rows(file, path, reading.limits), 1)
     elif file.endswith(ZIPPED):
         with _unzipped(file, path, reading) as target:
             yield from _json_lines(target)
@@ -139,7 +140,7 @@ def _lines(file: str, path: Path | _BadRecordError, reading: Reading) -> Iterato
 @contextmanager
 def _unzipped(file: str, path: Path, reading: Reading) -> Iterator[Path]:
     try:
-        with about(FIELD, file), unpacked(path, "gzip", reading, Budget(path, reading)) as target:
+        with about(FIELD, file), unpacked(path, "gzip", reading, Budget(path, reading.limits)) as target:
             yield target
     except TooLargeError as error:
         raise SourceError(FIELD, file, str(error), "Split it, or raise data_preparation.aggregate.limits") from error
@@ -163,16 +164,17 @@ def _json(line: bytes) -> Any:
         return _BadRecordError(str(error))
 
 
-def _parquet_rows(file: str, path: Path) -> Iterator[dict[str, Any]]:
+def _parquet_rows(file: str, path: Path, limits: LimitsConfig) -> Iterator[dict[str, Any]]:
     try:
-        for rows in row_batches(path):
+        for rows in row_batches(path, FIELDS, limits):
             yield from rows
     except UnreadableError as error:
-        raise _damaged(file, str(error).removeprefix("the file is damaged: ")) from error
+        raise _damaged(file, str(error)) from error
 
 
 def _damaged(file: str, problem: str) -> SourceError:
-    return SourceError(FIELD, file, f"the file is damaged: {problem}", "Replace it by a whole one")
+    told = problem if problem.startswith(DAMAGED) else f"{DAMAGED}: {problem}"
+    return SourceError(FIELD, file, told, "Replace it by a whole one")
 
 
 def _read_line(log: RecordLog, raw: Any, source: RecordsConfig, place: str) -> None:
@@ -212,6 +214,8 @@ def _version(name: str, raw: dict[str, Any], source: RecordsConfig, place: str) 
 def _document(name: str, raw: dict[str, Any], source: RecordsConfig, event: datetime) -> Document:
     text = {key: raw.get(key) or "" for key in ("text", "title", "license")}
     wrong = [key for key, value in text.items() if not isinstance(value, str)]
+    if wrong and isinstance(text[wrong[0]], TooLong):
+        raise _BadRecordError(f"{wrong[0]} of {text[wrong[0]].size} bytes")
     if wrong:
         raise _BadRecordError(f"{wrong[0]} is no text")
     if not text["text"].strip():
