@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -19,11 +19,13 @@ from include.data_preparation.locations import Entry, about, entries_of
 from include.data_preparation.readers import Found, Reading, Row, Unreadable, UnreadableError
 from include.data_preparation.sources.document_ids import document_id
 from include.data_preparation.sources.provenance import without_credentials
-from include.data_preparation.sources.record_files import Quarantined
+from include.data_preparation.sources.quarantine import Quarantined
 
 FIELD = "data_preparation.aggregate.collections"
 # what writers of datasets leave beside them; hidden files and folders are left out too
 MARKERS = ("_SUCCESS", "_metadata", "_common_metadata", "_committed_", "_started_", "_temporary")
+# in an error
+NAMED = 3
 
 
 @dataclass
@@ -33,22 +35,39 @@ class Tally:
     files: int = 0
     ignored: int = 0
     """Hidden files, markers, and files that the source's pattern leaves out."""
+    foreign: int = 0
+    """Files in no known format, links and devices; they are told beside what is quarantined, and not read."""
+    opened: int = 0
+    """Files of which something was read or lost, those inside of archives too."""
     read: int = 0
     documents: int = 0
     repeated: int = 0
+    quarantined: int = 0
     broken: int = 0
-    """Files of which something could not be read to its end, those inside of archives too."""
-    quarantined: list[Quarantined] = field(default_factory=list)
+    """Those of the quarantined that stand for a file, or for the rest of one."""
     formats: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+    """The first that are quarantined, for an error."""
+    first_foreign: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, Any]:
         """For metrics."""
-        lost = {"quarantined": len(self.quarantined), "broken_files": self.broken}
-        counted = {name: getattr(self, name) for name in ("files", "ignored", "read", "documents", "repeated")}
+        whole = ("files", "ignored", "opened", "read", "documents", "repeated", "quarantined")
+        lost = {"quarantined_records": self.quarantined - self.broken, "broken_files": self.broken}
         kinds = {"formats": dict(sorted(self.formats.items())), "encodings": dict(sorted(self.encodings.items()))}
-        return counted | lost | kinds
+        return {name: getattr(self, name) for name in whole} | lost | {"foreign_files": self.foreign} | kinds
+
+    def add(self, file: str, record: Unreadable) -> Quarantined:
+        """Count what cannot be read, and say where it is."""
+        self.foreign += record.foreign
+        self.quarantined += not record.foreign
+        self.broken += record.breaks
+        first = self.first_foreign if record.foreign else self.first
+        if len(first) < NAMED:
+            first.append(file if record.foreign else f"{file}:{record.place} {record.reason}")
+        return Quarantined(file, record.place, record.reason)
 
 
 class Collection:
@@ -81,8 +100,8 @@ class Collection:
                 states.append((file.name, file.state()))
         return f"{len(states)} files ({sha256_of(states)[:16]})"
 
-    def documents(self, scratch: Path) -> Iterator[Document]:
-        """Every record that is one, in the order of files and places.
+    def documents(self, scratch: Path, quarantine: Callable[[str, list[Quarantined]], None]) -> Iterator[Document]:
+        """Every record that is one, in the order of files and places; `quarantine` takes the places that hold none.
 
         SourceError where there is none, or more than `max_quarantined_share` is quarantined.
         """
@@ -91,31 +110,37 @@ class Collection:
             scratch, self._config.limits, source.columns, source.format, source.encoding, tally.formats, tally.encodings
         )
         for file, found in self._found(scratch, reading):
-            tally.read += 1
             record = self._document(file, found)
+            tally.read += not (isinstance(record, Unreadable) and record.foreign)
             if isinstance(record, Document):
                 tally.documents += 1
                 yield record
             elif record:
-                tally.broken += record.breaks
-                tally.quarantined.append(Quarantined(file, record.place, record.reason))
+                quarantine(self.title, [tally.add(file, record)])
             else:
                 tally.repeated += 1
-        assert tally.read == tally.documents + len(tally.quarantined) + tally.repeated
+        assert tally.read == tally.documents + tally.quarantined + tally.repeated
         self._require_enough()
 
     def _found(self, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
         names: set[str] = set()
         for file in self._files:
-            before = ""
+            before = skipped = ""
             for name, found in self._found_in(file, scratch, reading):
                 name = name.encode("utf-8", "replace").decode()
-                if name != before and name in names:
+                twice = name != before and name in names
+                if twice and name != skipped:
                     yield name, Unreadable(0, "another file has its name", breaks=True)
+                if twice:
+                    skipped = name
                     continue
+                if name != before:
+                    self.tally.opened += not (isinstance(found, Unreadable) and found.foreign)
                 names.add(name)
                 before = name
                 yield name, found
+            # an empty table is a file, too
+            self.tally.opened += not before
 
     def _found_in(self, file: Entry, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
         if file.unusable:
@@ -164,15 +189,21 @@ class Collection:
 
     def _require_enough(self) -> None:
         tally, allowed = self.tally, self._config.max_quarantined_share
-        bad = len(tally.quarantined)
-        first = "; ".join(f"{one.file}:{one.line} {one.reason}" for one in tally.quarantined[:3])
+        first = "; ".join(tally.first)
         remedy = "Correct them, leave them out by the source's files, or raise aggregate.max_quarantined_share"
+        bad = tally.quarantined
         if bad > allowed * tally.read:
             raise self._error(f"{bad} of {tally.read} records cannot be read (allowed: {allowed:.1%}): {first}", remedy)
-        files = max(tally.files, sum(tally.formats.values()))
-        if tally.broken > allowed * files:
+        if tally.broken > allowed * tally.opened:
             raise self._error(
-                f"{tally.broken} of {files} files cannot be read to their end (allowed: {allowed:.1%}): {first}", remedy
+                f"{tally.broken} of {tally.opened} files cannot be read to their end (allowed: {allowed:.1%}): {first}",
+                remedy,
+            )
+        if tally.foreign > tally.opened:
+            raise self._error(
+                f"{tally.foreign} of {tally.foreign + tally.opened} files are in no known format: "
+                f"{', '.join(tally.first_foreign)}",
+                "Leave them out by the source's files, or name their format",
             )
         if not tally.documents:
             raise self._error(
