@@ -81,8 +81,11 @@ def packed(name: str, data: bytes) -> bytes:
     return zstd(data) if name.endswith("zst") else data
 
 
-def pdf(*pages: str, encrypted: bool = False, picture: bool = False) -> bytes:
-    """A PDF whose pages have these texts; with `picture`, a page without text has an image."""
+def pdf(*pages: str, encrypted: str | None = None, algorithm: str = "RC4-128", picture: bool = False) -> bytes:
+    """A PDF whose pages have these texts; with `picture`, a page without text has an image.
+
+    With `encrypted`, that is the password to open it.
+    """
     import pypdf
     from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, NameObject, NumberObject
 
@@ -109,8 +112,8 @@ def pdf(*pages: str, encrypted: bool = False, picture: bool = False) -> bytes:
         content.set_data(f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode() if text else b"")
         page[NameObject("/Contents")] = ArrayObject([writer._add_object(content)])
     writer.add_metadata({"/Title": "A manual"})
-    if encrypted:
-        writer.encrypt("secret", algorithm="RC4-128")
+    if encrypted is not None:
+        writer.encrypt(encrypted, "owner", algorithm=algorithm)
     buffer = io.BytesIO()
     writer.write(buffer)
     return buffer.getvalue()

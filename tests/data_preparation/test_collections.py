@@ -270,9 +270,26 @@ def test_links_do_not_lead_out_of_a_source(store: ArtifactStore, tmp_path: Path)
     (tmp_path / "manuals" / "out.txt").symlink_to(tmp_path / "outside" / "secret.txt")
     (tmp_path / "manuals" / "folder").symlink_to(tmp_path / "outside")
     (tmp_path / "manuals" / "same.txt").symlink_to(tmp_path / "manuals" / "a.txt")
+    (tmp_path / "manuals" / "self.txt").symlink_to("self.txt")
+    (tmp_path / "manuals" / "above").symlink_to(tmp_path / "manuals")
+    os.mkfifo(tmp_path / "manuals" / "pipe.txt")
     outcome = at(store, config(location, share=1))
     assert sorted(documents(store, outcome, tmp_path)) == ["collection:manuals:a.txt", "collection:manuals:same.txt"]
-    assert outcome.metrics["collections"]["collection manuals"]["quarantined"] == 2
+    rows = read_table(store.fetch(outcome.ref, tmp_path / "out") / "quarantined.parquet")
+    assert {row["file"]: row["reason"] for row in rows} == {
+        "out.txt": "a link that leads out of the source's folder",
+        "folder": "a link that leads out of the source's folder",
+        "self.txt": "a link that leads to itself",
+        "above": "a link to no file",
+        "pipe.txt": "no file but a device or pipe",
+    }
+
+
+def test_a_file_is_no_folder(store: ArtifactStore, tmp_path: Path) -> None:
+    location = fill(tmp_path / "manuals", {"a.txt": b"First text."})
+    with pytest.raises(SourceError, match=r"a\.txt': it is a file\. Name its folder, and in files the file"):
+        at(store, config(f"{location}/a.txt"))
+    assert at(store, config(location, files="a.txt")).metrics["documents"] == 1
 
 
 def test_shards_are_the_same_whatever_memory_holds(

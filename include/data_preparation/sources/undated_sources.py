@@ -1,6 +1,5 @@
 """Sources of texts without times: every record becomes a document, is quarantined, or repeats another one."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from include.data_preparation.readers import Found, Reading, Row, Unreadable, Un
 from include.data_preparation.sources.document_ids import document_id
 from include.data_preparation.sources.provenance import without_credentials
 from include.data_preparation.sources.quarantine import Quarantined
+from include.data_preparation.sources.seen_ids import SeenIds
 
 FIELD = "data_preparation.aggregate.collections"
 # what writers of datasets leave beside them; hidden files and folders are left out too
@@ -79,7 +79,6 @@ class Collection:
         self._where, found = entries_of(store, source, config.limits, f"{FIELD}.{source.name}.location")
         self._files = [file for file in found if self._is_read(file.name)]
         self.tally.files, self.tally.ignored = len(self._files), len(found) - len(self._files)
-        self._ids: dict[bytes, bytes] = {}
         if not self._files:
             raise self._error(
                 f"there are no files {source.files} in {self._where or without_credentials(source.location)}",
@@ -109,16 +108,17 @@ class Collection:
         reading = Reading(
             scratch, self._config.limits, source.columns, source.format, source.encoding, tally.formats, tally.encodings
         )
-        for file, found in self._found(scratch, reading):
-            record = self._document(file, found)
-            tally.read += not (isinstance(record, Unreadable) and record.foreign)
-            if isinstance(record, Document):
-                tally.documents += 1
-                yield record
-            elif record:
-                quarantine(self.title, [tally.add(file, record)])
-            else:
-                tally.repeated += 1
+        with SeenIds(scratch) as seen:
+            for file, found in self._found(scratch, reading):
+                record = self._document(file, found, seen)
+                tally.read += not (isinstance(record, Unreadable) and record.foreign)
+                if isinstance(record, Document):
+                    tally.documents += 1
+                    yield record
+                elif record:
+                    quarantine(self.title, [tally.add(file, record)])
+                else:
+                    tally.repeated += 1
         assert tally.read == tally.documents + tally.quarantined + tally.repeated
         self._require_enough()
 
@@ -149,7 +149,7 @@ class Collection:
         with about(FIELD, self._where + file.name):
             yield from file.found(scratch, reading)
 
-    def _document(self, file: str, found: Found) -> Document | Unreadable | None:
+    def _document(self, file: str, found: Found, seen: SeenIds) -> Document | Unreadable | None:
         """The record as a document, or why it is none; None where it repeats another one."""
         if isinstance(found, Unreadable):
             return found
@@ -159,14 +159,13 @@ class Collection:
             return Unreadable(found.place, str(error))
         if not self.source.columns.id:
             return document
-        key, said = (_digest(text) for text in (document.id, f"{document.title}\0{document.license}\0{document.text}"))
-        known = self._ids.setdefault(key, said)
-        if known is said:
+        same = seen.before(document.id, f"{document.title}\0{document.license}\0{document.text}")
+        if same is None:
             return document
-        if known != said and kind_of(self.source.location) == "sql":
+        if not same and kind_of(self.source.location) == "sql":
             # which of the two comes first is the database's choice
             raise self._error("two rows have the same id and differ", "Let columns.id name a column that is unique")
-        return None if known == said else Unreadable(found.place, "another record has its id, and says something else")
+        return None if same else Unreadable(found.place, "another record has its id, and says something else")
 
     def _made(self, file: str, row: Row) -> Document:
         name = _name(row.fields.get("id"))
@@ -242,7 +241,3 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise UnreadableError(f"{name} is no text")
     return value.encode("utf-8", "replace").decode()
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
