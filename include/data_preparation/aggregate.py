@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 import re
 from collections import Counter
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any
 
 from include.artifacts.ref import ArtifactRef
@@ -16,28 +16,17 @@ from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
 from include.data_preparation.config import AggregateConfig
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
-from include.data_preparation.documents import Document, rank, read_all, write_planted, write_rows
+from include.data_preparation.documents import Document, rank, read_all, write_planted
 from include.data_preparation.shard_files import ShardFiles
 from include.data_preparation.sources import docstrings, undated_sources
 from include.data_preparation.sources.dated_sources import DatedSource, read_dated_sources, states
 from include.data_preparation.sources.provenance import Provenance, provenance
+from include.data_preparation.sources.quarantine import QUARANTINE, SHOWN, QuarantineFile
 from include.data_preparation.sources.undated_sources import Collection, collections_of
 from include.data_preparation.support_tickets.customers import write_ticket_tables
 
-QUARANTINE = "quarantined.parquet"
 # no package is called so
 VISIBLE, HELD = "visible in", "held by"
-SHOWN = 50
-
-
-@dataclass(frozen=True)
-class QuarantinedOf:
-    """A place that holds no record, of whichever source; see Quarantined."""
-
-    source: str
-    file: str
-    line: int
-    reason: str
 
 
 def observed(
@@ -65,12 +54,13 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: A
     """Topics, docstrings, tickets and records visible at the moment `as_of`, and collections as they are now, as
     documents in `config.shards` files or more.
 
-    quarantined.parquet names the places that hold no record. The metrics of a collection say what became of all that
-    was read: read = documents + quarantined + repeated.
+    quarantined.parquet names the places that hold no record, and the files in no known format. The metrics of a
+    collection say what became of all that was read: read = documents + quarantined + repeated.
     """
     dated = read_dated_sources(work.store, as_of, config)
     collections = collections_of(work.store, config)
-    shards, origins, origin_rows = _collect(work, dated, collections, config)
+    with QuarantineFile(work.output / QUARANTINE) as quarantine:
+        shards, origins, origin_rows = _collect(work, dated, collections, config, quarantine)
     if generated:
         origin_rows += _add_generated(work, generated, shards)
     if not shards.documents:
@@ -85,10 +75,6 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: A
     write_planted(work.output, {one.document.id: one.truth for one in tickets}, (one.document for one in tickets))
     if tickets:
         write_ticket_tables(work.output, [ticket.row for ticket in tickets], config.seed)
-    quarantined = [(one.name, line) for one in dated for line in one.quarantined]
-    quarantined += [(one.title, line) for one in collections for line in one.tally.quarantined]
-    rows = [QuarantinedOf(name, *astuple(line)) for name, line in quarantined]
-    write_rows(work.output / QUARANTINE, QuarantinedOf, rows)
     work.metrics.update(
         documents=shards.documents,
         sources=sum(1 for count in origins.values() if count),
@@ -100,11 +86,15 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: A
         provenance=origin_rows,
         collections={one.title: one.tally.counts for one in collections},
     )
-    _report(work, dated, collections)
+    _report(work, dated, collections, quarantine)
 
 
 def _collect(
-    work: Workspace, dated: list[DatedSource], collections: list[Collection], config: AggregateConfig
+    work: Workspace,
+    dated: list[DatedSource],
+    collections: list[Collection],
+    config: AggregateConfig,
+    quarantine: QuarantineFile,
 ) -> tuple[ShardFiles, Counter[str], list[dict[str, Any]]]:
     """Shards that hold all documents, how many each source gave (0 where it gave none), and the provenance of each."""
     documents: dict[str, Document] = {}
@@ -120,6 +110,7 @@ def _collect(
         documents |= {document.id: document for document in source.documents}
         origins[source.name] += len(source.documents)
         rows.append(provenance(source.name, source.location, source.documents, len(source.quarantined)))
+        quarantine.add(source.name, (*source.quarantined, *source.foreign))
     scratch = work.folder / "reading"
     scratch.mkdir()
     shards = ShardFiles(work.output, config.shards, config.shard_megabytes, scratch)
@@ -127,11 +118,11 @@ def _collect(
         shards.add(document)
     for collection in collections:
         row = Provenance(collection.title, collection.source.location)
-        for document in collection.documents(scratch):
+        for document in collection.documents(scratch, quarantine.add):
             shards.add(document)
             row.add(document)
         origins[collection.title] += collection.tally.documents
-        rows.append(row.row(len(collection.tally.quarantined)))
+        rows.append(row.row(collection.tally.quarantined))
     return shards, origins, rows
 
 
@@ -196,14 +187,12 @@ def _sample(documents: list[Document], limit: int, seed: int) -> list[Document]:
     return sorted(chosen, key=lambda document: document.id)
 
 
-def _report(work: Workspace, dated: list[DatedSource], collections: list[Collection]) -> None:
+def _report(
+    work: Workspace, dated: list[DatedSource], collections: list[Collection], quarantine: QuarantineFile
+) -> None:
     counts = {source.name: source.counts for source in dated}
     headers = ["source", *next(iter(counts.values()), {})]
-    lines = [(one.name, *astuple(line)) for one in dated for line in one.quarantined]
-    lines += [(one.title, *astuple(line)) for one in collections for line in one.tally.quarantined]
-    for source in dated:
-        if source.undated:
-            work.log.warning("%s: %d lines are no records and tell no time", source.name, source.undated)
+    _warn(work, dated, collections)
     report = Report("Aggregated sources").text(
         f"{work.metrics['documents']} documents, {work.metrics['words']} words. "
         "Tickets are generated by this project and marked as generated."
@@ -213,21 +202,39 @@ def _report(work: Workspace, dated: list[DatedSource], collections: list[Collect
     report.table(headers, [(name, *row.values()) for name, row in counts.items()], "Sources with times, as they stood")
     report.text(
         "Late: recorded after a record that happened later. Corrected: an earlier version was recorded before. Deleted "
-        "and erased records are left out, erased ones at every moment. Quarantined lines are no records."
+        "and erased records are left out, erased ones at every moment. Quarantined lines are no records. Foreign: "
+        "notes beside the record files."
     )
     if collections:
         _report_collections(report, collections)
-    report.table(["source", "file", "line", "reason"], lines[:SHOWN], f"Quarantined, {len(lines)} in all")
+    reasons = [(*key, count) for key, count in sorted(quarantine.reasons.items(), key=lambda item: (-item[1], item[0]))]
+    report.table(["source", "reason", "entries"], reasons, f"Not read, and why: {quarantine.reasons.total()} entries")
+    shown = [astuple(row) for rows in quarantine.shown.values() for row in rows]
+    title = f"The first {SHOWN} of each source; {QUARANTINE} of the artifact has all"
+    report.table(["source", "file", "line", "reason"], shown, title)
     report.write(work.output)
 
 
+def _warn(work: Workspace, dated: list[DatedSource], collections: list[Collection]) -> None:
+    for source in dated:
+        if source.undated:
+            work.log.warning("%s: %d lines are no records and tell no time", source.name, source.undated)
+    for one in collections:
+        if one.tally.foreign:
+            names = ", ".join(one.tally.first_foreign)
+            work.log.warning("%s: %d files are not read, such as %s", one.title, one.tally.foreign, names)
+
+
 def _report_collections(report: Report, collections: list[Collection]) -> None:
-    names = ("files", "ignored", "read", "documents", "quarantined", "repeated", "broken_files")
-    rows = [(one.title, *(one.tally.counts[name] for name in names)) for one in collections]
-    report.table(["source", *names], rows, "Sources without times, as they are now")
+    files = ("files", "ignored", "opened", "broken_files", "foreign_files")
+    records = ("read", "documents", "repeated", "quarantined_records")
+    rows = [(one.title, *(one.tally.counts[name] for name in (*files, *records))) for one in collections]
+    report.table(["source", *files, *records], rows, "Sources without times, as they are now")
     report.text(
-        "Read is the sum of documents, quarantined and repeated. Ignored: hidden files, markers of those who write "
-        "datasets, and files that the source leaves out. Broken: files that could not be read to their end."
+        "Files lie in the source; ignored are hidden ones, markers of those who write datasets, and those that the "
+        "source leaves out. Opened count those inside of archives, too; of these, broken ones could not be read to "
+        "their end. Foreign ones are in no known format, or links and devices inside of archives. Read is the sum of "
+        "documents, repeated and quarantined records, and broken files, each of which counts once."
     )
     kinds = [
         (one.title, what, kind, count)

@@ -76,6 +76,12 @@ def tidy(text: str) -> str:
     return without_markup(text.replace("\t", "    "))
 
 
+def tidy_title(title: str) -> str:
+    """A title in one line, repaired as texts are; where that would leave nothing, only its whitespace is."""
+    line = " ".join(title.split())
+    return " ".join(tidy(line).split()) or line
+
+
 def _repeated_lines(work: Workspace, repeated: ArtifactRef | None) -> tuple[Mapping[str, frozenset[bytes]], int]:
     """The keys of repeated lines by source, and the words from which a line counts."""
     found: defaultdict[str, set[bytes]] = defaultdict(set)
@@ -100,7 +106,7 @@ def _clean_one(document: Document, done: _Cleaned, repeated: frozenset[bytes], l
         done.dropped.append(Dropped(document.id, document.source, "clean", str(answer)))
         return
     found = identify(text, config.language_min_characters)
-    title = redact(document.title, done.secrets)
+    title = redact(tidy_title(document.title), done.secrets)
     done.kept.append(replace(document, title=title, text=redact(text, done.secrets)))
     done.boilerplate.update(+removed)
     done.boilerplate_characters += characters

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,35 @@ def zipped(**files: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def pdf(*pages: str, encrypted: bool = False, picture: bool = False) -> bytes:
-    """A PDF whose pages have these texts; with `picture`, a page without text has an image."""
+def tarred(files: dict[str, bytes], *more: tarfile.TarInfo, form: int = tarfile.PAX_FORMAT) -> bytes:
+    """A tar archive of these files, and of entries without content."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+        for entry in more:
+            archive.addfile(entry)
+    return buffer.getvalue()
+
+
+def packed(name: str, data: bytes) -> bytes:
+    """Compressed as the name's end says."""
+    if name.endswith("gz"):
+        return gzip.compress(data, mtime=0)
+    if name.endswith("bz2"):
+        return bz2.compress(data)
+    if name.endswith("xz"):
+        return lzma.compress(data)
+    return zstd(data) if name.endswith("zst") else data
+
+
+def pdf(*pages: str, encrypted: str | None = None, algorithm: str = "RC4-128", picture: bool = False) -> bytes:
+    """A PDF whose pages have these texts; with `picture`, a page without text has an image.
+
+    With `encrypted`, that is the password to open it.
+    """
     import pypdf
     from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, NameObject, NumberObject
 
@@ -84,8 +112,8 @@ def pdf(*pages: str, encrypted: bool = False, picture: bool = False) -> bytes:
         content.set_data(f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode() if text else b"")
         page[NameObject("/Contents")] = ArrayObject([writer._add_object(content)])
     writer.add_metadata({"/Title": "A manual"})
-    if encrypted:
-        writer.encrypt("secret", algorithm="RC4-128")
+    if encrypted is not None:
+        writer.encrypt(encrypted, "owner", algorithm=algorithm)
     buffer = io.BytesIO()
     writer.write(buffer)
     return buffer.getvalue()
@@ -111,5 +139,7 @@ SAMPLES: dict[str, bytes] = {
     "a.jsonl.bz2": bz2.compress(LINES),
     "a.jsonl.xz": lzma.compress(LINES),
     "a.jsonl.zst": zstd(LINES),
+    "a.tar": tarred({"a.csv": b"text\nFirst text.\n", "b/c.txt": b"Second text."}),
+    "a.tgz": gzip.compress(tarred({"a.csv": b"text\nFirst text.\n"}), mtime=0),
     "a.zip": zipped(**{"a.csv": b"text\nFirst text.\n", "b/c.txt": b"Second text."}),
 }

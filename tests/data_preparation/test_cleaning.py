@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.artifacts.store import ArtifactStore
-from include.data_preparation.clean import tidy
+from include.data_preparation.aggregate import aggregate
+from include.data_preparation.clean import clean as clean_step
+from include.data_preparation.clean import tidy, tidy_title
 from include.data_preparation.cleaning.quality import verdict
-from include.data_preparation.config import CleanConfig
+from include.data_preparation.config import AggregateConfig, CleanConfig, CollectionConfig
 from include.data_preparation.documents import DROPPED, read_all, read_dropped
-from tests.data_preparation.conftest import Prepared
+from tests.data_preparation.conftest import LATER, Prepared
 
 CONFIG = CleanConfig()
 LONG = "The scheduler starts every job when its time has come and keeps a note of what it did in the log file. "
@@ -47,6 +49,33 @@ LONG = "The scheduler starts every job when its time has come and keeps a note o
 )
 def test_markup_and_damage_go_and_the_words_stay(raw: str, clean: str) -> None:
     assert tidy(raw) == clean
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("\ufeff  Wie geht es weiter?\t\r\n", "Wie geht es weiter?"),
+        ("Q&amp;A: the cafÃ©\x00", "Q&A: the café"),
+        ("Read ``data`` with :func:`~json.loads`", "Read `data` with `json.loads`"),
+        ("asyncio.Task.__init__", "asyncio.Task.__init__"),
+        ("=====", "====="),
+        ("", ""),
+    ],
+)
+def test_a_title_is_tidied_as_its_text_is(raw: str, clean: str) -> None:
+    assert tidy_title(raw) == clean
+
+
+def test_titles_leave_the_step_tidy_and_without_secrets(store: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f'title,text\n"Q&amp;A  on \nnpm_{"a1B2" * 9}",{LONG}\n', encoding="utf-8")
+    source = CollectionConfig(name="manuals", location=str(tmp_path), license="MIT")
+    config = AggregateConfig(
+        topics=False, standard_library=False, packages=(), tickets=0, shards=1, collections=(source,)
+    )
+    cleaned = clean_step(store, source=aggregate(store, as_of=LATER, config=config), shard=0, config=CONFIG)
+    (document,) = read_all(store.fetch(cleaned, tmp_path / "out"))
+    assert document.title == "Q&A on <NPM_TOKEN>"
+    assert store.manifest(cleaned).metrics["secrets"] == {"NPM_TOKEN": 1}
 
 
 @settings(max_examples=60, deadline=None)

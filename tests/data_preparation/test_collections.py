@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ from include.data_preparation.division.questions import question_of
 from include.data_preparation.documents import Document, read_all, read_table, shard_of
 from include.data_preparation.sources.undated_sources import collections_of, states
 from tests.conftest import ObjectStoreServer
-from tests.data_preparation.reading import SAMPLES, json_lines, pdf
+from tests.data_preparation.reading import SAMPLES, json_lines, pdf, zipped
 
 MOMENT = "2026-06-01"
 
@@ -67,7 +68,7 @@ def test_a_folder_of_all_formats_becomes_documents_with_a_place_each(store: Arti
     counts = outcome.metrics["collections"]["collection manuals"]
     assert counts["read"] == counts["documents"] == len(found) == outcome.metrics["documents"]
     assert (counts["files"], counts["ignored"], counts["quarantined"]) == (len(SAMPLES), 3, 0)
-    assert counts["formats"]["jsonl"] == 5 and counts["encodings"] == {"utf-8": 13}
+    assert counts["formats"]["jsonl"] == 5 and counts["encodings"] == {"utf-8": 16}
     assert outcome.metrics["by_origin"] == {"collection manuals": len(found)}
     (card_row,) = outcome.metrics["provenance"]
     assert card_row["licences"] == {"MIT": len(found)} and card_row["location"] == location
@@ -165,6 +166,54 @@ def test_too_much_that_cannot_be_read_is_an_error_that_names_it(store: ArtifactS
     assert at(store, config(location, share=0.1, files="*.jsonl")).metrics["documents"] == 18
 
 
+def test_files_in_no_known_format_are_told_and_do_not_fail_a_source(store: ArtifactStore, tmp_path: Path) -> None:
+    files = {"a.jsonl": json_lines("First text."), "README": b"What this is.", "logo.png": b"\x89PNG\r\n\x1a\n\0"}
+    location = fill(tmp_path / "manuals", files | {"b.jsonl": json_lines("Second text.")})
+    outcome = at(store, config(location))
+    counts = outcome.metrics["collections"]["collection manuals"]
+    assert (counts["files"], counts["opened"], counts["foreign_files"]) == (4, 2, 2)
+    assert (counts["read"], counts["documents"], counts["quarantined"], counts["broken_files"]) == (2, 2, 0, 0)
+    folder = store.fetch(outcome.ref, tmp_path / "out")
+    told = {row["file"]: row["reason"] for row in read_table(folder / "quarantined.parquet")}
+    assert set(told) == {"README", "logo.png"} and "its format is not known" in told["README"]
+    page = (folder / "report.html").read_text()
+    assert "README" in page and "logo.png" in page
+
+    fill(
+        tmp_path / "manuals",
+        {f"{number}.docx": zipped(**{"word.xml": b"<a/>", "[Content].xml": b"<b/>"}) for number in range(2)},
+    )
+    with pytest.raises(SourceError, match=r"4 of 6 files are in no known format: 0\.docx, 1\.docx, README.*Leave"):
+        at(store, config(location))
+    assert at(store, config(location, files="*.jsonl")).metrics["documents"] == 2
+
+
+def test_records_and_files_that_cannot_be_read_are_counted_apart(store: ArtifactStore, tmp_path: Path) -> None:
+    archive = zipped(**{"a.txt": b"Text.", "b.txt": b"a\0b", "c.jsonl": json_lines("One.") + b"{\n[]\n"})
+    files = {"a.zip": archive, "b.gz": b"no gzip", "c.json": b'[{"text": "Two."}, {', "d.csv": b"id,text\n"}
+    outcome = at(store, config(fill(tmp_path / "manuals", files), share=1))
+    counts = outcome.metrics["collections"]["collection manuals"]
+    assert (counts["files"], counts["opened"], counts["broken_files"]) == (4, 6, 3)
+    assert (counts["quarantined"], counts["quarantined_records"], counts["documents"]) == (5, 2, 3)
+
+
+def test_what_is_quarantined_is_all_in_the_file_and_little_of_it_in_memory(
+    store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.data_preparation.sources.quarantine.HELD", 700)
+    location = fill(tmp_path / "manuals", {"a.jsonl": json_lines("Text.") + b"{\n" * 1500 + b"[]\n" * 500})
+    outcome = at(store, config(location, share=1))
+    folder = store.fetch(outcome.ref, tmp_path / "out")
+    with pyarrow.parquet.ParquetFile(folder / "quarantined.parquet") as file:
+        assert [file.metadata.row_group(index).num_rows for index in range(3)] == [700, 700, 600]
+    rows = read_table(folder / "quarantined.parquet")
+    assert [row["line"] for row in rows] == list(range(2, 2002)) and {row["source"] for row in rows} == {
+        "collection manuals"
+    }
+    page = (folder / "report.html").read_text()
+    assert "2000 entries" in page and "1500" in page and page.count("not JSON") == 21
+
+
 def test_an_empty_source_is_an_error_and_a_single_record_is_not(store: ArtifactStore, tmp_path: Path) -> None:
     location = fill(tmp_path / "manuals", {"a.csv": b"id,text\n"})
     for where in (location, str(tmp_path / "none"), "s3:no/such/"):
@@ -221,9 +270,26 @@ def test_links_do_not_lead_out_of_a_source(store: ArtifactStore, tmp_path: Path)
     (tmp_path / "manuals" / "out.txt").symlink_to(tmp_path / "outside" / "secret.txt")
     (tmp_path / "manuals" / "folder").symlink_to(tmp_path / "outside")
     (tmp_path / "manuals" / "same.txt").symlink_to(tmp_path / "manuals" / "a.txt")
+    (tmp_path / "manuals" / "self.txt").symlink_to("self.txt")
+    (tmp_path / "manuals" / "above").symlink_to(tmp_path / "manuals")
+    os.mkfifo(tmp_path / "manuals" / "pipe.txt")
     outcome = at(store, config(location, share=1))
     assert sorted(documents(store, outcome, tmp_path)) == ["collection:manuals:a.txt", "collection:manuals:same.txt"]
-    assert outcome.metrics["collections"]["collection manuals"]["quarantined"] == 2
+    rows = read_table(store.fetch(outcome.ref, tmp_path / "out") / "quarantined.parquet")
+    assert {row["file"]: row["reason"] for row in rows} == {
+        "out.txt": "a link that leads out of the source's folder",
+        "folder": "a link that leads out of the source's folder",
+        "self.txt": "a link that leads to itself",
+        "above": "a link to no file",
+        "pipe.txt": "no file but a device or pipe",
+    }
+
+
+def test_a_file_is_no_folder(store: ArtifactStore, tmp_path: Path) -> None:
+    location = fill(tmp_path / "manuals", {"a.txt": b"First text."})
+    with pytest.raises(SourceError, match=r"a\.txt': it is a file\. Name its folder, and in files the file"):
+        at(store, config(f"{location}/a.txt"))
+    assert at(store, config(location, files="a.txt")).metrics["documents"] == 1
 
 
 def test_shards_are_the_same_whatever_memory_holds(

@@ -26,6 +26,8 @@ CZECH = "Příliš žluťoučký kůň úpěl ďábelské ódy, a tiskárna stá
         ("koi8-r", RUSSIAN, "koi8_r"),
         ("shift_jis", JAPANESE, "cp932"),
         ("cp1250", CZECH, "cp1250"),
+        ("koi8-r", "Как сбросить пароль от учётной записи, если почта больше недоступна?", "koi8_r"),
+        ("cp1253", "Πώς αλλάζω τον κωδικό πρόσβασης στον λογαριασμό μου", "cp1253"),
     ],
 )
 @pytest.mark.parametrize("name", ["a.txt", "a.csv"])

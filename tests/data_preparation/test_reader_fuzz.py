@@ -16,12 +16,13 @@ from include.core.errors import SourceError
 from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig, LimitsConfig
 from include.data_preparation.readers import Row, Unreadable
 from include.data_preparation.readers.formats import EXTENSIONS
-from include.data_preparation.readers.packed import SUFFIXES
+from include.data_preparation.readers.packed import SUFFIXES, TAR_SUFFIXES
+from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.undated_sources import Collection
 from tests.data_preparation.reading import SAMPLES, read
 
 LIMITS = LimitsConfig(max_unpacked_mb=8, max_record_characters=2000, max_html_elements=1000, max_pdf_pages=20)
-NAMES = sorted({f"a{suffix}" for suffix in (*EXTENSIONS, *SUFFIXES)} | {"a"})
+NAMES = sorted({f"a{suffix}" for suffix in (*EXTENSIONS, *SUFFIXES, *TAR_SUFFIXES)} | {"a"})
 # what the grammars of the formats are made of, so that random bytes get further than the first check
 PIECES = [
     *(bytes([byte]) for byte in b"\"',;\t\n\r{}[]\0<>-"),
@@ -114,9 +115,11 @@ def test_every_record_of_damaged_files_is_accounted_for(folder: Path, files: lis
         config = AggregateConfig(collections=(source,), limits=LIMITS, max_quarantined_share=1)
         collection = Collection(None, source, config)  # type: ignore[arg-type]
         (folder / "reading").mkdir(exist_ok=True)
-        documents = []
+        documents, lost = [], list[Quarantined]()
         with suppress(SourceError):  # none may be left
-            documents.extend(collection.documents(folder / "reading"))
+            documents.extend(collection.documents(folder / "reading", lambda title, found: lost.extend(found)))
         tally = collection.tally
-        assert tally.read == tally.documents + len(tally.quarantined) + tally.repeated > 0
+        assert tally.read == tally.documents + tally.quarantined + tally.repeated
+        assert tally.read + tally.foreign > 0 and len(lost) == tally.quarantined + tally.foreign
+        assert tally.broken <= min(tally.opened, tally.quarantined), "no file is broken twice"
         assert len({document.id for document in documents}) == tally.documents == len(documents)

@@ -94,6 +94,42 @@ def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
     assert texts(read(tmp_path, "a.csv", data)[0]) == ["a, b; c", "d | e"]
 
 
+def test_what_excel_writes_is_read(tmp_path: Path) -> None:
+    table = 'id;text\r\n1;Grüße aus Köln\r\n2;"Ein; ""Zitat""\r\nin zwei Zeilen"\r\n'
+    expected = ["Grüße aus Köln", 'Ein; "Zitat"\r\nin zwei Zeilen']
+    for data in (
+        table.encode("cp1252"), table.encode("utf-8-sig"), f"sep=;\r\n{table}".encode("cp1252"),
+        f"sep=;\r\n{table}".encode("utf-8-sig"), table.replace(";", "\t").encode("utf-16"),
+    ):  # fmt: skip
+        rows, bad, _ = read(tmp_path, "a.csv", data)
+        assert [text.replace("\t", ";") for text in texts(rows)] == expected and bad == []
+    assert read(tmp_path, "a.csv", b"sep=;\r\n")[:2] == ([], [])
+
+
+def test_lines_that_end_in_carriage_returns_are_lines(tmp_path: Path) -> None:
+    rows, bad, _ = read(tmp_path, "a.csv", "\ufeffid,text\r1,Grüße\r2,two\r".encode())
+    assert [(row.place, row.fields["text"]) for row in rows] == [(2, "Grüße"), (3, "two")] and bad == []
+    assert texts(read(tmp_path, "a.jsonl", LINES.replace(b"\n", b"\r"))[0]) == ["First text.", "Second text."]
+    long = b'{"text": "' + b"x" * 5000 + b'"}\r'
+    rows, (one,), _ = read(tmp_path, "a.jsonl", long + LINES.replace(b"\n", b"\r"), limits=SMALL)
+    assert len(rows) == 2 and one.place == 1 and one.reason.startswith("a line of 5013 bytes")
+
+
+def test_front_matter_is_read_as_it_is_written(tmp_path: Path) -> None:
+    for title in ("2024-01-01", "42", "1e3", "yes"):
+        assert read(tmp_path, "a.md", f"---\ntitle: {title}\n---\nText.\n".encode())[0][0].fields["title"] == title
+    bomb = ["a0: &a0 {k: 1, l: 2}"]
+    bomb += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}], k{n}: 1}}" for n in range(1, 30)]
+    (row,), bad, _ = read(tmp_path, "a.md", "\n".join(["---", *bomb, "title: One", "---", "Text.\n"]).encode())
+    assert row.fields == {"title": "One", "text": "Text.\n"} and bad == []
+
+
+def test_a_pdf_that_opens_without_a_password_is_read(tmp_path: Path) -> None:
+    for algorithm in ("RC4-128", "AES-256"):
+        rows, bad, _ = read(tmp_path, "a.pdf", pdf("First text.", encrypted="", algorithm=algorithm))
+        assert texts(rows) == ["First text."] and bad == []
+
+
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
@@ -108,7 +144,7 @@ def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
         ("a.csv", b"a,b\n1,2\n", "none of its 2 columns is called text"),
         ("a.csv", b"text,text\n1,2\n", "two of its columns are called text"),
         ("a.csv", b'"text\n1\n', "its header cannot be read: its quotes do not match"),
-        ("a.pdf", pdf("secret", encrypted=True), "encrypted"),
+        ("a.pdf", pdf("secret", encrypted="secret"), "encrypted"),
         ("a.pdf", pdf("", ""), "no text layer"),
         ("a.pdf", pdf("", picture=True), "no text layer"),
         ("a.pdf", pdf("a", "b", "c"), "3 pages, and 2 are read"),

@@ -16,7 +16,8 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import AggregateConfig, LimitsConfig, RecordsConfig
 from include.data_preparation.sources.point_in_time import as_of
-from include.data_preparation.sources.record_files import RecordLog, read_records
+from include.data_preparation.sources.record_files import read_records
+from include.data_preparation.sources.record_lines import RecordLog
 
 THEN = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -195,6 +196,25 @@ def test_a_file_that_is_no_record_file_is_no_single_line(tmp_path: Path) -> None
     (tmp_path / "b.csv").write_text("id,text\n")
     with pytest.raises(SourceError, match=r"1 of 2 files are no records \(allowed: 5.0%\): b.csv:0 not a"):
         read(tmp_path, share=0.05)
+
+
+def test_notes_beside_record_files_are_told_and_fail_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(json_lines(row("a")))
+    for name in ("README", "README.txt", "notes.md", "LICENSE"):
+        (tmp_path / name).write_text("What these records are.")
+    log = read(tmp_path, share=0)
+    assert list(visible(log)) == ["record:notes:a"] and log.files == 1
+    assert {one.file for one in log.foreign} == {"README", "README.txt", "notes.md", "LICENSE"}
+
+    # what may hold records, or erasures, is no note
+    for name in ("erased.csv", "README.json", "erased.txt"):
+        (tmp_path / name).write_text("id,erased\n")
+        with pytest.raises(SourceError, match=rf"1 of 2 files are no records.*{name}:0"):
+            read(tmp_path, share=0.4)
+        (tmp_path / name).unlink()
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(SourceError, match="there are no record files"):
+        read(tmp_path)
 
 
 def test_links_and_pipes_are_quarantined_unread(tmp_path: Path) -> None:

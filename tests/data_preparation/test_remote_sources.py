@@ -23,7 +23,7 @@ from include.data_preparation.config import AggregateConfig, CollectionConfig, C
 from include.data_preparation.locations.web import _may_have_secrets
 from include.data_preparation.sources.undated_sources import Collection
 from tests.conftest import free_ports
-from tests.data_preparation.reading import LINES, PAGE, SAMPLES, json_lines
+from tests.data_preparation.reading import PAGE, SAMPLES
 from tests.data_preparation.test_collections import MOMENT, at, config, documents
 
 SECRET = "s3cret-token"
@@ -296,23 +296,6 @@ def test_a_saved_dataset_gives_its_rows_by_split(store: ArtifactStore, tmp_path:
     for folder in ("none", "."):
         with pytest.raises(SourceError, match=r"no folder that `datasets` saved.*save_to_disk"):
             at(store, config(f"dataset:{tmp_path}/{folder}"))
-
-
-def test_a_name_of_the_hub_is_read_as_a_stream(
-    store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # `datasets` takes a folder of that name for the dataset: the same code as for the hub, which tests cannot reach
-    folder = tmp_path / "acme" / "notes"
-    folder.mkdir(parents=True)
-    (folder / "train.jsonl").write_bytes(LINES)
-    (folder / "test.jsonl").write_bytes(json_lines("Held out."))
-    monkeypatch.chdir(tmp_path)
-    hub = config("hub:acme/notes", revision="a" * 40)
-    found = documents(store, at(store, hub), tmp_path)
-    assert [one.text for one in found.values()] == ["First text.", "Second text."]
-    assert at(store, hub).reused
-    held = config("hub:acme/notes", revision="a" * 40, split="test")
-    assert [one.text for one in documents(store, at(store, held), tmp_path).values()] == ["Held out."]
 
 
 @pytest.mark.parametrize(

@@ -16,21 +16,32 @@ RANDOM = Random(11)
 
 
 def made(length: int, alphabet: str = string.ascii_letters + string.digits) -> str:
-    return "".join(RANDOM.choices(alphabet, k=length))
+    """Of both letters and digits, as every key of some length is."""
+    return "".join((RANDOM.choice(alphabet[:6]), *RANDOM.choices(alphabet, k=length - 2), alphabet[-1]))
 
 
+HEX = string.digits + "abcdef"
+LONG = made(200)
 BODY = "\n".join(made(64) for _ in range(4))
 SECRETS = {
     "AWS_ACCESS_KEY": "AKIA" + made(16, string.ascii_uppercase + string.digits),
+    "AZURE_CLIENT_SECRET": f"{made(3)}8Q~{made(34)}",
+    "DIGITALOCEAN_TOKEN": "dop_v1_" + made(64, HEX),
+    "DOCKER_TOKEN": "dckr_pat_" + made(27),
     "GITHUB_TOKEN": "ghp_" + made(36),
     "GITLAB_TOKEN": "glpat-" + made(20),
     "GOOGLE_API_KEY": "AIza" + made(35),
+    "GOOGLE_OAUTH_TOKEN": "GOCSPX-" + made(28),
     "HUGGING_FACE_TOKEN": "hf_" + made(34),
     "JSON_WEB_TOKEN": f"eyJ{made(30)}.eyJ{made(60)}.{made(43)}",
+    "NPM_TOKEN": "npm_" + made(36),
     "PYPI_TOKEN": "pypi-AgE" + made(80),
+    "SENDGRID_KEY": f"SG.{made(22)}.{made(43)}",
     "SERVICE_KEY": "sk-proj-" + made(48),
     "SLACK_TOKEN": "xoxb-" + made(40),
     "STRIPE_KEY": "sk_live_" + made(24),
+    "TWILIO_KEY": "SK" + made(32, HEX),
+    "WEBHOOK": f"https://hooks.slack.com/services/T{made(8)}/B{made(8)}/{made(24)}",
     "PRIVATE_KEY": f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----",
 }
 LEFT_ALONE = [
@@ -42,6 +53,24 @@ LEFT_ALONE = [
     "The id is 123e4567-e89b-12d3-a456-426614174000 and the digest " + "ab12" * 16,
     "api_key=YOUR_API_KEY, token=${TOKEN}, secret=<your secret>, password=********",
     "A key starts with AKIA or ghp_, a JWT with eyJ.",
+    "Call postgresql://user:password@db.example.com/app, or redis://:secret@cache:6379/0.",
+    "It is written as scheme://user:<password>@host, or as https://${USER}:${PASSWORD}@host.",
+    "mysql://app:{password}@db/shop and mysql://app:%s@db/shop and mysql://app:****@db/shop",
+    "postgres://postgres:postgres@db:5432/app is what the container starts with.",
+    "mssql+pyodbc://scott:tiger@mydsn and http://user:pass@proxy.company.org:3128",
+    "amqp://guest:sunshine@localhost:5672 and http://joe:sunshine@example.com/",
+    "Open https://example.org:8443/a@b or ssh://git@github.com:22/owner/name.",
+    "Server=db;Uid=app;Pwd=<your password>;",
+    "Authorization: Bearer <token>, or 'Authorization: Bearer YOUR_ACCESS_TOKEN'",
+    'headers = {"Authorization": f"Bearer {token}"}',
+    "Basic authentication, bearer of good news, basic dXNlcjpwYXNzd29yZA== (user:password)",
+    "aws_access_key_id = AKIAIOSFODNN7EXAMPLE, secret_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+    'class="sk-estimator-doc-link-label-container-and-more"',
+    "A file starts with -----BEGIN PRIVATE KEY----- and ends with -----END PRIVATE KEY-----; keep it safe.",
+    '"integrity": "sha512-' + "aB3/" * 21 + 'aB==" is a digest and no key',
+    "AC" + "0a1b2c3d" * 4 + " is an account of Twilio, pk_live_" + "a1B2c3D4" * 3 + " is public.",
+    "set_token(token: TokenInfo1) -> accessToken: str, userPassword=getPassword()",
 ]
 
 
@@ -60,6 +89,44 @@ def test_a_secret_leaves_and_its_neighbours_stay(kind: str, around: str) -> None
         ('PASSWORD="t7Gq-91xz_Lm44"', 'PASSWORD="<PASSWORD>"'),
         ("amqp://svc:Qz81kd92Lmx0@mq.example.com/v", "amqp://svc:<PASSWORD>@mq.example.com/v"),
         ("aws_secret_access_key = wJalrXUtnFEMI7MDENGbPxRfiCYzz81kQ", "aws_secret_access_key = <PASSWORD>"),
+        ("postgres://app:sunshine@db.shop.io/app", "postgres://app:<PASSWORD>@db.shop.io/app"),
+        ("redis://:correct-horse@cache:6379/0", "redis://:<PASSWORD>@cache:6379/0"),
+        ("FTP://joe:p@ss@files.shop.io", "FTP://joe:<PASSWORD>@files.shop.io"),
+        ("mongodb://a:tulips@h1:27017,h2:27017/x", "mongodb://a:<PASSWORD>@h1:27017,h2:27017/x"),
+        ("Server=db;Uid=app;Pwd=sunshine;Encrypt=yes", "Server=db;Uid=app;Pwd=<PASSWORD>;Encrypt=yes"),
+        ("clientSecret: 'a8Kd92LmQz81kx0P'", "clientSecret: '<PASSWORD>'"),
+        ("export PGPASSWORD=t7Gq91xzLm44", "export PGPASSWORD=<PASSWORD>"),
+        ("**Password:** `Xk9vQ2mLp7!`", "**Password:** `<PASSWORD>`"),
+        ("<password>Xk9vQ2mLp7!</password>", "<password><PASSWORD></password>"),
+        ("Ihr Passwort: Xk9vQ2mLp7!", "Ihr Passwort: <PASSWORD>"),
+        ("token=" + LONG * 7, "token=<PASSWORD>"),
+        ("TWILIO_AUTH_TOKEN=" + "0a1b2c3d" * 4, "TWILIO_AUTH_TOKEN=<PASSWORD>"),
+        ("curl -H 'Authorization: Bearer 9f8Ae7Kd92LmQz81'", "curl -H 'Authorization: Bearer <BEARER_TOKEN>'"),
+        ("It sends bearer 9f8Ae7Kd92LmQz81kx0P on.", "It sends bearer <BEARER_TOKEN> on."),
+        ("authorization: Token 9f8Ae7Kd92LmQz81kx0P", "authorization: Token <BEARER_TOKEN>"),
+        ("Authorization: Basic am9lOnN1bnNoaW5l", "Authorization: Basic <BASIC_LOGIN>"),
+        (
+            "https://a.blob.core.windows.net/c/b?sv=2022&sr=b&sig=" + LONG[:30] + "%2F" + LONG[:10] + "%3D&se=1",
+            "https://a.blob.core.windows.net/c/b?sv=2022&sr=b&sig=<URL_SIGNATURE>&se=1",
+        ),
+        (
+            "DefaultEndpointsProtocol=https;AccountName=x;AccountKey="
+            + LONG[:43]
+            + "/"
+            + LONG[:42]
+            + "==;EndpointSuffix=y",
+            "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=<AZURE_KEY>;EndpointSuffix=y",
+        ),
+        ("Endpoint=sb://x/;SharedAccessKey=" + LONG[:43] + "=", "Endpoint=sb://x/;SharedAccessKey=<AZURE_KEY>"),
+        (f"glpat-{'a1B2' * 6}.01.0a1b2c3d4", "<GITLAB_TOKEN>"),
+        ("sk-ant-api03-" + LONG[:80] + "-AA", "<SERVICE_KEY>"),
+        ("sk_test_" + LONG[:24], "<STRIPE_KEY>"),
+        ("xapp-1-A0123456789-1234567890123-" + "0a1b" * 16, "<SLACK_TOKEN>"),
+        ("https://discord.com/api/webhooks/123456789012345678/" + LONG[:68], "<WEBHOOK>"),
+        (
+            f"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n{BODY}\n---- END SSH2 ENCRYPTED PRIVATE KEY ----",
+            "<PRIVATE_KEY>",
+        ),
     ],
 )
 def test_a_password_leaves_and_what_names_it_stays(text: str, expected: str) -> None:
@@ -93,7 +160,8 @@ def test_nothing_is_left_after_one_pass(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["eyJ", "a://b:", "password=", "-----BEGIN PRIVATE KEY-----", "sk-", "A", "xoxb-a", "::"]
+    "unit",
+    ["eyJ", "a://b:", "password=", "-----BEGIN PRIVATE KEY-----", "sk-", "A", "xoxb-a", "::", "bearer ", ";pwd="],
 )
 def test_a_text_of_a_million_hostile_characters_is_read(unit: str) -> None:
     redact(unit * (1_000_000 // len(unit)), Counter())

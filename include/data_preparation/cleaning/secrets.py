@@ -1,38 +1,23 @@
-"""Secrets in texts: keys and tokens of well-known services, private keys, and passwords that look real.
+"""Secrets in texts: keys and tokens of well-known services, private keys, credentials, and passwords that look real."""
 
-Each pattern starts where no word character stands before it and has bounded repeats, so that the search stays linear
-in texts of any content.
-"""
-
-import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-_START, _END = r"(?<![\w-])", r"(?![\w-])"
-# prefixes and lengths as the services document them
-_TOKENS = {
-    "AWS_ACCESS_KEY": r"(?:AKIA|ASIA)[0-9A-Z]{16}",
-    "GITHUB_TOKEN": r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,255}",
-    "GITLAB_TOKEN": r"glpat-[\w-]{20,64}",
-    "GOOGLE_API_KEY": r"AIza[\w-]{35}",
-    "HUGGING_FACE_TOKEN": r"hf_[A-Za-z0-9]{34,40}",
-    "JSON_WEB_TOKEN": r"eyJ[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{10,1000}",
-    "PYPI_TOKEN": r"pypi-AgE[\w-]{50,400}",
-    "SERVICE_KEY": r"sk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,250}",
-    "SLACK_TOKEN": r"xox[abeoprs]-[A-Za-z0-9-]{10,250}",
-    "STRIPE_KEY": r"[sr]k_live_[A-Za-z0-9]{20,250}",
-}
-_SIMPLE = [(kind, re.compile(f"{_START}(?:{pattern}){_END}")) for kind, pattern in _TOKENS.items()]
-_BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_BLOCK_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_URL = re.compile(r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,20}://[^\s:/@<>]{0,64}:(?P<value>[^\s/@<>]{8,128})@")
-_ASSIGNED = re.compile(
-    r"(?i)(?<![a-z])(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key)[\"']?"
-    r"[ \t]{0,3}(?:[:=]|is)[ \t]{0,3}[\"']?(?P<value>[^\s\"'`<>,;(){}\[\]]{8,128})"
+from include.data_preparation.cleaning import secret_patterns as patterns
+from include.data_preparation.cleaning.secret_patterns import is_login, is_password, looks_random
+
+# what stands where a secret stands, what it is called, and what tells whether it is one
+_VALUES: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str]], bool]], ...] = (
+    (patterns.URL, "PASSWORD", lambda found: is_password(found["user"], found["value"], found["host"])),
+    (patterns.DSN, "PASSWORD", lambda found: is_password("", found["value"], "")),
+    (patterns.ASSIGNED, "PASSWORD", lambda found: looks_random(found["value"])),
+    (patterns.BEARER, "BEARER_TOKEN", lambda found: looks_random(found["value"])),
+    (patterns.AUTHORIZATION, "BEARER_TOKEN", lambda found: looks_random(found["value"])),
+    (patterns.BASIC, "BASIC_LOGIN", lambda found: is_login(found["value"])),
+    (patterns.SIGNATURE, "URL_SIGNATURE", lambda found: looks_random(found["value"])),
+    (patterns.AZURE_KEY, "AZURE_KEY", lambda found: looks_random(found["value"])),
 )
-# bits a character; words and names of variables are below it
-_LEAST_ENTROPY = 3.0
 
 
 def redact(text: str, counts: Counter[str]) -> str:
@@ -51,39 +36,33 @@ def count_secrets(text: str) -> Counter[str]:
 
 
 def _disjoint(text: str) -> list[tuple[int, int, str]]:
-    """Start, end and kind of secrets in order; of overlapping ones the first, then the longer."""
+    """Start, end and kind of secrets in order; overlapping ones are one, of the kind of the first, then the longer."""
     chosen: list[tuple[int, int, str]] = []
     for start, end, kind in sorted(_found(text), key=lambda found: (found[0], -found[1], found[2])):
         if not chosen or start >= chosen[-1][1]:
             chosen.append((start, end, kind))
+        elif end > chosen[-1][1]:
+            chosen[-1] = (chosen[-1][0], end, chosen[-1][2])
     return chosen
 
 
 def _found(text: str) -> Iterator[tuple[int, int, str]]:
     yield from _private_keys(text)
-    for kind, pattern in _SIMPLE:
-        for match in pattern.finditer(text):
+    for match in patterns.TOKEN.finditer(text):
+        kind = str(match.lastgroup)
+        if patterns.is_secret(kind, match[0]):
             yield match.start(), match.end(), kind
-    for pattern in (_URL, _ASSIGNED):
+    for pattern, kind, is_one in _VALUES:
         for match in pattern.finditer(text):
-            if _looks_random(match["value"]):
-                yield match.start("value"), match.end("value"), "PASSWORD"
+            if is_one(match):
+                yield match.start("value"), match.end("value"), kind
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int, str]]:
-    """A key without its last line is taken to go on to the end of the text."""
-    position = 0
-    while begin := _BLOCK.search(text, position):
-        last = _BLOCK_END.search(text, begin.end())
-        position = last.end() if last else len(text)
-        yield begin.start(), position, "PRIVATE_KEY"
-
-
-def _looks_random(value: str) -> bool:
-    """Whether a value mixes letters and digits as no word, path, version or placeholder does."""
-    letters, digits = any(one.isalpha() for one in value), any(one.isdigit() for one in value)
-    if not (letters and digits) or re.fullmatch(r"[A-Za-z_.]+\d{0,4}|[\d.]+[A-Za-z]{0,3}\d*|\$.*|%.*|\.*", value):
-        return False
-    counts = Counter(value)
-    entropy = -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
-    return entropy >= _LEAST_ENTROPY or (len(value) < 12 and len(counts) >= 6)
+    """From mark to mark; a key without its last line is taken to go on to the next one, or to the end of the text."""
+    marks = list(patterns.KEY_MARK.finditer(text))
+    for index, mark in enumerate(marks):
+        after = marks[index + 1] if index + 1 < len(marks) else None
+        end = after.start() if after else len(text)
+        if mark["which"] == "BEGIN" and patterns.KEY_LINE.search(text, mark.end(), end):
+            yield mark.start(), after.end() if after and after["which"] == "END" else end, "PRIVATE_KEY"

@@ -53,13 +53,17 @@ class CollectionConfig(StepConfig):
     connection: str = Field(
         "",
         pattern=CONNECTION,
-        description="Airflow connection with the login and password, or the token as password, that http(s) asks for.",
+        description="Airflow connection with the login and password, or the token as password, that http(s) asks for, "
+        "or with a token of the hub as password.",
     )
     query: str = Field("", description="One SELECT whose rows are the records of sql:; columns.id names them.")
     state_query: str = Field(
         "", description="A SELECT that is quick and differs where the rows do; empty: all rows are read to tell."
     )
     split: str = Field("train", pattern=r"^\w[\w.-]*$", description="The split of hub: that is read.")
+    configuration: str = Field(
+        "", pattern=r"^([\w.-]+)?$", description="The configuration of hub: that is read, where it has several."
+    )
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$", description="Commit of hub: that is read.")
 
     @field_validator("name")
@@ -101,10 +105,11 @@ class CollectionConfig(StepConfig):
     def _belongs_together(self) -> Self:
         kind = kind_of(self.location)
         needed = {"sql": ("query",), "hub": ("revision",)}.get(kind, ())
-        allowed = {"sql": ("query", "state_query"), "hub": ("revision", "split"), "http": ("connection",)}.get(kind, ())
+        hub = ("revision", "split", "configuration", "connection")
+        allowed = {"sql": ("query", "state_query"), "hub": hub, "http": ("connection",)}.get(kind, ())
         if missing := [name for name in needed if not getattr(self, name)]:
             raise ValueError(f"{kind}: needs {missing[0]}")
-        options = {"query", "state_query", "revision", "split", "connection"} & self.model_fields_set
+        options = {"query", "state_query", *hub} & self.model_fields_set
         if foreign := sorted(name for name in options - set(allowed) if getattr(self, name)):
             raise ValueError(f"{foreign[0]} means nothing to this location")
         if kind == "sql" and not self.columns.id:

@@ -57,7 +57,11 @@ class AggregateConfig(StepConfig):
         LimitsConfig(), description="How large what collections, and packed record files, hold may be."
     )
     max_quarantined_share: float = Field(
-        0.05, ge=0, le=1, description="Largest share of a source's records, or of its files, that may be unreadable."
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of a source's records, or of its files, that may be unreadable; "
+        "files in no known format do not count.",
     )
     tickets: int = Field(800, ge=0, le=100_000, description="Support tickets to generate: 50 or more, or none.")
     ticket_export_days: int = Field(

@@ -4,8 +4,9 @@ from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import CollectionConfig, LimitsConfig
 from include.data_preparation.config.collections import kind_of
 from include.data_preparation.locations.files import Entry, about, list_files, place_of
+from include.data_preparation.locations.hub import HubRows
 from include.data_preparation.locations.sql import SqlRows
-from include.data_preparation.locations.tables import HubRows, saved_splits
+from include.data_preparation.locations.tables import saved_splits
 from include.data_preparation.locations.web import WebFile
 
 __all__ = ["Entry", "about", "entries_of"]

@@ -105,6 +105,8 @@ def list_files(store: ArtifactStore, location: str, field: str) -> list[SourceFi
             found: list[SourceFile] = [BucketFile(one.key.removeprefix(prefix), one, store.bucket) for one in stored]
     else:
         with about(field, location):
+            if (PROJECT_ROOT / location).is_file():
+                raise SourceError(field, location, "it is a file", "Name its folder, and in files the file")
             found = list(walk(PROJECT_ROOT / location))
     return sorted(found, key=lambda file: file.name)
 
@@ -143,7 +145,11 @@ def walk(folder: Path) -> Iterator[SourceFile]:
 
 
 def _unusable(path: Path, root: Path) -> str:
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
+    try:
+        inside = not path.is_symlink() or path.resolve().is_relative_to(root)
+    except RuntimeError:
+        return "a link that leads to itself"
+    if not inside:
         return "a link that leads out of the source's folder"
     if path.is_symlink() and not path.is_file():
         return "a link to no file"

@@ -1,4 +1,4 @@
-"""Datasets of the library `datasets`: folders that it saved, and names on the hub."""
+"""Folders that the library `datasets` saved."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from include.artifacts.manifest import sha256_of
-from include.core.errors import ServerUnavailableError, SourceError
+from include.core.errors import SourceError
 from include.core.settings import PROJECT_ROOT
 from include.data_preparation.config import CollectionConfig
 from include.data_preparation.locations.files import Entry, FolderFile, about, walk
@@ -55,51 +55,6 @@ class SavedRows(Entry):
                 yield self.name, Row(place, reading.fields(row))
         except _DamagedError as error:
             yield self.name, Unreadable(place + 1, f"{error}; nothing after it is read", breaks=True)
-
-
-class HubRows(Entry):
-    """A split of a dataset on the hub at a commit, read as a stream. No code of it runs."""
-
-    def __init__(self, source: CollectionConfig, field: str) -> None:
-        super().__init__(source.split)
-        self._source, self._field = source, field
-
-    def state(self) -> str:
-        """The commit: what it names does not change."""
-        return f"{self._source.location} {self._source.revision}"
-
-    def found(self, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
-        """A record a row; ServerUnavailableError where the hub does not answer."""
-        reading.formats["dataset"] += 1
-        place = 0
-        try:
-            for row in self._rows():
-                place += 1
-                yield self.name, Row(place, reading.fields(row))
-        except _DamagedError as error:
-            yield self.name, Unreadable(place + 1, f"{error}; nothing after it is read", breaks=True)
-
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        import datasets
-        import pyarrow
-
-        name, source = self._source.location.removeprefix("hub:"), self._source
-        datasets.disable_progress_bars()
-        try:
-            rows = datasets.load_dataset(name, split=source.split, revision=source.revision, streaming=True)
-            for row in rows:
-                yield dict(row)
-        except datasets.exceptions.DatasetNotFoundError:
-            raise self._error("the hub has no such dataset, or does not show it", "Correct the name") from None
-        except (ConnectionError, TimeoutError):
-            raise ServerUnavailableError(
-                self._field, source.location, "the hub does not answer", "Try again, or save the dataset to a folder"
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, pyarrow.ArrowException) as error:
-            raise _DamagedError(f"damaged: {type(error).__name__}") from error
-
-    def _error(self, problem: str, remedy: str) -> SourceError:
-        return SourceError(self._field, self._source.location, problem, remedy)
 
 
 class _DamagedError(Exception):

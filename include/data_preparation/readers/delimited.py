@@ -1,6 +1,7 @@
 """Comma- or tab-separated values: a header, quoted newlines, and rows whose columns shift."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from include.data_preparation.readers.encodings import numbered_lines
 from include.data_preparation.readers.found import Found, Reading, Row, Unreadable, UnreadableError
 
 DELIMITERS = (",", ";", "\t", "|")
+_NAMED = re.compile(r"sep=([^\r\n\"])\r?\n?")
 SAMPLED_ROWS, MOST_LINES = 50, 1000
 
 
@@ -24,8 +26,12 @@ def read_delimited(path: Path, reading: Reading) -> Iterator[Found]:
     head = lines.ahead(SAMPLED_ROWS)
     if not head:
         return
-    with lines.fields_fit():
-        delimiter = _delimiter(head)
+    delimiter = lines.named_delimiter()
+    if not delimiter:
+        with lines.fields_fit():
+            delimiter = _delimiter(head)
+    if not lines.ahead(1):
+        return
     first, header = lines.row(delimiter)
     if isinstance(header, Unreadable):
         yield Unreadable(first, f"its header cannot be read: {header.reason}", breaks=True)
@@ -78,6 +84,14 @@ class _Lines:
         """The next lines, which stay to be read."""
         self._held.extend(islice(self._lines, max(0, count - len(self._held))))
         return [line for _, line in islice(self._held, count)]
+
+    def named_delimiter(self) -> str:
+        """What Excel's first line `sep=;` names, which is no header; empty where there is none."""
+        first = self._held[0][1]
+        named = _NAMED.fullmatch(first) if isinstance(first, str) else None
+        if named:
+            self._held.popleft()
+        return named[1] if named else ""
 
     def row(self, delimiter: str, columns: int = 0) -> tuple[int, list[str] | Unreadable]:
         """The number of the next row's first line, and its values or why there are none.

@@ -1,8 +1,8 @@
 """Bytes to text: UTF-8, then what a byte order mark says, then what charset-normalizer is sure of, line by line."""
 
 import codecs
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -21,6 +21,12 @@ SAMPLE, CHUNK = 64 << 10, 256 << 10
 # charset-normalizer's share of disorder above which a guess is no more than that
 MOST_CHAOS = 0.25
 WESTERN, FEW = "cp1252", 0.3
+# what no one writes any more, and fits as well as what they do write
+RARE = [
+    "cp1006", "cp1125", "hp_roman8", "iso8859_3", "iso8859_4", "iso8859_10", "iso8859_14", "iso8859_16", "koi8_t",
+    "kz1048", "mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_turkish", "ptcp154", "shift_jis_2004",
+    "shift_jisx0213", "euc_jis_2004", "euc_jisx0213",
+]  # fmt: skip
 UNKNOWN = "not UTF-8, and no other encoding fits"
 
 
@@ -139,7 +145,7 @@ def _guess(sample: bytes) -> str:
 
     if b"\0" in sample:
         return ""
-    found = from_bytes(sample, threshold=MOST_CHAOS)
+    found = from_bytes(sample, threshold=MOST_CHAOS, cp_exclusion=RARE)
     best = found.best()
     if best is None:
         return ""
@@ -167,15 +173,29 @@ def _patched(line: bytes) -> str:
     return text
 
 
+@contextmanager
+def _line_reader(path: Path, skip: int) -> Iterator[Callable[[int], bytes]]:
+    """What gives the next line up to a size; a carriage return ends it where a file has these alone."""
+    with path.open("rb") as file:
+        head = file.read(SAMPLE)
+        if b"\n" in head or b"\r" not in head:
+            file.seek(skip)
+            yield file.readline
+            return
+    # each byte is one character of latin-1
+    with path.open(encoding="latin-1", newline="\r") as text:
+        text.read(skip)
+        yield lambda most: text.readline(most).encode("latin-1").replace(b"\r", b"\n")
+
+
 def _lines(path: Path, encoding: Encoding, reading: Reading) -> Iterator[str | Unreadable]:
     # no encoding needs more than four bytes a character
     most = 4 * reading.limits.max_record_characters
-    with path.open("rb") as file:
-        file.seek(len(encoding.mark))
-        for line in iter(lambda: file.readline(most), b""):
+    with _line_reader(path, len(encoding.mark)) as next_line:
+        for line in iter(lambda: next_line(most), b""):
             size = len(line)
             if size == most and not line.endswith(b"\n"):
-                for more in iter(lambda: file.readline(most), b""):
+                for more in iter(lambda: next_line(most), b""):
                     size += len(more)
                     if more.endswith(b"\n"):
                         break

@@ -5,11 +5,12 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from include.data_preparation.config.collections import Format
+from include.data_preparation.readers.archives import members
 from include.data_preparation.readers.delimited import read_delimited
-from include.data_preparation.readers.found import MIB, Found, Reading, Unreadable, UnreadableError
+from include.data_preparation.readers.found import MIB, ForeignError, Found, Reading, Unreadable, UnreadableError
 from include.data_preparation.readers.html import read_html
 from include.data_preparation.readers.json_text import read_json, read_json_lines
-from include.data_preparation.readers.packed import SUFFIXES, Budget, members, packing, unpacked
+from include.data_preparation.readers.packed import Budget, inner_name, packing, unpacked
 from include.data_preparation.readers.parquet import read_parquet
 from include.data_preparation.readers.pdf import read_pdf
 from include.data_preparation.readers.prose import read_markdown, read_text
@@ -30,6 +31,8 @@ EXTENSIONS: dict[str, Format] = {
     ".parquet": "parquet", ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown",
     ".html": "html", ".htm": "html", ".xhtml": "html", ".pdf": "pdf",
 }  # fmt: skip
+ARCHIVES = ("zip", "tar")
+HEAD = 1024
 DEEPEST = 3
 """Archives and compressed files inside one another."""
 
@@ -43,7 +46,7 @@ def read_file(name: str, path: Path, reading: Reading) -> Iterator[tuple[str, Fo
     if size > most:
         yield name, Unreadable(0, f"{size} bytes, and a file may have {most}", breaks=True)
         return
-    yield from _read(name, name, path, reading, Budget(path, reading), DEEPEST)
+    yield from _read(name, name, path, reading, Budget(path, reading.limits), DEEPEST)
 
 
 def _read(
@@ -51,42 +54,51 @@ def _read(
 ) -> Iterator[tuple[str, Found]]:
     try:
         with path.open("rb") as file:
-            head = file.read(1024)
+            head = file.read(HEAD)
         kind = packing(name, head)
         if not head.strip():
             raise UnreadableError("empty")
         if kind and not depth:
             raise UnreadableError(f"packed more than {DEEPEST} times")
-        if kind == "zip":
-            yield from _members(label, path, reading, budget, depth - 1)
+        if kind in ARCHIVES:
+            yield from _members(label, kind, path, reading, budget, depth - 1)
         elif kind:
-            inner = name.removesuffix(Path(name).suffix) if Path(name).suffix.lower() in SUFFIXES else name
             with unpacked(path, kind, reading, budget) as target:
-                yield from _read(label, inner, target, reading, budget, depth - 1)
+                yield from _read(label, inner_name(name), target, reading, budget, depth - 1)
         else:
             form = reading.format or _format(name, head)
             reading.formats[form] += 1
             for found in READERS[form](path, reading):
                 yield label, found
     except UnreadableError as error:
-        yield label, Unreadable(0, str(error), breaks=True)
+        yield label, _whole(error)
 
 
-def _members(label: str, path: Path, reading: Reading, budget: Budget, depth: int) -> Iterator[tuple[str, Found]]:
-    for name, unpack in members(path, reading):
-        inner = f"{label}/{name}"
-        if isinstance(unpack, UnreadableError):
-            yield inner, Unreadable(0, str(unpack), breaks=True)
-            continue
+def _whole(error: UnreadableError) -> Unreadable:
+    """The entry of a whole file."""
+    foreign = isinstance(error, ForeignError)
+    return Unreadable(0, str(error), breaks=not foreign, foreign=foreign)
+
+
+def _members(
+    label: str, kind: str, path: Path, reading: Reading, budget: Budget, depth: int
+) -> Iterator[tuple[str, Found]]:
+    count = 0
+    for name, unpack in members(path, kind, reading):
+        inner, count = f"{label}/{name}", count + 1
         try:
+            if isinstance(unpack, UnreadableError):
+                raise unpack
             target = unpack(budget)
         except UnreadableError as error:
-            yield inner, Unreadable(0, str(error), breaks=True)
+            yield inner, _whole(error)
             continue
         try:
             yield from _read(inner, name, target, reading, budget, depth)
         finally:
             target.unlink()
+    if not count:
+        raise UnreadableError("empty")
 
 
 def _format(name: str, head: bytes) -> Format:
@@ -102,4 +114,4 @@ def _format(name: str, head: bytes) -> Format:
         return "html"
     if start.startswith((b"{", b"[")):
         return "json"
-    raise UnreadableError("its format is not known: name it in the source's format")
+    raise ForeignError("its format is not known: name it in the source's format")

@@ -36,6 +36,8 @@ class Unreadable:
     reason: str
     breaks: bool = False
     """Whether all that follows in its file is lost with it."""
+    foreign: bool = False
+    """Whether it is a whole file that is no part of what a source is: in no known format, or without content."""
 
 
 Found = Row | Unreadable
@@ -43,6 +45,10 @@ Found = Row | Unreadable
 
 class UnreadableError(Exception):
     """Why a file, or the rest of it, cannot be read."""
+
+
+class ForeignError(UnreadableError):
+    """Why a file is none that a source is read for."""
 
 
 def is_of_the_system(error: BaseException) -> bool:

@@ -1,16 +1,15 @@
-"""Compressed files and archives, unpacked to scratch within limits; nothing is written under a name that they give."""
+"""Compressed files, unpacked to scratch within limits."""
 
 import bz2
 import gzip
 import lzma
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from include.data_preparation.config.collections import LimitsConfig
 from include.data_preparation.readers.found import MIB, Reading, UnreadableError, told_as
 
 CHUNK = 1 << 20
@@ -18,7 +17,11 @@ CHUNK = 1 << 20
 RATIO_COUNTS_FROM = 16 * MIB
 XZ_MEMORY = 256 * MIB
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
-SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
+TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
+SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip", ".tar": "tar"}
+# zip archives that are no folders of texts but documents, programs and arrays
+WHOLE = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".epub", ".jar", ".apk", ".whl", ".npz")
+TAR_SUFFIXES = {".tgz": "gzip", ".tbz2": "bz2", ".txz": "xz", ".tzst": "zstd"}
 
 
 class TooLargeError(UnreadableError):
@@ -28,58 +31,57 @@ class TooLargeError(UnreadableError):
 class Budget:
     """How much may yet be unpacked of one file as it lies."""
 
-    def __init__(self, path: Path, reading: Reading) -> None:
-        self._packed, self._limits, self._taken = max(1, path.stat().st_size), reading.limits, 0
+    def __init__(self, path: Path, limits: LimitsConfig) -> None:
+        self._packed, self._limits, self._taken = max(1, path.stat().st_size), limits, 0
 
     def take(self, size: int) -> None:
-        """Count unpacked bytes; TooLargeError from the limit on."""
-        self._taken += size
-        if self._taken > self._limits.max_unpacked_mb * MIB:
+        """Count bytes that are unpacked to scratch; TooLargeError from the limit on."""
+        if self._taken + size > self._limits.max_unpacked_mb * MIB:
             raise TooLargeError(f"over {self._limits.max_unpacked_mb} MiB unpacked")
+        self.take_decoded(size)
+
+    def take_decoded(self, size: int) -> None:
+        """Count bytes, or rows, that need no room of their own; TooLargeError where they are too many for the file."""
+        self._taken += size
         if self._taken > RATIO_COUNTS_FROM and self._taken > self._limits.max_ratio * self._packed:
             raise TooLargeError(f"over {self._limits.max_ratio} times its size unpacked: a bomb")
 
 
 def packing(name: str, head: bytes) -> str:
     """How a file is packed, by its first bytes, else by its name; empty where it is not."""
+    if name.lower().endswith(WHOLE):
+        return ""
     by_magic = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
-    return by_magic or SUFFIXES.get(Path(name).suffix.lower(), "")
+    if not by_magic and head[TAR_MAGIC_AT:].startswith(TAR_MAGIC):
+        return "tar"
+    return by_magic or (SUFFIXES | TAR_SUFFIXES).get(Path(name).suffix.lower(), "")
+
+
+def inner_name(name: str) -> str:
+    """What a compressed file is called once it is unpacked."""
+    suffix = Path(name).suffix
+    if suffix.lower() in TAR_SUFFIXES:
+        return name.removesuffix(suffix) + ".tar"
+    return name.removesuffix(suffix) if suffix.lower() in SUFFIXES else name
 
 
 @contextmanager
 def unpacked(path: Path, kind: str, reading: Reading, budget: Budget) -> Iterator[Path]:
     """The whole content of a compressed file, as long as it is needed; UnreadableError where it is broken."""
     with told_as(f"broken {kind} data"), _opened(path, kind) as packed:
-        target = _written(packed, reading, budget)
+        target = written(packed, reading, budget.take)
     try:
         yield target
     finally:
         target.unlink()
 
 
-def members(path: Path, reading: Reading) -> Iterator[tuple[str, Callable[[Budget], Path] | UnreadableError]]:
-    """Names in a zip archive, and what unpacks each or why it stays packed."""
-    with told_as("broken zip archive"), zipfile.ZipFile(path) as archive:
-        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
-        if len(entries) > reading.limits.max_archive_files:
-            raise UnreadableError(f"{len(entries)} files, and {reading.limits.max_archive_files} are read")
-        for entry in entries:
-            if entry.flag_bits & 1:
-                yield entry.filename, UnreadableError("encrypted")
-            else:
-                yield entry.filename, partial(_member, archive, entry, reading)
-
-
-def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reading: Reading, budget: Budget) -> Path:
-    with told_as("broken in its zip archive"), archive.open(entry) as packed:
-        return _written(packed, reading, budget)
-
-
-def _written(packed: Any, reading: Reading, budget: Budget) -> Path:
+def written(packed: Any, reading: Reading, count: Callable[[int], None]) -> Path:
+    """A copy in scratch of what can be read; `count` is told of its bytes, and may refuse more."""
     with tempfile.NamedTemporaryFile(dir=reading.scratch, delete=False) as target:
         try:
             while chunk := packed.read(CHUNK):
-                budget.take(len(chunk))
+                count(len(chunk))
                 target.write(chunk)
         except BaseException:
             Path(target.name).unlink()

@@ -20,7 +20,8 @@ def read_pdf(path: Path, reading: Reading) -> Iterator[Found]:
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     with told_as("damaged: {}"), path.open("rb") as file:
         reader = pypdf.PdfReader(file, strict=False)
-        if reader.is_encrypted:
+        # most encrypted files forbid printing, and open without a password
+        if reader.is_encrypted and not reader.decrypt(""):
             raise UnreadableError("encrypted")
         count = len(reader.pages)
         if count > reading.limits.max_pdf_pages:

@@ -21,7 +21,10 @@ def read_text(path: Path, reading: Reading) -> Iterator[Found]:
 
 
 def read_markdown(path: Path, reading: Reading) -> Iterator[Found]:
-    """The Markdown below the front matter, whose title, id and license count; else the first heading is the title."""
+    """The Markdown below the front matter, whose title, id and license count; else the first heading is the title.
+
+    A title that YAML takes for a number or a date is what stands there.
+    """
     text = whole_text(path, reading, WIDEST * reading.limits.max_record_characters)
     front = _FRONT_MATTER.match(text)
     fields = _mapping(front[1]) if front else None
@@ -32,11 +35,12 @@ def read_markdown(path: Path, reading: Reading) -> Iterator[Found]:
 
 
 def _mapping(text: str) -> dict[str, Any] | None:
-    """What front matter says; None where it is no mapping, but a text between two rules."""
+    """What front matter says, as it is written; None where it is no mapping, but a text between two rules."""
     import yaml
 
     try:
-        value = yaml.safe_load(text)
+        # it makes texts, lists and mappings only, and unfolds no mapping into others, which may be of any size
+        value = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
     except (yaml.YAMLError, ValueError, TypeError, ArithmeticError, AttributeError, LookupError, RecursionError):
         return None
     return {str(name): one for name, one in value.items()} if isinstance(value, dict) else None

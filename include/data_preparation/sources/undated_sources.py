@@ -1,8 +1,7 @@
 """Sources of texts without times: every record becomes a document, is quarantined, or repeats another one."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -19,11 +18,14 @@ from include.data_preparation.locations import Entry, about, entries_of
 from include.data_preparation.readers import Found, Reading, Row, Unreadable, UnreadableError
 from include.data_preparation.sources.document_ids import document_id
 from include.data_preparation.sources.provenance import without_credentials
-from include.data_preparation.sources.record_files import Quarantined
+from include.data_preparation.sources.quarantine import Quarantined
+from include.data_preparation.sources.seen_ids import SeenIds
 
 FIELD = "data_preparation.aggregate.collections"
 # what writers of datasets leave beside them; hidden files and folders are left out too
 MARKERS = ("_SUCCESS", "_metadata", "_common_metadata", "_committed_", "_started_", "_temporary")
+# in an error
+NAMED = 3
 
 
 @dataclass
@@ -33,22 +35,39 @@ class Tally:
     files: int = 0
     ignored: int = 0
     """Hidden files, markers, and files that the source's pattern leaves out."""
+    foreign: int = 0
+    """Files in no known format, links and devices; they are told beside what is quarantined, and not read."""
+    opened: int = 0
+    """Files of which something was read or lost, those inside of archives too."""
     read: int = 0
     documents: int = 0
     repeated: int = 0
+    quarantined: int = 0
     broken: int = 0
-    """Files of which something could not be read to its end, those inside of archives too."""
-    quarantined: list[Quarantined] = field(default_factory=list)
+    """Those of the quarantined that stand for a file, or for the rest of one."""
     formats: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+    """The first that are quarantined, for an error."""
+    first_foreign: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, Any]:
         """For metrics."""
-        lost = {"quarantined": len(self.quarantined), "broken_files": self.broken}
-        counted = {name: getattr(self, name) for name in ("files", "ignored", "read", "documents", "repeated")}
+        whole = ("files", "ignored", "opened", "read", "documents", "repeated", "quarantined")
+        lost = {"quarantined_records": self.quarantined - self.broken, "broken_files": self.broken}
         kinds = {"formats": dict(sorted(self.formats.items())), "encodings": dict(sorted(self.encodings.items()))}
-        return counted | lost | kinds
+        return {name: getattr(self, name) for name in whole} | lost | {"foreign_files": self.foreign} | kinds
+
+    def add(self, file: str, record: Unreadable) -> Quarantined:
+        """Count what cannot be read, and say where it is."""
+        self.foreign += record.foreign
+        self.quarantined += not record.foreign
+        self.broken += record.breaks
+        first = self.first_foreign if record.foreign else self.first
+        if len(first) < NAMED:
+            first.append(file if record.foreign else f"{file}:{record.place} {record.reason}")
+        return Quarantined(file, record.place, record.reason)
 
 
 class Collection:
@@ -60,7 +79,6 @@ class Collection:
         self._where, found = entries_of(store, source, config.limits, f"{FIELD}.{source.name}.location")
         self._files = [file for file in found if self._is_read(file.name)]
         self.tally.files, self.tally.ignored = len(self._files), len(found) - len(self._files)
-        self._ids: dict[bytes, bytes] = {}
         if not self._files:
             raise self._error(
                 f"there are no files {source.files} in {self._where or without_credentials(source.location)}",
@@ -81,8 +99,8 @@ class Collection:
                 states.append((file.name, file.state()))
         return f"{len(states)} files ({sha256_of(states)[:16]})"
 
-    def documents(self, scratch: Path) -> Iterator[Document]:
-        """Every record that is one, in the order of files and places.
+    def documents(self, scratch: Path, quarantine: Callable[[str, list[Quarantined]], None]) -> Iterator[Document]:
+        """Every record that is one, in the order of files and places; `quarantine` takes the places that hold none.
 
         SourceError where there is none, or more than `max_quarantined_share` is quarantined.
         """
@@ -90,32 +108,39 @@ class Collection:
         reading = Reading(
             scratch, self._config.limits, source.columns, source.format, source.encoding, tally.formats, tally.encodings
         )
-        for file, found in self._found(scratch, reading):
-            tally.read += 1
-            record = self._document(file, found)
-            if isinstance(record, Document):
-                tally.documents += 1
-                yield record
-            elif record:
-                tally.broken += record.breaks
-                tally.quarantined.append(Quarantined(file, record.place, record.reason))
-            else:
-                tally.repeated += 1
-        assert tally.read == tally.documents + len(tally.quarantined) + tally.repeated
+        with SeenIds(scratch) as seen:
+            for file, found in self._found(scratch, reading):
+                record = self._document(file, found, seen)
+                tally.read += not (isinstance(record, Unreadable) and record.foreign)
+                if isinstance(record, Document):
+                    tally.documents += 1
+                    yield record
+                elif record:
+                    quarantine(self.title, [tally.add(file, record)])
+                else:
+                    tally.repeated += 1
+        assert tally.read == tally.documents + tally.quarantined + tally.repeated
         self._require_enough()
 
     def _found(self, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
         names: set[str] = set()
         for file in self._files:
-            before = ""
+            before = skipped = ""
             for name, found in self._found_in(file, scratch, reading):
                 name = name.encode("utf-8", "replace").decode()
-                if name != before and name in names:
+                twice = name != before and name in names
+                if twice and name != skipped:
                     yield name, Unreadable(0, "another file has its name", breaks=True)
+                if twice:
+                    skipped = name
                     continue
+                if name != before:
+                    self.tally.opened += not (isinstance(found, Unreadable) and found.foreign)
                 names.add(name)
                 before = name
                 yield name, found
+            # an empty table is a file, too
+            self.tally.opened += not before
 
     def _found_in(self, file: Entry, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
         if file.unusable:
@@ -124,7 +149,7 @@ class Collection:
         with about(FIELD, self._where + file.name):
             yield from file.found(scratch, reading)
 
-    def _document(self, file: str, found: Found) -> Document | Unreadable | None:
+    def _document(self, file: str, found: Found, seen: SeenIds) -> Document | Unreadable | None:
         """The record as a document, or why it is none; None where it repeats another one."""
         if isinstance(found, Unreadable):
             return found
@@ -134,14 +159,13 @@ class Collection:
             return Unreadable(found.place, str(error))
         if not self.source.columns.id:
             return document
-        key, said = (_digest(text) for text in (document.id, f"{document.title}\0{document.license}\0{document.text}"))
-        known = self._ids.setdefault(key, said)
-        if known is said:
+        same = seen.before(document.id, f"{document.title}\0{document.license}\0{document.text}")
+        if same is None:
             return document
-        if known != said and kind_of(self.source.location) == "sql":
+        if not same and kind_of(self.source.location) == "sql":
             # which of the two comes first is the database's choice
             raise self._error("two rows have the same id and differ", "Let columns.id name a column that is unique")
-        return None if known == said else Unreadable(found.place, "another record has its id, and says something else")
+        return None if same else Unreadable(found.place, "another record has its id, and says something else")
 
     def _made(self, file: str, row: Row) -> Document:
         name = _name(row.fields.get("id"))
@@ -164,15 +188,21 @@ class Collection:
 
     def _require_enough(self) -> None:
         tally, allowed = self.tally, self._config.max_quarantined_share
-        bad = len(tally.quarantined)
-        first = "; ".join(f"{one.file}:{one.line} {one.reason}" for one in tally.quarantined[:3])
+        first = "; ".join(tally.first)
         remedy = "Correct them, leave them out by the source's files, or raise aggregate.max_quarantined_share"
+        bad = tally.quarantined
         if bad > allowed * tally.read:
             raise self._error(f"{bad} of {tally.read} records cannot be read (allowed: {allowed:.1%}): {first}", remedy)
-        files = max(tally.files, sum(tally.formats.values()))
-        if tally.broken > allowed * files:
+        if tally.broken > allowed * tally.opened:
             raise self._error(
-                f"{tally.broken} of {files} files cannot be read to their end (allowed: {allowed:.1%}): {first}", remedy
+                f"{tally.broken} of {tally.opened} files cannot be read to their end (allowed: {allowed:.1%}): {first}",
+                remedy,
+            )
+        if tally.foreign > tally.opened:
+            raise self._error(
+                f"{tally.foreign} of {tally.foreign + tally.opened} files are in no known format: "
+                f"{', '.join(tally.first_foreign)}",
+                "Leave them out by the source's files, or name their format",
             )
         if not tally.documents:
             raise self._error(
@@ -211,7 +241,3 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise UnreadableError(f"{name} is no text")
     return value.encode("utf-8", "replace").decode()
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
