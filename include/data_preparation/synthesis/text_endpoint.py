@@ -98,8 +98,9 @@ class TextEndpoint:
     def ask(self, body: Mapping[str, Any]) -> Answer:
         """The answer to a chat completion request.
 
-        408, 429 and 5xx are tried again after Retry-After or a doubling wait. ServerUnavailableError where that does not
-        help, and for all that is no answer of a model; ConfigurationError where the request is refused or redirected.
+        408, 429 and 5xx are tried again after Retry-After or a doubling wait. ServerUnavailableError where that does
+        not help, and for all that is no answer of a model; ConfigurationError where the request is refused or
+        redirected.
         """
         for attempt in range(1, self.config.attempts + 1):
             status, headers, content = self._send(body)
