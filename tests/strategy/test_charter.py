@@ -71,6 +71,16 @@ def test_the_page_tells_how_replicas_are_counted_and_warns_of_a_shape_that_canno
     assert "Warning: strategy.model.parameters is 400,000,000, and the declared shape (30 layers" in page
 
 
+def test_the_page_warns_where_attention_that_is_not_counted_takes_much_of_the_time(store: ArtifactStore) -> None:
+    page = store.read(charter(store, config=declared()), "report.html").decode()
+    assert "attention computes" not in page
+    changed = declared(training={"sequence_length": 8192, "micro_batch": 1}, demand={"prompt_tokens": 4096})
+    page = store.read(charter(store, config=changed), "report.html").decode()
+    # 30 x 9 x 64 x 8192 / 134,515,008
+    assert "strategy.training.sequence_length 8,192, attention computes 105% more than is counted" in page
+    assert "strategy.demand.prompt_tokens 4,096, attention computes 53% more than is counted" in page
+
+
 def test_the_same_declaration_is_the_same_artifact(store: ArtifactStore) -> None:
     first = charter.run(store, {"config": declared(owner="somebody")})
     second = charter.run(store, {"config": declared(owner="somebody")})
@@ -122,6 +132,8 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
         ({"objectives": [{"text": "Be liked"}]}, "objectives.0.indicators\n.*required"),
         ({"training": {"zero_stage": 2, "offload": "all"}}, "stage 2 cannot offload all"),
         ({"indicators": []}, "at least 1"),
+        ({"model": {"parameters": 10**400}}, "model.parameters\n.*less than or equal to 1000000000000000"),
+        ({"training": {"tokens": 10**400}}, "training.tokens\n.*less than or equal to"),
         ({"indicators": [{"name": "answer_nll", "target": float("nan"), "direction": "at_most"}]}, "finite"),
         (
             {
