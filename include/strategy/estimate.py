@@ -32,7 +32,9 @@ class Sizing(BaseModel):
     serving_memory_gb: float = Field(description="One replica: weights and KV cache.")
     streams_that_fit: int = Field(description="Answers at once whose KV cache fits one replica's memory.")
     streams_in_time: int = Field(description="Answers at once that one replica ends within the latency.")
-    streams_a_replica: int = Field(description="Answers at once on the busiest replica at the declared demand.")
+    streams_a_replica: int = Field(
+        description="Answers at once on the busiest replica: of users, or in flight at the peak."
+    )
     batch: int = Field(description="Answers at once for which the replicas are counted.")
     batch_seconds: float = Field(description="A whole answer at that batch, predicted.")
     one_stream_tokens_per_second: float = Field(description="Of one answer on an idle replica, predicted.")
@@ -106,8 +108,9 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
         most = streams = sizing.streams_a_replica(demand.concurrent_users, count)
     else:
         most, count = _batch(config, replica, max(1, min(fit, timely)), requests)
-        streams = min(most, sizing.streams_a_replica(demand.concurrent_users, count))
-        yields = most * answer / replica.answer_seconds(most, prompt, answer)
+        seconds = replica.answer_seconds(most, prompt, answer)
+        in_flight = max(demand.concurrent_users, requests * seconds)
+        streams, yields = min(most, sizing.streams_a_replica(in_flight, count)), most * answer / seconds
     weights = replica.parameters * replica.weight_bytes
     memory = weights + replica.token_cache * length * streams
     return {

@@ -54,6 +54,6 @@ def replicas(tokens_per_second: float, replica_tokens_per_second: float) -> int:
     return max(1, math.ceil(tokens_per_second / replica_tokens_per_second))
 
 
-def streams_a_replica(concurrent_users: int, count: int) -> int:
-    """Streams that the busiest of `count` replicas carries."""
-    return math.ceil(concurrent_users / count)
+def streams_a_replica(at_once: float, count: int) -> int:
+    """Streams that the busiest of `count` replicas carries of the answers that are written at once."""
+    return math.ceil(at_once / count)

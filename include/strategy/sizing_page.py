@@ -106,11 +106,11 @@ def _as_predicted(config: StrategyConfig, sized: Sizing) -> str:
     demand = config.demand
     rounds = max(1, int(demand.latency_seconds // sized.batch_seconds))
     return (
-        f"A replica ends {sized.batch} answers at once in {sized.batch_seconds:.3g} s ({rounds} x within "
+        f"A replica writes {sized.batch} at once in {sized.batch_seconds:.3g} s ({rounds} x within "
         f"{demand.latency_seconds:g} s), {sized.replica_tokens_per_second:.3g} tokens a second. For "
         f"{demand.concurrent_users} users at once: {demand.concurrent_users} / ({sized.batch} x {rounds}); for the "
         f"peak: {sized.peak_requests_per_second:.3g} x {sized.batch_seconds:.3g} s / {sized.batch}. The larger, "
-        f"rounded up = {sized.replicas}, with {sized.streams_a_replica} answers at once on each. Questions of the peak "
+        f"rounded up = {sized.replicas}, with up to {sized.streams_a_replica} at once on each. Questions of the peak "
         "are taken to come evenly: where they come in bursts, strategy.demand.peak_factor has to be that of a burst."
     )
 

@@ -63,12 +63,22 @@ def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore)
 
 def test_the_page_tells_how_replicas_are_counted_and_warns_of_a_shape_that_cannot_be(store: ArtifactStore) -> None:
     predicted = store.read(charter(store, config=declared()), "report.html").decode()
-    assert "8 / (20 x 1)" in predicted and "rounded up = 1, with 8 answers at once" in predicted
+    assert "8 / (20 x 1)" in predicted and "rounded up = 1, with up to 8 at once on each" in predicted
     assert "Warning: strategy.model" not in predicted
     changed = declared(serving={"replica_tokens_per_second": 20}, model={"parameters": 400_000_000})
     page = store.read(charter(store, config=changed), "report.html").decode()
     assert "76.8 tokens a second; / 20 a replica, as measured, rounded up = 4" in page
     assert "Warning: strategy.model.parameters is 400,000,000, and the declared shape (30 layers" in page
+
+
+def test_memory_and_latency_are_those_of_the_answers_in_flight_where_more_arrive_than_users_are_declared() -> None:
+    sized = size(declared(demand={"concurrent_users": 1, "requests_a_day": 10_000_000, "latency_seconds": 10}))
+    in_flight = sized.peak_requests_per_second * sized.batch_seconds
+    assert in_flight > 1000 and sized.replicas == pytest.approx(in_flight / sized.batch, abs=1)
+    assert sized.streams_a_replica == pytest.approx(in_flight / sized.replicas, abs=1)
+    assert sized.answer_seconds == pytest.approx(sized.batch_seconds, rel=0.2)
+    # 296 tokens of 23.04 kB for each of them
+    assert sized.cache_gb == pytest.approx(sized.streams_a_replica * 296 * 23.04e-6)
 
 
 def test_the_page_warns_where_attention_that_is_not_counted_takes_much_of_the_time(store: ArtifactStore) -> None:

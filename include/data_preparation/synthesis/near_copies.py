@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 QUANTILES = {"least": 0.0, "1%": 0.01, "5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75}
-# a near copy lies within a seventh of the usual distance between people's rows, and half as far from a seen row as
+# a near copy lies within a tenth of the usual distance between people's rows, and half as far from a seen row as
 # from any that the model has not seen
-USUAL_PART = 7
+USUAL_PART = 10
 OTHERS_PART = 2
-RESAMPLES = 400
+RESAMPLES = 1000
 
 
 class Nearness(NamedTuple):
