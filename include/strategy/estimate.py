@@ -107,10 +107,8 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
         count = sizing.replicas(demanded, yields)
         most = streams = sizing.streams_a_replica(demand.concurrent_users, count)
     else:
-        most, count = _batch(config, replica, max(1, min(fit, timely)), requests)
-        seconds = replica.answer_seconds(most, prompt, answer)
-        in_flight = max(demand.concurrent_users, requests * seconds)
-        streams, yields = min(most, sizing.streams_a_replica(in_flight, count)), most * answer / seconds
+        most, count, streams = _batch(config, replica, max(1, min(fit, timely)), requests)
+        yields = most * answer / replica.answer_seconds(most, prompt, answer)
     weights = replica.parameters * replica.weight_bytes
     memory = weights + replica.token_cache * length * streams
     return {
@@ -136,16 +134,19 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
     }
 
 
-def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int]:
-    """The largest batch, up to `most`, that needs the fewest replicas, and their number."""
+def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int, int]:
+    """The largest batch, up to `most`, that needs the fewest replicas, their number, and the most that one writes at once."""
     demand = config.demand
 
+    def seconds(streams: int) -> float:
+        return replica.answer_seconds(streams, demand.prompt_tokens, demand.answer_tokens)
+
     def needed(streams: int) -> int:
-        seconds = replica.answer_seconds(streams, demand.prompt_tokens, demand.answer_tokens)
-        return replicas_in_time(demand.concurrent_users, requests, streams, seconds, demand.latency_seconds)
+        return replicas_in_time(demand.concurrent_users, requests, streams, seconds(streams), demand.latency_seconds)
 
     best = min(range(1, most + 1), key=lambda streams: (needed(streams), -streams))
-    return best, needed(best)
+    in_flight = max(demand.concurrent_users, requests * seconds(best))
+    return best, needed(best), min(best, sizing.streams_a_replica(in_flight, needed(best)))
 
 
 def breaches(config: StrategyConfig, sized: Sizing) -> list[str]:
