@@ -135,7 +135,7 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
 
 
 def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int, int]:
-    """The largest batch, up to `most`, that needs the fewest replicas, their number, and the most that one writes at once."""
+    """The largest batch, up to `most`, that needs the fewest replicas, their number, and what one writes at once."""
     demand = config.demand
 
     def seconds(streams: int) -> float:
