@@ -12,6 +12,7 @@ from include.data_preparation.config import SynthesizeConfig
 from include.data_preparation.config.tables import DatabaseConfig
 from include.data_preparation.documents import table_name, write_table
 from include.data_preparation.synthesis.database import Tables, broken_rules, divide_database, read_database
+from include.data_preparation.synthesis.near_copies import OTHERS_PART, QUANTILES, USUAL_PART
 from include.data_preparation.synthesis.table_model import Sampled, fit_tables, metadata, sample_tables
 from include.data_preparation.synthesis.table_privacy import Privacy, measure_privacy
 
@@ -85,20 +86,45 @@ def _report(
 ) -> None:
     shapes = quality.get_details("Column Shapes")
     bars = {f"{table}.{name}": round(score, 3) for table, name, score in shapes[["Table", "Column", "Score"]].values}
-    Report("Synthetic tables").table(
-        ["table", "rows", "real rows"],
-        [(name, rows, work.metrics["source_rows"][name]) for name, rows in work.metrics["by_table"].items()],
-        "Tables",
-    ).table(["rule", "rows that break it"], list(broken.items()), "Rules").bars(bars, "Likeness by column").table(
-        ["table", "closest to a seen row", "at least", "attack's AUC", "at least", "copied rows"],
-        [(one.table, one.closer, one.closer_low, one.attack, one.attack_low, one.copied) for one in privacy],
-        "Privacy: 0.5 is best",
+    page = (
+        Report("Synthetic tables")
+        .table(
+            ["table", "rows", "real rows"],
+            [(name, rows, work.metrics["source_rows"][name]) for name, rows in work.metrics["by_table"].items()],
+            "Tables",
+        )
+        .table(["rule", "rows that break it"], list(broken.items()), "Rules")
+        .bars(bars, "Likeness by column")
+        .table(
+            ["table", "closest to a seen row", "at least", "attack's AUC", "at least"],
+            [(one.table, one.closer, one.closer_low, one.attack, one.attack_low) for one in privacy],
+            "Privacy: 0.5 is best",
+        )
+        .text(
+            "The model was fitted to one half of the real records (seed "
+            f"{config.seed}). Closest to a seen row: of the sampled rows the share whose nearest real row is of that "
+            "half. Attack: how well the nearest sampled row tells which real rows are of that half. At least: lower "
+            "bound of a 95% interval."
+        )
+    )
+    _distances(page, privacy)
+    page.write(work.output)
+
+
+def _distances(page: Report, privacy: list[Privacy]) -> None:
+    page.table(
+        ["table", "near copies beyond chance", "at least", "copied rows"],
+        [(one.table, f"{one.near:.2%}", f"{one.near_low:.2%}", one.copied) for one in privacy],
+        "Privacy: 0 is best",
     ).text(
-        "The model was fitted to one half of the real records (seed "
-        f"{config.seed}). Closest to a seen row: of the sampled rows the share whose nearest real row is of that half. "
-        "Attack: how well the nearest sampled row tells which real rows are of that half. At least: lower bound of a "
-        "95% interval."
-    ).write(work.output)
+        f"A near copy lies within 1/{USUAL_PART} of the usual distance between rows of the two halves, and less than "
+        f"1/{OTHERS_PART} as far from a row that the model has seen as from any that was kept from it; as many as are "
+        "so near to a kept one are chance. Below: distances to the closest record by quantile, 0 where all columns are "
+        "equal and 1 where all differ. The first series far below the others tells of copies."
+    )
+    for one in privacy:
+        series = {name: list(found.values()) for name, found in one.distances.items()}
+        page.columns(list(QUANTILES), series, f"Distance to the closest record: {one.table}", "quantile of the rows")
 
 
 def _write(path: Path, table: Any) -> None:

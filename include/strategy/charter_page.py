@@ -32,7 +32,7 @@ def charter_page(
     page.text(config.goal, heading="Goal")
     page.table(
         ["Objective", "Shown by"],
-        [[one.text, ", ".join(one.indicators) or "nothing that is measured"] for one in config.objectives],
+        [[one.text, ", ".join(one.indicators)] for one in config.objectives],
         heading="Objectives",
     )
     page.table(

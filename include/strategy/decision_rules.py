@@ -140,7 +140,7 @@ HOSTINGS: tuple[Rule[Hosting], ...] = (
     ),
     Rule(
         "hosted is much cheaper",
-        lambda facts: (facts.hosted_cost or 0.0) * HOSTED_ADVANTAGE <= facts.own_cost,
+        lambda facts: facts.own_cost > 0 and (facts.hosted_cost or 0.0) * HOSTED_ADVANTAGE <= facts.own_cost,
         "hosted",
         "all data is public, and a month costs {hosted_cost:,.2f} hosted, {own_cost:,.2f} on hardware of one's own",
     ),

@@ -32,7 +32,9 @@ class Sizing(BaseModel):
     serving_memory_gb: float = Field(description="One replica: weights and KV cache.")
     streams_that_fit: int = Field(description="Answers at once whose KV cache fits one replica's memory.")
     streams_in_time: int = Field(description="Answers at once that one replica ends within the latency.")
-    streams_a_replica: int = Field(description="Answers at once on the busiest replica at the declared demand.")
+    streams_a_replica: int = Field(
+        description="Answers at once on the busiest replica: of users, or in flight at the peak."
+    )
     batch: int = Field(description="Answers at once for which the replicas are counted.")
     batch_seconds: float = Field(description="A whole answer at that batch, predicted.")
     one_stream_tokens_per_second: float = Field(description="Of one answer on an idle replica, predicted.")
@@ -105,8 +107,7 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
         count = sizing.replicas(demanded, yields)
         most = streams = sizing.streams_a_replica(demand.concurrent_users, count)
     else:
-        most, count = _batch(config, replica, max(1, min(fit, timely)), requests)
-        streams = min(most, sizing.streams_a_replica(demand.concurrent_users, count))
+        most, count, streams = _batch(config, replica, max(1, min(fit, timely)), requests)
         yields = most * answer / replica.answer_seconds(most, prompt, answer)
     weights = replica.parameters * replica.weight_bytes
     memory = weights + replica.token_cache * length * streams
@@ -133,16 +134,19 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
     }
 
 
-def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int]:
-    """The largest batch, up to `most`, that needs the fewest replicas, and their number."""
+def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int, int]:
+    """The largest batch, up to `most`, that needs the fewest replicas, their number, and what one writes at once."""
     demand = config.demand
 
+    def seconds(streams: int) -> float:
+        return replica.answer_seconds(streams, demand.prompt_tokens, demand.answer_tokens)
+
     def needed(streams: int) -> int:
-        seconds = replica.answer_seconds(streams, demand.prompt_tokens, demand.answer_tokens)
-        return replicas_in_time(demand.concurrent_users, requests, streams, seconds, demand.latency_seconds)
+        return replicas_in_time(demand.concurrent_users, requests, streams, seconds(streams), demand.latency_seconds)
 
     best = min(range(1, most + 1), key=lambda streams: (needed(streams), -streams))
-    return best, needed(best)
+    in_flight = max(demand.concurrent_users, requests * seconds(best))
+    return best, needed(best), min(best, sizing.streams_a_replica(in_flight, needed(best)))
 
 
 def breaches(config: StrategyConfig, sized: Sizing) -> list[str]:

@@ -14,6 +14,15 @@ def training_operations(parameters: int, tokens: int, *, recomputed: bool = Fals
     return (8.0 if recomputed else 6.0) * parameters * tokens
 
 
+def attention_share(parameters: int, layers: int, width: int, length: int) -> float:
+    """What each token's look back at `length` tokens computes, as a share of what the weights do; not in the others.
+
+    A query times the keys and the weights times the values, 2 operations each for `width` values a layer, half of them
+    masked: 2 l w s, beside 2 for each weight (Chowdhery et al. 2022, "PaLM", appendix B, which counts the masked too).
+    """
+    return layers * width * length / parameters
+
+
 def training_seconds(operations: float, devices: int, device_flops: float, utilization: float) -> float:
     """Seconds that `operations` take on `devices`, each with `device_flops` a second at its peak."""
     return operations / (devices * device_flops * utilization)
@@ -45,6 +54,6 @@ def replicas(tokens_per_second: float, replica_tokens_per_second: float) -> int:
     return max(1, math.ceil(tokens_per_second / replica_tokens_per_second))
 
 
-def streams_a_replica(concurrent_users: int, count: int) -> int:
-    """Streams that the busiest of `count` replicas carries."""
-    return math.ceil(concurrent_users / count)
+def streams_a_replica(at_once: float, count: int) -> int:
+    """Streams that the busiest of `count` replicas carries of the answers that are written at once."""
+    return math.ceil(at_once / count)

@@ -2,11 +2,14 @@
 
 from include.artifacts.report import Report
 from include.strategy.accelerators import AcceleratorTable, serving_device, training_device
-from include.strategy.config import StrategyConfig
+from include.strategy.config import ModelPlan, StrategyConfig
 from include.strategy.estimate import Sizing, size
 from include.strategy.fitting import RESERVED, MemoryOption, fewest
-from include.strategy.memory import FAR_SHAPE, shape_parameters
+from include.strategy.memory import FAR_SHAPE, largest_layer, shape_parameters
+from include.strategy.sizing import attention_share
 
+# a prediction that is off by less is no worse than its utilization
+UNCOUNTED = 0.25
 _MOVED = {"none": "", "optimizer": "; optimizer on the host", "all": "; weights and optimizer on the host"}
 _SHARDED = ("nothing", "optimizer", "optimizer, gradients", "optimizer, gradients, weights")
 
@@ -35,6 +38,7 @@ def training(page: Report, config: StrategyConfig, sized: Sizing, table: Acceler
     page.text(
         f"{model.parameters:,} parameters x (2 bytes of weights + 2 and 4 of gradients + 12 of Adam's states) as "
         f"DeepSpeed's own estimators count, the sharded ones divided by the devices (ZeRO, Rajbhandari et al. 2020); "
+        f"stage 3 lets go of the 2 of gradients, and gathers a layer of {largest_layer(model):,} x 4 bytes; "
         f"activations {sized.activations_gb:.3g} GB for {plan.micro_batch} sequences of {plan.sequence_length} tokens "
         f"with {plan.recompute} recomputed (Korthikanti et al. 2022). It fits within {1 - RESERVED:.0%} of "
         f"{device.memory_gb:g} GB; what is offloaded has to fit the host, {device.host_memory_gb:g} GB a device."
@@ -48,6 +52,18 @@ def training(page: Report, config: StrategyConfig, sized: Sizing, table: Acceler
         "less memory and no more time.",
         heading="Training: time",
     )
+    _long(page, model, plan.sequence_length, "strategy.training.sequence_length")
+
+
+def _long(page: Report, model: ModelPlan, length: int, field: str) -> None:
+    """A warning where attention, which is not counted, takes much of the time."""
+    share = attention_share(model.parameters, model.layers, model.attention_heads * model.head_size, length)
+    if share > UNCOUNTED:
+        page.text(
+            f"Warning: with {field} {length:,}, attention computes {share:.0%} more than is counted here: "
+            f"{model.layers} layers x {model.attention_heads} heads x {model.head_size} values x {length:,} tokens / "
+            f"{model.parameters:,} parameters (Chowdhery et al. 2022). Time and cost are more by as much."
+        )
 
 
 def _cell(option: MemoryOption) -> str:
@@ -90,16 +106,17 @@ def _as_predicted(config: StrategyConfig, sized: Sizing) -> str:
     demand = config.demand
     rounds = max(1, int(demand.latency_seconds // sized.batch_seconds))
     return (
-        f"A replica ends {sized.batch} answers at once in {sized.batch_seconds:.3g} s ({rounds} x within "
+        f"A replica writes {sized.batch} at once in {sized.batch_seconds:.3g} s ({rounds} x within "
         f"{demand.latency_seconds:g} s), {sized.replica_tokens_per_second:.3g} tokens a second. For "
         f"{demand.concurrent_users} users at once: {demand.concurrent_users} / ({sized.batch} x {rounds}); for the "
         f"peak: {sized.peak_requests_per_second:.3g} x {sized.batch_seconds:.3g} s / {sized.batch}. The larger, "
-        f"rounded up = {sized.replicas}, with {sized.streams_a_replica} answers at once on each."
+        f"rounded up = {sized.replicas}, with up to {sized.streams_a_replica} at once on each. Questions of the peak "
+        "are taken to come evenly: where they come in bursts, strategy.demand.peak_factor has to be that of a burst."
     )
 
 
 def _latency(page: Report, config: StrategyConfig, sized: Sizing, table: AcceleratorTable) -> None:
-    demand, plan, device = config.demand, config.serving, serving_device(config, table)
+    model, demand, plan, device = config.model, config.demand, config.serving, serving_device(config, table)
     page.table(
         ["Predicted", "Value"],
         [
@@ -118,6 +135,7 @@ def _latency(page: Report, config: StrategyConfig, sized: Sizing, table: Acceler
         f"weights and caches / ({device.bandwidth_gbs:g} GB a second x {plan.bandwidth_utilization:.0%}), and 2 x "
         f"parameters x answers / the operations (Pope et al. 2022)."
     )
+    _long(page, model, demand.prompt_tokens, "strategy.demand.prompt_tokens")
 
 
 def alternatives(page: Report, config: StrategyConfig, table: AcceleratorTable) -> None:

@@ -1,5 +1,6 @@
 """Texts from templates and from a real server that speaks the protocol, well and badly."""
 
+import json
 import logging
 import os
 import signal
@@ -100,6 +101,7 @@ def test_without_templates_and_prompts_nothing_is_generated_and_no_endpoint_is_n
         ({"slots": {"a": ["{b}"], "b": ["{a}"]}, "templates": [{"question": "{a}", "answer": "x"}]}, "one another"),
         ({"prompts": [{"name": "x", "instruction": "x", "count": 1}], "license": ""}, "prompts need a license"),
         ({"max_requests": 5}, "ask for 6 answers, and max_requests is 5"),
+        ({"parameters": {"stream": True, "seed": 1}}, "parameters name stream, which the workflow sets itself"),
     ],
 )
 def test_a_wrong_grammar_is_refused(change: dict[str, Any], problem: str) -> None:
@@ -163,6 +165,57 @@ def test_answers_that_are_none_are_counted_by_reason(store: ArtifactStore, at: C
         assert server.asked.total() == len(odd)
 
 
+def test_an_answer_in_a_block_of_markdown_is_used_and_one_with_words_around_it_is_not(
+    store: ArtifactStore, at: Callable[..., None]
+) -> None:
+    def reply(handler: Handler, _: int) -> None:
+        number = server.asked.total()
+        pair = f'{{"question": "What is number {number}?", "answer": "It is number {number}."}}'
+        forms = [f"```json\n{pair}\n```\n", f"```\n{pair}\n```", f"Here you are:\n```json\n{pair}\n```"]
+        handler.say(forms[number % 3])
+
+    with serving(reply) as server:
+        at(server)
+        asked = [{"name": "blocks", "instruction": "Blocks {topic}.", "count": 6}]
+        outcome = generate_texts.run(store, {"config": config(prompts=asked)})
+    assert outcome.metrics["documents"] == 4 and outcome.metrics["odd"] == {"not JSON": 2}
+
+
+def test_a_request_takes_the_form_that_its_endpoint_knows(store: ArtifactStore, at: Callable[..., None]) -> None:
+    def reply(handler: Handler, _: int) -> None:
+        if "max_tokens" in handler.body:
+            handler.send(400, {"error": {"message": "Unsupported parameter: 'max_tokens'"}})
+        else:
+            handler.pair()
+
+    with serving(reply) as server:
+        at(server)
+        asked = [{"name": "forms", "instruction": "Forms {topic}.", "count": 2}]
+        with pytest.raises(ConfigurationError, match=r"HTTP 400.*'max_tokens'.*generate_texts \(parameters: "):
+            generate_texts(store, config=config(prompts=asked))
+        known = {"max_tokens": None, "max_completion_tokens": 300, "temperature": 1}
+        outcome = generate_texts.run(store, {"config": config(prompts=asked, parameters=known)})
+        assert outcome.metrics["documents"] == 2
+        assert server.bodies[-1].items() >= {"max_completion_tokens": 300, "temperature": 1}.items()
+        assert "max_tokens" not in server.bodies[-1]
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}, {"total_tokens": 0}])
+def test_tokens_that_an_endpoint_does_not_count_are_estimated(
+    store: ArtifactStore, at: Callable[..., None], usage: dict[str, Any] | None
+) -> None:
+    content = json.dumps({"question": f"What is {usage}?", "answer": "Not counted."})
+    found: dict[str, Any] = {"choices": [{"message": {"content": content}}]} | (
+        {} if usage is None else {"usage": usage}
+    )
+
+    with serving(lambda handler, _: handler.send(200, found)) as server:
+        at(server)
+        asked = [{"name": "uncounted", "instruction": f"Uncounted {usage}.", "count": 1}]
+        outcome = generate_texts.run(store, {"config": config(prompts=asked)})
+    assert outcome.metrics["documents"] == 1 and 50 < outcome.metrics["tokens"] < 200
+
+
 def test_a_busy_endpoint_is_asked_again_after_the_time_it_names(store: ArtifactStore, at: Callable[..., None]) -> None:
     times: dict[str, list[float]] = {}
 
@@ -170,8 +223,8 @@ def test_a_busy_endpoint_is_asked_again_after_the_time_it_names(store: ArtifactS
         times.setdefault(f"{handler.prompt}{handler.body['seed']}", []).append(time.monotonic())
         if count == 1:
             handler.send(429, {"error": {"message": "slow down"}}, Retry_After="1")
-        elif count == 2:
-            handler.send(503, b"<html>down</html>", Retry_After="0")
+        elif count < 4:
+            handler.send((503, 408)[count - 2], b"<html>down</html>", Retry_After="0")
         else:
             handler.pair()
 
@@ -179,7 +232,7 @@ def test_a_busy_endpoint_is_asked_again_after_the_time_it_names(store: ArtifactS
         at(server)
         asked = [{"name": "busy", "instruction": "Busy {topic}.", "count": 3}]
         assert generate_texts.run(store, {"config": config(prompts=asked)}).metrics["documents"] == 3
-    assert all(len(moments) == 3 and moments[1] - moments[0] >= 1 for moments in times.values())
+    assert all(len(moments) == 4 and moments[1] - moments[0] >= 1 for moments in times.values())
 
 
 def _garbage(handler: Handler, _: int) -> None:
@@ -211,7 +264,7 @@ def _huge(handler: Handler, _: int) -> None:
 
 
 def _always_500(handler: Handler, _: int) -> None:
-    handler.send(500, {"error": "internal"}, Retry_After="0")
+    handler.send(500, {"error": f"no json_schema here, {KEY}"}, Retry_After="0")
 
 
 def _long_wait(handler: Handler, _: int) -> None:
@@ -235,7 +288,7 @@ def _moved(handler: Handler, _: int) -> None:
         (_trickling, r"no whole answer in 0\.5 s", 1),
         (_truncated, "the connection failed", 1),
         (_huge, "larger than", 1),
-        (_always_500, "after 3 attempts", 3),
+        (_always_500, r"after 3 attempts: .*no json_schema here, \*\*\*", 3),
         (_odd_wait, "after 3 attempts", 3),
         (_long_wait, "it asks to wait 3600 s", 1),
     ],

@@ -54,7 +54,7 @@ def halves(real: Tables) -> tuple[Tables, Tables]:
 
 @pytest.fixture(scope="module")
 def sampled(halves: tuple[Tables, Tables]) -> Tables:
-    return sample_tables(fit_tables(halves[0], DATABASE, 3), halves[0], DATABASE, 200, 3).tables
+    return sample_tables(fit_tables(halves[0], DATABASE, 3), halves[0], DATABASE, 600, 3).tables
 
 
 def _gates(seen: Tables, unseen: Tables, sampled: Tables, database: DatabaseConfig = DATABASE) -> dict[str, gates.Gate]:
@@ -143,8 +143,47 @@ def test_a_model_that_repeats_what_it_has_seen_is_caught(
     caught = {
         "synthetic rows closest to a record the model has seen",
         "membership inference from the synthetic tables, AUC",
+        NEAR_COPIES,
     }
     assert failed == caught | ({"share of synthetic rows copied"} if copies else set())
+
+
+def _with_some(sampled: Tables, source: Tables, count: int) -> Tables:
+    """The sample with `count` of its tickets replaced by the source's, each of another customer, who comes along."""
+    tickets = source["tickets"].drop_duplicates("customer_id").head(count)
+    customers = source["customers"][source["customers"]["customer_id"].isin(tickets["customer_id"])]
+    assert len(tickets) == len(customers) == count
+    return {
+        "tickets": pandas.concat([sampled["tickets"].iloc[count:], tickets], ignore_index=True),
+        "customers": pandas.concat([sampled["customers"], customers], ignore_index=True),
+    }
+
+
+NEAR_COPIES = "synthetic rows that are near copies of a record seen"
+
+
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [pytest.param(_copied_with_noise, 30, id="5% near copies"), pytest.param(_copied, 6, id="six copies of 600")],
+)
+def test_a_few_rows_that_tell_of_seen_ones_are_caught(
+    change: Callable[[Tables], Tables], count: int, halves: tuple[Tables, Tables], sampled: Tables
+) -> None:
+    seen, unseen = halves
+    assert not _gates(seen, unseen, _with_some(sampled, change(seen), count))[NEAR_COPIES].passed
+    # as many of rows that the model has not seen are chance
+    by_chance = _gates(seen, unseen, _with_some(_with_some(sampled, change(seen), count), change(unseen), count))
+    assert by_chance[NEAR_COPIES].passed
+
+
+def test_distances_tell_copies_from_rows_of_the_population(halves: tuple[Tables, Tables], sampled: Tables) -> None:
+    seen, unseen = halves
+    for tables, copied in ((sampled, False), (seen, True)):
+        tickets = measure_privacy(seen, unseen, tables, DATABASE, 3)[0].distances
+        assert tickets.keys() == {"synthetic to seen", "synthetic to kept", "kept to seen"}
+        assert (tickets["synthetic to seen"]["75%"] == 0) == copied
+        assert all(0 < distance < 1 for distance in tickets["synthetic to kept"].values())
+        assert tickets["synthetic to kept"]["median"] == pytest.approx(tickets["kept to seen"]["median"], rel=0.2)
 
 
 def test_rows_that_break_a_rule_fail_their_gate_and_are_left_out(

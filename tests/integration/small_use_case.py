@@ -13,7 +13,7 @@ DATED = "dated_assistant"
 CHANGES: dict[str, Any] = {
     "title": "The sample in small",
     "schedule": None,
-    "strategy.objectives": ["Answer questions about Python."],
+    "strategy.objectives": [{"text": "Answer questions about Python.", "indicators": ["answer_bits_per_char"]}],
     "strategy.indicators": [{"name": "answer_bits_per_char", "direction": "at_most", "target": 100, "required": True}],
     "data_preparation.aggregate.packages": ["httpx"],
     "data_preparation.aggregate.max_standard_library": 500,

@@ -48,7 +48,7 @@ def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore)
     for text in (
         "Support tickets repeat questions",
         "Answer within seconds, on hardware of our own",
-        "nothing that is measured",
+        "Keep up with the documentation",
         "answer_bits_per_char",
         "at most 1.6",
         "3.5 GB, fits",
@@ -63,12 +63,32 @@ def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore)
 
 def test_the_page_tells_how_replicas_are_counted_and_warns_of_a_shape_that_cannot_be(store: ArtifactStore) -> None:
     predicted = store.read(charter(store, config=declared()), "report.html").decode()
-    assert "8 / (20 x 1)" in predicted and "rounded up = 1, with 8 answers at once" in predicted
+    assert "8 / (20 x 1)" in predicted and "rounded up = 1, with up to 8 at once on each" in predicted
     assert "Warning: strategy.model" not in predicted
     changed = declared(serving={"replica_tokens_per_second": 20}, model={"parameters": 400_000_000})
     page = store.read(charter(store, config=changed), "report.html").decode()
     assert "76.8 tokens a second; / 20 a replica, as measured, rounded up = 4" in page
     assert "Warning: strategy.model.parameters is 400,000,000, and the declared shape (30 layers" in page
+
+
+def test_memory_and_latency_are_those_of_the_answers_in_flight_where_more_arrive_than_users_are_declared() -> None:
+    sized = size(declared(demand={"concurrent_users": 1, "requests_a_day": 10_000_000, "latency_seconds": 10}))
+    in_flight = sized.peak_requests_per_second * sized.batch_seconds
+    assert in_flight > 1000 and sized.replicas == pytest.approx(in_flight / sized.batch, abs=1)
+    assert sized.streams_a_replica == pytest.approx(in_flight / sized.replicas, abs=1)
+    assert sized.answer_seconds == pytest.approx(sized.batch_seconds, rel=0.2)
+    # 296 tokens of 23.04 kB for each of them
+    assert sized.cache_gb == pytest.approx(sized.streams_a_replica * 296 * 23.04e-6)
+
+
+def test_the_page_warns_where_attention_that_is_not_counted_takes_much_of_the_time(store: ArtifactStore) -> None:
+    page = store.read(charter(store, config=declared()), "report.html").decode()
+    assert "attention computes" not in page
+    changed = declared(training={"sequence_length": 8192, "micro_batch": 1}, demand={"prompt_tokens": 4096})
+    page = store.read(charter(store, config=changed), "report.html").decode()
+    # 30 x 9 x 64 x 8192 / 134,515,008
+    assert "strategy.training.sequence_length 8,192, attention computes 105% more than is counted" in page
+    assert "strategy.demand.prompt_tokens 4,096, attention computes 53% more than is counted" in page
 
 
 def test_the_same_declaration_is_the_same_artifact(store: ArtifactStore) -> None:
@@ -116,12 +136,20 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
             {"objectives": [{"text": "Be liked", "indicators": ["answer_nll"]}]},
             "objectives.0.indicators names answer_nll, which strategy.indicators does not",
         ),
-        ({"objectives": [{"text": " "}]}, "at least 1"),
+        ({"objectives": [{"text": " ", "indicators": ["answer_chrf"]}]}, "at least 1"),
+        ({"objectives": ["Be liked"]}, "nothing measures a sentence alone"),
+        ({"objectives": [{"text": "Be liked", "indicators": []}]}, "objectives.0.indicators\n.*at least 1"),
+        ({"objectives": [{"text": "Be liked"}]}, "objectives.0.indicators\n.*required"),
         ({"training": {"zero_stage": 2, "offload": "all"}}, "stage 2 cannot offload all"),
         ({"indicators": []}, "at least 1"),
+        ({"model": {"parameters": 10**400}}, "model.parameters\n.*less than or equal to 1000000000000000"),
+        ({"training": {"tokens": 10**400}}, "training.tokens\n.*less than or equal to"),
         ({"indicators": [{"name": "answer_nll", "target": float("nan"), "direction": "at_most"}]}, "finite"),
         (
-            {"indicators": [{"name": "answer_nll", "target": 1, "direction": "at_most"}] * 2, "objectives": ["a"]},
+            {
+                "indicators": [{"name": "answer_nll", "target": 1, "direction": "at_most"}] * 2,
+                "objectives": [{"text": "a", "indicators": ["answer_nll"]}],
+            },
             "answer_nll more than once",
         ),
         ({"data_sources": [{"name": "a", "sensitivity": "secret"}]}, "confidential"),

@@ -55,6 +55,7 @@ CASES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("hosting", {"sensitivity": "internal"}, "own", "internal data", "only under a contract"),
     ("hosting", {"hosted_cost": None}, "own", "no offer", "hosted_price_per_million_tokens"),
     ("hosting", {}, "hosted", "hosted is much cheaper", "10.00 hosted, 40.00 on hardware"),
+    ("hosting", {"hosted_cost": 0.0, "own_cost": 0.0}, "own", "own is cheap enough", "nothing leaves it"),
     ("hosting", {"hosted_cost": 21.0}, "own", "own is cheap enough", "nothing leaves it"),
     ("few_shot", {"examples": 0}, False, "no example", "no example to show"),
     ("few_shot", FEW | {"few_shot_seconds": 11}, False, "too slow", "takes 11 s, and may take 10 s"),

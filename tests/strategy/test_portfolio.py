@@ -107,6 +107,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     del content["strategy"]["assessment"]
     (tmp_path / "huge.yaml").write_text(yaml.safe_dump(content | {"schedule": "<b>"}))
     (tmp_path / "broken.yaml").write_text("goal: [")
+    wish = SAMPLE.read_text().replace("  objectives:\n", "  objectives:\n    - Be liked.\n")
+    (tmp_path / "wish.yaml").write_text(wish)
     (tmp_path / "looped.yaml").write_text("a: &a [*a]")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "UPPER.yaml").write_text(SAMPLE.read_text())
@@ -122,7 +124,8 @@ def test_each_use_case_is_listed_whatever_is_wrong_with_another(folder: Path) ->
     assert [one.name for one in told.ranked] == ["better", "good"]
     assert [one.name for one in told.not_assessed] == ["unassessed"]
     failed = {one.name: one.problem for one in told.failed}
-    assert set(failed) == {"UPPER", "a_folder", "binary", "broken", "half", "huge", "looped", "numbers"}
+    assert set(failed) == {"UPPER", "a_folder", "binary", "broken", "half", "huge", "looped", "numbers", "wish"}
+    assert "strategy.objectives.0 = 'Be liked.': nothing measures a sentence alone" in failed["wish"]
     assert "strategy.assessment.value.reason = None: it is required" in failed["half"]
     assert "Is a directory" in failed["a_folder"]
 
@@ -152,6 +155,7 @@ def test_the_page_escapes_what_people_wrote_and_asks_nothing_of_other_servers(fo
     page = portfolio_page(read_portfolio(use_case_names()), {"good": "/dags/good"}).page()
 
     assert "<script>" not in page and "<img" not in page and "<b>" not in page
+    assert "Cannot be ranked" in page and "nothing measures a sentence alone" in page
     assert "&lt;script&gt;alert(1)" in page and '<a href="/dags/good">' in page
     assert "http" not in page and "url(" not in page
 

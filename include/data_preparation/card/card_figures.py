@@ -208,4 +208,7 @@ def synthetic(metrics: Metrics) -> dict[str, Any]:
     for name, found in metrics["privacy"].items():
         figures[f"{name}: closest to a record seen (0.5 is best)"] = found["closer"]
         figures[f"{name}: AUC of membership inference (0.5 is best)"] = found["attack"]
+        figures[f"{name}: near copies of a record seen, beyond chance"] = found["near"]
+        for what, distances in found["distances"].items():
+            figures[f"{name}: median distance to the closest record, {what}"] = distances["median"]
     return figures

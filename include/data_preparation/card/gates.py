@@ -174,7 +174,7 @@ def synthetic_gates(metrics: Mapping[str, Any], config: CheckConfig) -> list[Gat
     text = "; ".join(f"{count} rows: {rule}" for rule, count in broken.items())
     worst = {
         name: max(float(found[name]) for found in metrics["privacy"].values())
-        for name in ("closer_low", "attack_low", "copied_share")
+        for name in ("closer_low", "attack_low", "near_low", "copied_share")
     }
     closer, attack = config.max_closer_to_seen, config.max_attack_auc
     return [
@@ -192,6 +192,12 @@ def synthetic_gates(metrics: Mapping[str, Any], config: CheckConfig) -> list[Gat
             f"at least {worst['attack_low']:.3f}",
             f"lower bound at most {attack}",
             worst["attack_low"] <= attack,
+        ),
+        Gate(
+            "synthetic rows that are near copies of a record seen",
+            f"at least {worst['near_low']:.2%}",
+            f"lower bound at most {config.max_near_copies:.0%}",
+            worst["near_low"] <= config.max_near_copies,
         ),
         _most("share of synthetic rows copied", worst["copied_share"], config.max_copied_share),
     ]

@@ -86,6 +86,13 @@ class CheckConfig(StepConfig):
         description="AUC of guessing from the synthetic rows which records their model has seen; the lower bound of "
         "its 95% interval is held against this.",
     )
+    max_near_copies: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of synthetic rows that are copies or near copies of a record seen, beyond what chance "
+        "gives; the lower bound of its 95% interval is held against this.",
+    )
     max_copied_share: float = Field(
         0.01, ge=0, le=1, description="Share of synthetic rows equal to a record seen, beyond what chance gives."
     )

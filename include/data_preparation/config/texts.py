@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from include.data_preparation.config.base import StepConfig
 
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+# of a request: what is asked and of whom, and that one whole answer comes
+FIXED = frozenset(("model", "messages", "stream", "n"))
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
@@ -49,6 +51,11 @@ class GenerateTextsConfig(StepConfig):
     )
     temperature: float = Field(0.8, ge=0, le=2, description="Temperature of the answers.")
     answer_tokens: int = Field(300, ge=16, le=32_768, description="Tokens of the longest answer.")
+    parameters: dict[str, Any] = Field(
+        {},
+        description="What the endpoint's API has beside or in place of the usual fields of a request; null leaves one "
+        "out: {max_tokens: null, max_completion_tokens: 300, seed: null}.",
+    )
     max_requests: int = Field(1000, ge=1, le=1_000_000, description="Most requests; the counts of all prompts fit in.")
     max_tokens: int = Field(
         1_000_000, ge=1, description="Tokens, of prompts and answers, after which no more is asked."
@@ -76,6 +83,8 @@ class GenerateTextsConfig(StepConfig):
         texts = [text for template in self.templates for text in (template.question, template.answer)]
         for slot in _slots_of([*texts, *(prompt.instruction for prompt in self.prompts)]):
             self._require(slot, ())
+        if fixed := sorted(FIXED.intersection(self.parameters)):
+            raise ValueError(f"parameters name {', '.join(fixed)}, which the workflow sets itself")
         names = [prompt.name for prompt in self.prompts]
         if len(set(names)) < len(names):
             raise ValueError("two prompts have the same name")

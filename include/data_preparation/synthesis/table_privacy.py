@@ -11,13 +11,15 @@ from typing import Any
 from include.data_preparation.config.tables import DatabaseConfig
 from include.data_preparation.documents import rank
 from include.data_preparation.synthesis.database import Tables
+from include.data_preparation.synthesis.near_copies import measure_nearness
 
 # distances are computed between so many rows at most
 MOST_ROWS = 3000
 NEIGHBOURS = 16
 RESAMPLES = 400
-# of the interval, shared by all that is tried: two attacks, on each table
+# of all intervals together, shared by what is tried on each table: closeness, near copies, the better of two attacks
 ERROR = 0.05
+TRIED = 3
 ATTACKS = 2
 
 
@@ -32,6 +34,11 @@ class Privacy:
     attack: float
     """AUC of the best attack that guesses which real rows the model has seen; 0.5: no better than a coin."""
     attack_low: float
+    near: float
+    """Share of sampled rows that are near copies of a seen row, less the share of unseen ones: what chance gives."""
+    near_low: float
+    distances: dict[str, dict[str, float]]
+    """To the closest record, by quantile, from 0 (equal) to 1 (different in every column)."""
     copied: int
     """Sampled rows equal to one that the model has seen, in all but the keys."""
     copied_share: float
@@ -74,7 +81,7 @@ def _measure(name: str, seen: Any, unseen: Any, sampled: Any, *, database: Datab
     }
     columns = [column for column in sampled.columns if column in kinds]
     copies = [_copies(sampled[columns], real[columns]) for real in (seen, unseen)]
-    error = ERROR / 2 / len(database.tables)
+    error = ERROR / TRIED / len(database.tables)
     size = min(len(seen), len(unseen), MOST_ROWS)
     halves = [_some(frame, size, seed) for frame in (seen, unseen)]
     some = _some(sampled, MOST_ROWS, seed)
@@ -82,8 +89,18 @@ def _measure(name: str, seen: Any, unseen: Any, sampled: Any, *, database: Datab
     units = [str(unit) for half in halves for unit in half.index]
     closer = _closer_share(seen_points, unseen_points, points, units, error, seed)
     attack = _strongest_attack(seen_points, unseen_points, points, units, error, seed)
+    nearness = measure_nearness(seen_points, unseen_points, points, units, len(columns), error, seed)
     share = (copies[0] - copies[1]) / len(sampled)
-    return Privacy(name, *closer, *attack, copied=copies[0], copied_share=round(max(0.0, share), 4))
+    return Privacy(
+        name,
+        *closer,
+        *attack,
+        near=nearness.share,
+        near_low=nearness.low,
+        distances=nearness.distances,
+        copied=copies[0],
+        copied_share=round(max(0.0, share), 4),
+    )
 
 
 def _copies(sampled: Any, real: Any) -> int:

@@ -6,6 +6,7 @@ never asked for again: not by a retry after a kill, not by a forced run, not by 
 
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,9 @@ from include.data_preparation.synthesis.text_grammar import prompt_texts
 
 ANSWERS = "generated_texts"
 OVER_BUDGET = "not asked: over max_tokens"
+
+# models that are asked for plain JSON often write it as a block of Markdown
+_BLOCK = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n\s*```\s*", re.DOTALL | re.IGNORECASE)
 
 _Stripped = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -64,7 +68,8 @@ def requests(address: Address, config: GenerateTextsConfig) -> list[dict[str, An
         elif config.structured == "json_schema":
             schema = {"name": "pair", "strict": True, "schema": _Pair.model_json_schema()}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        bodies.append(body)
+        body |= config.parameters
+        bodies.append({name: value for name, value in body.items() if value is not None})
     return bodies
 
 
@@ -136,8 +141,9 @@ def judge(answer: Answer, config: GenerateTextsConfig) -> tuple[str, str] | str:
         return "cut off"
     if not answer.text.strip():
         return "empty"
+    block = _BLOCK.fullmatch(answer.text)
     try:
-        content = json.loads(answer.text)
+        content = json.loads(block[1] if block else answer.text)
     except ValueError:
         return "not JSON"
     try:

@@ -71,7 +71,7 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    total_tokens: int = Field(ge=0)
+    total_tokens: int | None = Field(None, ge=0)
 
 
 class _Completion(BaseModel):
@@ -98,18 +98,21 @@ class TextEndpoint:
     def ask(self, body: Mapping[str, Any]) -> Answer:
         """The answer to a chat completion request.
 
-        429 and 5xx are tried again after Retry-After or a doubling wait. ServerUnavailableError where that does not
-        help, and for all that is no answer of a model; ConfigurationError where the request is refused or redirected.
+        408, 429 and 5xx are tried again after Retry-After or a doubling wait. ServerUnavailableError where that does
+        not help, and for all that is no answer of a model; ConfigurationError where the request is refused or
+        redirected.
         """
         for attempt in range(1, self.config.attempts + 1):
             status, headers, content = self._send(body)
             if status < 300:
                 return self._read(status, content, body)
-            if status != 429 and status < 500:
+            if status not in (408, 429) and status < 500:
                 raise self._refused(status, content)
             if attempt < self.config.attempts:
                 time.sleep(self._wait(status, headers, attempt))
-        raise self._unavailable(status, f"it still answers so after {self.config.attempts} attempts")
+        raise self._unavailable(
+            status, f"it still answers so after {self.config.attempts} attempts: {self._quoted(content)}"
+        )
 
     def _send(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and body, within the time-out as a whole and not only between two bytes."""
@@ -145,12 +148,14 @@ class TextEndpoint:
             raise self._unavailable(status, problem) from None
         message, finish = found.choices[0].message, found.choices[0].finish_reason or ""
         text = message.content or ""
+        # some servers do not count, and say 0
+        counted = found.usage.total_tokens if found.usage else None
         estimate = (len(json.dumps(body["messages"])) + len(text)) // 4
         return Answer(
             text=text,
             finish=finish,
             refused=bool(message.refusal) or finish == "content_filter",
-            tokens=found.usage.total_tokens if found.usage else estimate,
+            tokens=counted or estimate,
         )
 
     def _refused(self, status: int, content: bytes) -> ConfigurationError:
@@ -159,15 +164,20 @@ class TextEndpoint:
         if status < 400:
             problem = f"it leads requests elsewhere (HTTP {status}), and the key follows nowhere"
             return ConfigurationError(ENDPOINT, self.address.url, problem, "Set the address that it leads to")
-        text = content.decode("utf-8", "replace")
-        if key := self.address.key.get_secret_value():
-            text = text.replace(key, "***")
         return ConfigurationError(
             ENDPOINT,
             self.address.url,
-            f"it refuses a request to {self.address.model} (HTTP {status}): {text[:SHOWN]}",
-            f"Correct it, {MODEL}, or data_preparation.generate_texts",
+            f"it refuses a request to {self.address.model} (HTTP {status}): {self._quoted(content)}",
+            f"Correct it, {MODEL}, or data_preparation.generate_texts (parameters: what it does not know, or by "
+            "another name)",
         )
+
+    def _quoted(self, content: bytes) -> str:
+        """The beginning of what it says, without the key."""
+        text = content.decode("utf-8", "replace")
+        if key := self.address.key.get_secret_value():
+            text = text.replace(key, "***")
+        return text[:SHOWN]
 
     def _unavailable(self, value: object, problem: str) -> ServerUnavailableError:
         return ServerUnavailableError(

@@ -39,7 +39,8 @@ class StrategyConfig(StrategyPart):
     owner: str = Field(min_length=1, description="Who answers for the use case.")
     indicators: tuple[Indicator, ...] = Field(min_length=1, description="How success is measured.")
     objectives: tuple[DeclaredObjective, ...] = Field(
-        min_length=1, description="Steps towards the goal: sentences, or each with the indicators that show it."
+        min_length=1,
+        description="Steps towards the goal: of each the text, and the indicators that show whether it is reached.",
     )
     demand: Demand = Field(default_factory=Demand, description="The use expected of the service.")
     data_sources: tuple[DataSource, ...] = Field(min_length=1, description="The data it is built from.")

@@ -15,8 +15,12 @@ def _measured(name: str) -> str:
     return name
 
 
-def _spelled_out(objective: Any) -> Any:
-    return {"text": objective} if isinstance(objective, str) else objective
+def _with_indicators(objective: Any) -> Any:
+    if isinstance(objective, str):
+        raise ValueError(
+            "nothing measures a sentence alone: write it as text, with indicators that strategy.indicators declares"
+        )
+    return objective
 
 
 IndicatorName = Annotated[str, BeforeValidator(lambda name: _measured(name) if isinstance(name, str) else name)]
@@ -36,8 +40,9 @@ class Objective(StrategyPart):
     """A step towards the goal, and the declared indicators that show whether it is reached."""
 
     text: str = Field(min_length=1, description="What is to be reached.")
-    indicators: tuple[str, ...] = Field((), description="Names among strategy.indicators; none: nothing measures it.")
+    indicators: tuple[str, ...] = Field(
+        min_length=1, description="Names among strategy.indicators, one at least: they show whether it is reached."
+    )
 
 
-# a plain sentence is an objective that nothing measures
-DeclaredObjective = Annotated[Objective, BeforeValidator(_spelled_out)]
+DeclaredObjective = Annotated[Objective, BeforeValidator(_with_indicators)]

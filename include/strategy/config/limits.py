@@ -31,9 +31,11 @@ class DataSource(StrategyPart):
     name: str = Field(min_length=1, description="Name of the source, as aggregation names it.")
     description: str = Field("", description="What it holds and who owns it.")
     sensitivity: Sensitivity = Field(description="How far its content may travel.")
-    tokens: int | None = Field(None, ge=0, description="Tokens of text in it, about; null: not known.")
-    examples: int | None = Field(None, ge=0, description="Questions with an answer in it, about; null: not known.")
-    preference_pairs: int = Field(0, ge=0, description="Pairs of a better and a worse answer in it.")
+    tokens: int | None = Field(None, ge=0, le=10**18, description="Tokens of text in it, about; null: not known.")
+    examples: int | None = Field(
+        None, ge=0, le=10**15, description="Questions with an answer in it, about; null: not known."
+    )
+    preference_pairs: int = Field(0, ge=0, le=10**15, description="Pairs of a better and a worse answer in it.")
 
 
 class Limits(StrategyPart):

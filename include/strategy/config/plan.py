@@ -14,7 +14,7 @@ OWN = "Own figure; null: that of the table, strategy/accelerators.yaml."
 class ModelPlan(StrategyPart):
     """Shape of the model expected to be served; the defaults are SmolLM2-135M-Instruct."""
 
-    parameters: int = Field(134_515_008, ge=1, description="Weights of the model.")
+    parameters: int = Field(134_515_008, ge=1, le=10**15, description="Weights of the model.")
     layers: int = Field(30, ge=1, le=10_000, description="Transformer layers.")
     hidden_size: int = Field(576, ge=1, le=1_000_000, description="Width of the model.")
     vocabulary: int = Field(49_152, ge=1, le=10_000_000, description="Entries of the tokenizer.")
@@ -28,7 +28,7 @@ class ModelPlan(StrategyPart):
 class TrainingPlan(StrategyPart):
     """How the model is expected to be trained, and what that costs."""
 
-    tokens: int = Field(500_000, ge=1, description="Tokens seen in one training run, epochs counted.")
+    tokens: int = Field(500_000, ge=1, le=10**18, description="Tokens seen in one training run, epochs counted.")
     device: str = Field("cpu_core", min_length=1, description="Type of a device, by its name in the table.")
     devices: int = Field(2, ge=1, le=100_000, description="Ranks that share the work.")
     devices_a_node: int = Field(8, ge=1, le=1_024, description="Devices in one machine, at most.")
