@@ -12,7 +12,7 @@ from include.data_preparation.cleaning.secrets import count_secrets
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.division.phrases import PhraseIndex
-from include.data_preparation.division.questions import normalized
+from include.data_preparation.division.questions import normalized, words_of
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
 
 Rows = Sequence[Mapping[str, Any]]
@@ -70,7 +70,7 @@ def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig)
     questions = {normalized(row["question"]) for row in train} & {normalized(row["question"]) for row in heldout}
     answers = {normalized(row["answer"]) for row in train} & {normalized(row["answer"]) for row in heldout}
     held = PhraseIndex(row["answer"] for row in heldout)
-    seen = sum(bool(held.find(row["text"])) for row in corpus)
+    seen = sum(bool(held.find(words_of(row["text"]))) for row in corpus)
     return [
         _none("empty questions or answers", empty),
         _none("questions in train and heldout", len(questions)),

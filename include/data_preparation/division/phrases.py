@@ -1,11 +1,16 @@
 """Which of many phrases stands in a text: exact, and in time linear in the text."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from include.data_preparation.division.questions import normalized
+from include.data_preparation.division.questions import words_of
+from include.data_preparation.privacy.pseudonyms import STANDS_FOR
 
 _END = ""
+# what stands for words that are not known, how many they may be, and how many known ones have to come before
+_GAP, _WIDEST, _BEFORE = "", 8, 2
+_HIDDEN = re.compile(rf"{STANDS_FOR.pattern}|\b[0-9a-f]{{64}}\b")
 
 
 class PhraseIndex:
@@ -15,7 +20,7 @@ class PhraseIndex:
     """
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        distinct = sorted({normalized(phrase) for phrase in phrases} - {normalized("")})
+        distinct = sorted({" ".join(words_of(phrase)) for phrase in phrases} - {""})
         self.size = len(distinct)
         self._tree: dict[str, Any] = {}
         waiting = [(self._tree, [phrase.split() for phrase in distinct], 0)]
@@ -34,9 +39,8 @@ class PhraseIndex:
                     node[word] = {}
                     waiting.append((node[word], same, depth + 1))
 
-    def find(self, text: str) -> str:
-        """The first phrase that stands in a text, normalised; empty where none does."""
-        words = normalized(text).split()
+    def find(self, words: Sequence[str]) -> str:
+        """The first phrase that stands in the words of a text; empty where none does."""
         for start in range(len(words)):
             node: Any = self._tree
             place = start
@@ -51,3 +55,65 @@ class PhraseIndex:
                 if _END in node:
                     return " ".join(node[_END])
         return ""
+
+    def find_around(self, words: Sequence[str]) -> str:
+        """The first phrase that stands in `words_with_gaps` where a gap may be up to 8 words of the phrase.
+
+        Its first two words are none of them, nor are more than half of all.
+        """
+        for start in range(len(words)):
+            for phrase in self._beginning(words, start):
+                if _fits(phrase, words, start):
+                    return " ".join(phrase)
+        return ""
+
+    def _beginning(self, words: Sequence[str], start: int) -> Iterator[list[str]]:
+        """The phrases that begin like the words from `start` to the next gap."""
+        node: Any = self._tree
+        for place in range(start, len(words)):
+            if words[place] == _GAP:
+                if place - start >= _BEFORE:
+                    yield from _below(node)
+                return
+            node = node.get(words[place])
+            if isinstance(node, list):
+                yield node
+            if not isinstance(node, dict):
+                return
+
+
+def words_with_gaps(text: str) -> list[str]:
+    """The words of a text, with an empty one for whatever stands in the place of personal data.
+
+    An empty list where nothing does.
+    """
+    first, *others = _HIDDEN.split(text)
+    words = words_of(first) if others else []
+    for part in others:
+        words += [_GAP, *words_of(part)]
+    return words
+
+
+def _below(node: dict[str, Any]) -> Iterator[list[str]]:
+    waiting: list[Any] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            yield one
+        else:
+            waiting += one.values()
+
+
+def _fits(phrase: Sequence[str], words: Sequence[str], start: int) -> bool:
+    """Whether the words from `start` are a phrase, of which each gap is a few words."""
+    # how much of the phrase may have been read
+    ends, known = {0}, 0
+    for word in words[start:]:
+        if word == _GAP:
+            ends = {end + wide for end in ends for wide in range(1, _WIDEST + 1) if end + wide <= len(phrase)}
+        else:
+            ends = {end + 1 for end in ends if end < len(phrase) and phrase[end] == word}
+            known += 1
+        if not ends or (len(phrase) in ends and 2 * known >= len(phrase)):
+            break
+    return len(phrase) in ends and 2 * known >= len(phrase)
