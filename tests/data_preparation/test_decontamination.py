@@ -15,11 +15,14 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import EvaluationSetConfig, SplitConfig
+from include.data_preparation.config.privacy import POLICY
 from include.data_preparation.division.evaluation_sets import read_evaluation_set, states
 from include.data_preparation.division.phrases import PhraseIndex
 from include.data_preparation.division.protected import Guard, of_answers, of_questions, of_texts
 from include.data_preparation.division.questions import normalized, words_of
 from include.data_preparation.documents import Document, read_table, write_shards
+from include.data_preparation.privacy.pseudonyms import Pseudonyms
+from include.data_preparation.privacy.spans import Span
 from include.data_preparation.split import split
 from tests.data_preparation.dividing import divided
 
@@ -102,6 +105,62 @@ def test_what_was_held_out_earlier_is_not_trained_on() -> None:
     earlier = {row.id for row in held}
     assert earlier - {row.id for row in later}, "the seed decides what is held out"
     assert not earlier & ({row.id for row in train} | {row["id"] for row in corpus})
+
+
+def test_a_text_with_a_held_out_question_is_kept_out_unless_the_question_is_short() -> None:
+    documents = [replace(one, title=f"How do I ever reset part {one.id[7:]}?") for one in _documents(30)]
+    documents += [replace(one, id=f"short:{one.id}", text=f"Short {one.text}") for one in _documents(30)]
+    held = {row.id: row for row in divided(documents, CONFIG.model_copy(update={"heldout": 12}))[1]}
+    long = next(row for row in held.values() if len(words_of(row.question)) >= 5)
+    short = next(row for row in held.values() if len(words_of(row.question)) < 5)
+    # a document that is held out stays so: these are generated
+    copies = [
+        Document(f"endpoint:{n}", "endpoint", title, text, "MIT", True)
+        for n, (title, text) in enumerate(
+            [
+                ("What is asked?", f"People ask: {long.question.upper()} Often, so read the manual first."),
+                ("What else is asked?", f"People ask: {short.question} Often, so read the manual first of all."),
+                (f"Well, {long.question}", "Turn the screw to the left until it stops."),
+            ]
+        )
+    ]
+    config = CONFIG.model_copy(update={"heldout": 12, "generated_share": 0.5, "generated_source_share": 0.5})
+    guard = Guard()
+    train, again, corpus = divided([*documents, *copies], config, guard)
+
+    assert {row.id for row in again} == held.keys()
+    assert {row["id"] for row in corpus if row["generated"]} == {"endpoint:1", "endpoint:2"}
+    assert [row.id for row in train if row.generated] == ["endpoint:1"]
+    # a document and a question
+    assert guard.found["held-out questions"] == 2
+
+
+LETTER = (
+    "Dear Anna Schmidt, the parcel for your order K 4711 has left our house in 12 Oak Street, Springfield, and the "
+    "driver Bob Miller brings it to you on Monday before noon."
+)
+
+
+def test_a_text_whose_names_are_replaced_is_still_known_as_an_evaluation_text() -> None:
+    pseudonyms = Pseudonyms(b"k" * 32, {**POLICY, "STREET_ADDRESS": "redact", "ACCOUNT_NUMBER": "hash"})
+    values = ("PERSON", "Anna Schmidt"), ("ACCOUNT_NUMBER", "K 4711"), ("PERSON", "Bob Miller")
+    spans = [Span(entity, LETTER.index(value), LETTER.index(value) + len(value)) for entity, value in values]
+    start = LETTER.index("12 Oak")
+    spans.append(Span("STREET_ADDRESS", start, start + len("12 Oak Street, Springfield")))
+    hidden = pseudonyms.replace(LETTER, spans)
+    assert not any(name in hidden for name in ("Anna", "4711", "Oak", "Miller"))
+    guard = Guard([of_texts("exam", [LETTER, "Which town did Anna Schmidt live in?"], 13, 5)])
+    assert not guard.holds(f"From the archive: {hidden}")
+    assert not guard.holds(f"Which town did {pseudonyms.of('PERSON', 'Anna Schmidt')} live in?")
+
+    # what is left of it is too little, goes on otherwise, or has more in a gap than a value has words
+    assert guard.holds("The parcel for your order <ACCOUNT_NUMBER> has come, and <PERSON> brings it to you on Tuesday.")
+    assert guard.holds("Which town did <PERSON> come from?")
+    assert guard.holds(" ".join(["<PERSON>"] * 40))
+    assert guard.holds("The parcel for <PERSON> to you on Monday before noon.")
+    assert Guard([of_questions("held-out questions", ["Which town did Anna live in?"], 5)]).holds(
+        "Which town did <PERSON> live in?"
+    ), "what is held out is anonymized itself"
 
 
 @step("dataset")

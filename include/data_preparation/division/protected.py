@@ -46,7 +46,8 @@ class Guard:
         return self._count(whole | self._origins_in(question) | self._origins_in(answer))
 
     def _origins_in(self, text: str) -> set[str]:
-        words, around = words_of(text), words_with_gaps(text)
+        words = words_of(text)
+        around = words_with_gaps(text) if any(one.hidden for one in self.protected) else []
         return {
             one.origin
             for one in self.protected
