@@ -16,28 +16,22 @@ _HIDDEN = re.compile(rf"{STANDS_FOR.pattern}|\b[0-9a-f]{{64}}\b")
 class PhraseIndex:
     """Phrases as runs of words, without case and signs; a phrase without words is in no text.
 
-    A tree by words, as deep as it takes to tell phrases apart; the rest of a phrase is held against the text.
+    A tree by words, as deep as it takes to tell phrases apart; the rest of a phrase is held against the text. Texts are
+    held once, however many phrases they give: a phrase is a place in them and a length.
     """
 
-    def __init__(self, phrases: Iterable[str]) -> None:
-        distinct = sorted({" ".join(words_of(phrase)) for phrase in phrases} - {""})
-        self.size = len(distinct)
+    def __init__(self, texts: Iterable[str], run: int = 0) -> None:
+        """Each text is a phrase, or each `run` words in a row of it; a text of fewer is one phrase."""
+        self.size = 0
+        self._words: list[str] = []
         self._tree: dict[str, Any] = {}
-        waiting = [(self._tree, [phrase.split() for phrase in distinct], 0)]
-        while waiting:
-            node, group, depth = waiting.pop()
-            following: dict[str, list[list[str]]] = {}
-            for words in group:
-                if len(words) == depth:
-                    node[_END] = words
-                else:
-                    following.setdefault(words[depth], []).append(words)
-            for word, same in following.items():
-                if len(same) == 1:
-                    node[word] = same[0]
-                else:
-                    node[word] = {}
-                    waiting.append((node[word], same, depth + 1))
+        known: dict[str, str] = {}
+        for text in texts:
+            words, begin = [known.setdefault(word, word) for word in words_of(text)], len(self._words)
+            self._words += words
+            length = min(run, len(words)) if run else len(words)
+            for start in range(begin, begin + len(words) - length + 1):
+                self._add((start, length))
 
     def find(self, words: Sequence[str]) -> str:
         """The first phrase that stands in the words of a text; empty where none does."""
@@ -46,14 +40,15 @@ class PhraseIndex:
             place = start
             while place < len(words):
                 node, place = node.get(words[place]), place + 1
-                if isinstance(node, list):
-                    if words[start : start + len(node)] == node:
-                        return " ".join(node)
-                    break
                 if node is None:
                     break
+                if isinstance(node, tuple):
+                    phrase = self._phrase(node)
+                    if words[start : start + len(phrase)] == phrase:
+                        return " ".join(phrase)
+                    break
                 if _END in node:
-                    return " ".join(node[_END])
+                    return " ".join(self._phrase(node[_END]))
         return ""
 
     def find_around(self, words: Sequence[str]) -> str:
@@ -62,12 +57,12 @@ class PhraseIndex:
         Its first two words are none of them, nor are more than half of all.
         """
         for start in range(len(words)):
-            for phrase in self._beginning(words, start):
+            for phrase in map(self._phrase, self._beginning(words, start)):
                 if _fits(phrase, words, start):
                     return " ".join(phrase)
         return ""
 
-    def _beginning(self, words: Sequence[str], start: int) -> Iterator[list[str]]:
+    def _beginning(self, words: Sequence[str], start: int) -> Iterator[tuple[int, int]]:
         """The phrases that begin like the words from `start` to the next gap."""
         node: Any = self._tree
         for place in range(start, len(words)):
@@ -76,10 +71,33 @@ class PhraseIndex:
                     yield from _below(node)
                 return
             node = node.get(words[place])
-            if isinstance(node, list):
+            if isinstance(node, tuple):
                 yield node
             if not isinstance(node, dict):
                 return
+
+    def _phrase(self, place: tuple[int, int]) -> list[str]:
+        start, length = place
+        return self._words[start : start + length]
+
+    def _add(self, place: tuple[int, int]) -> None:
+        """Put a phrase below the words that it shares with another, and that one too."""
+        phrase = self._phrase(place)
+        node = self._tree
+        for depth, word in enumerate(phrase):
+            there = node.setdefault(word, place)
+            if there is place:
+                self.size += 1
+                return
+            if isinstance(there, tuple):
+                other = self._phrase(there)
+                if other == phrase:
+                    return
+                following = other[depth + 1] if len(other) > depth + 1 else _END
+                there = node[word] = {following: there}
+            node = there
+        if phrase and node.setdefault(_END, place) is place:
+            self.size += 1
 
 
 def words_with_gaps(text: str) -> list[str]:
@@ -94,11 +112,11 @@ def words_with_gaps(text: str) -> list[str]:
     return words
 
 
-def _below(node: dict[str, Any]) -> Iterator[list[str]]:
+def _below(node: dict[str, Any]) -> Iterator[tuple[int, int]]:
     waiting: list[Any] = [node]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, list):
+        if isinstance(one, tuple):
             yield one
         else:
             waiting += one.values()

@@ -1,7 +1,7 @@
 """What training must not contain: held-out questions and answers, of now and of earlier, and evaluation sets."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from include.data_preparation.division.phrases import PhraseIndex, words_with_gaps
@@ -77,10 +77,6 @@ def of_texts(origin: str, texts: Iterable[str], words: int, least: int) -> Prote
     Those of fewer than `least` words stand in any text; they count only where they are a whole question.
     """
     listed = list(map(words_of, texts))
-    runs = (" ".join(run) for found in listed if len(found) >= least for run in _runs(found, words))
+    phrases = PhraseIndex((" ".join(found) for found in listed if len(found) >= least), words)
     whole = frozenset(normalized(" ".join(found)) for found in listed if found)
-    return Protected(origin, PhraseIndex(runs), whole, hidden=True)
-
-
-def _runs(found: list[str], words: int) -> Iterator[list[str]]:
-    yield from (found[start : start + words] for start in range(max(1, len(found) - words + 1)))
+    return Protected(origin, phrases, whole, hidden=True)
