@@ -3,7 +3,6 @@
 import json
 import shutil
 from array import array
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -19,7 +18,7 @@ from include.data_preparation.card.audited import Digests, audit_tables, number_
 from include.data_preparation.card.data_card import Counts, DataCard, GateFigure, write_figures
 from include.data_preparation.card.data_card_page import card_page
 from include.data_preparation.config import CheckConfig
-from include.data_preparation.documents import DROPPED, PLANTED, Dropped, read_planted
+from include.data_preparation.documents import DROPPED, PLANTED, read_dropped, read_planted
 from include.data_preparation.privacy import leak_audit
 from include.data_preparation.privacy.known_values import REMOVED
 from include.data_preparation.row_files import RowFile
@@ -76,7 +75,9 @@ def check(
         shutil.copyfile(folder / name, work.output / name)
     for path in work.fetch(synthetic).glob("*.parquet"):
         shutil.copyfile(path, work.output / path.name)
-    dropped = card_figures.by_source_and_reason(_dropped(work, (*cleaned, deduplicated)))
+    dropped = card_figures.by_source_and_reason(
+        row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)
+    )
     card = _card(tables, measured, results, dropped, found | {leak.document for leak in leaks}, declared)
     write_figures(work.output, card)
     card_page(card).write(work.output)
@@ -107,11 +108,6 @@ def _audit(
     sources, hidden = ({name for shard in measured for name in shard[field]} for field in ("sources", "hidden"))
     key = pseudonym_key(settings())
     return audit_tables(tables, sources, lambda texts: leak_audit.audit(texts, hidden, digests, key))
-
-
-def _dropped(work: Workspace, refs: Iterable[ArtifactRef]) -> Iterator[Dropped]:
-    for ref in refs:
-        yield from (Dropped(**row) for row in RowFile(work.fetch(ref, only=DROPPED) / DROPPED))
 
 
 def _hold_against(
