@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 # a row group at most, and what is read at once
 GROUP_ROWS, GROUP_CHARACTERS = 1 << 13, 1 << 23
-READ_ROWS, READ_BYTES = 1 << 8, 1 << 16
+READ_ROWS = 1 << 8
 
 
 class Rows(Protocol):
@@ -37,8 +37,10 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[A
     """All columns of a parquet file, or some, in Arrow batches of few rows."""
     import pyarrow.parquet
 
-    with pyarrow.parquet.ParquetFile(path, buffer_size=READ_BYTES) as file:
-        yield from file.iter_batches(READ_ROWS, columns=columns)
+    with pyarrow.parquet.ParquetFile(path) as file:
+        # a reader of several groups holds what it has read of each
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(READ_ROWS, row_groups=[group], columns=columns)
 
 
 def write_row_groups(path: Path, rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> int:
