@@ -12,6 +12,8 @@ WORDS = 60_000
 NEAR, EXACT = 0.1, 0.05
 LEAST_SIMILAR = 0.8
 SHINGLE = 3
+# one document of so many is of a source that is anonymized
+SENSITIVE = 10
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def _texts(documents: int, corpus: Corpus) -> Iterator[Document]:
             words = vocabulary[drawn].tolist()
             if len(recent) < 50_000:
                 recent.append((name, words))
-        yield Document(name, "records", name, " ".join(words), "MIT")
+        source = "wiki" if number % SENSITIVE else "records"
+        yield Document(name, source, name, " ".join(words), "MIT")
 
 
 def _changed(words: list[str], random: numpy.random.Generator) -> list[str]:

@@ -1,19 +1,30 @@
-"""The stages of this project's search, as jobs of a worker process; each tells its cost."""
+"""The stages of this project's curation, as jobs of a worker process; each tells its cost."""
 
+import shutil
 import time
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from include.data_preparation.config import DeduplicateConfig
+from include.data_preparation.card import card_figures, gates
+from include.data_preparation.card.audited import Digests, audit_tables
+from include.data_preparation.check import TABLES
+from include.data_preparation.config import AnonymizeConfig, CheckConfig, DeduplicateConfig, SplitConfig
 from include.data_preparation.deduplicate import find_dropped, without, write_index
+from include.data_preparation.division.document_shards import DocumentShards
+from include.data_preparation.division.protected import Guard
 from include.data_preparation.documents import shard_name, write_table
 from include.data_preparation.duplicates.earlier_datasets import INDEX, Earlier
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import write_matches
+from include.data_preparation.privacy.leak_audit import audit
+from include.data_preparation.row_files import RowFile, write_row_groups
 from include.data_preparation.sketch import write_sketch
+from include.data_preparation.split import QUESTION_TYPES, divide
 
 CONFIG = DeduplicateConfig()
+KEY = b"benchmark" * 4
 
 
 class Cost(NamedTuple):
@@ -54,6 +65,33 @@ def deduplicate(shards: list[Path], sketches: list[Path], matches: list[Path], f
         write_table(folder / shard_name(number), without(shard / shard_name(0), dropped, number))
     write_index(folder / INDEX, [sketch / DOCUMENTS for sketch in sketches], dropped)
     return set(dropped["id"].to_pylist()), _cost()
+
+
+def split(source: Path, folder: Path) -> Cost:
+    """Divide the shards of a folder, into a new one."""
+    folder.mkdir()
+    found = divide(DocumentShards([source]), SplitConfig(), Guard(), folder / "corpus.parquet", folder / "texts.arrow")
+    for name, rows in (("train", found.train), ("heldout", found.heldout)):
+        write_row_groups(folder / f"{name}.parquet", map(vars, rows), QUESTION_TYPES)
+    return _cost()
+
+
+def check(source: Path, folder: Path, documents: int) -> Cost:
+    """Look at a divided dataset as the step does, with a removed value of each kind for each tenth document."""
+    folder.mkdir()
+    tables = [RowFile(source / name) for name in TABLES]
+    config, hidden = CheckConfig(), AnonymizeConfig().hidden
+    digests = {entity: Digests(array("Q", range(0, documents, 10))) for entity in hidden}
+    leaks = gates.find_leaks({}, tables)
+    held = [*gates.size_gates(*tables, config), *gates.content_gates(*tables, config), gates.secret_gate(tables)]
+    audited, found = audit_tables(tables, {"records"}, lambda texts: audit(texts, hidden, digests, KEY))
+    held += [*gates.privacy_gates(leaks, 0, config), *gates.audit_gates(audited, config)]
+    for name in TABLES:
+        shutil.copyfile(source / name, folder / name)
+    for table in tables:
+        card_figures.split_figure(table)
+    card_figures.samples(dict(zip(TABLES, tables, strict=True)), found)
+    return _cost()
 
 
 def _cost() -> Cost:

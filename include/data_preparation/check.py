@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from array import array
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -13,20 +14,22 @@ from include.core.errors import ConfigurationError
 from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
 from include.data_preparation.card import card_figures, gates
-from include.data_preparation.card.data_card import DataCard, GateFigure, write_figures
+from include.data_preparation.card.audited import Digests, audit_tables, number_of
+from include.data_preparation.card.data_card import Counts, DataCard, GateFigure, write_figures
 from include.data_preparation.card.data_card_page import card_page
 from include.data_preparation.config import CheckConfig
-from include.data_preparation.documents import DROPPED, PLANTED, Dropped, read_dropped, read_planted, read_table
+from include.data_preparation.documents import DROPPED, PLANTED, read_dropped, read_planted
 from include.data_preparation.privacy import leak_audit
 from include.data_preparation.privacy.known_values import REMOVED
+from include.data_preparation.row_files import RowFile
 
 TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
 
 
 class _Tables(NamedTuple):
-    train: gates.Rows
-    heldout: gates.Rows
-    corpus: gates.Rows
+    train: RowFile
+    heldout: RowFile
+    corpus: RowFile
 
 
 def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def check(
 ) -> None:
     """The final dataset, its data card, and in the metrics whether every gate is passed."""
     folder = work.fetch(dataset)
-    tables = _Tables(*(read_table(folder / name) for name in TABLES))
+    tables = _Tables(*(RowFile(folder / name) for name in TABLES))
     inputs = {
         "aggregated": [aggregated],
         "cleaned": cleaned,
@@ -66,26 +69,30 @@ def check(
     declared = json.loads(work.store.read(charter, "charter.json"))
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
     results = _hold_against(tables, measured, leaks, _limits(declared), config)
-    audited = _audit(work, tables, anonymized, measured["anonymized"])
+    audited, found = _audit(work, tables, anonymized, measured["anonymized"])
     results += gates.audit_gates(audited, config)
-    dropped = [row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)]
     for name in TABLES:
         shutil.copyfile(folder / name, work.output / name)
     for path in work.fetch(synthetic).glob("*.parquet"):
         shutil.copyfile(path, work.output / path.name)
-    card = _card(tables, measured, results, dropped, leaks, declared)
+    dropped = card_figures.by_source_and_reason(
+        row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)
+    )
+    card = _card(tables, measured, results, dropped, found | {leak.document for leak in leaks}, declared)
     write_figures(work.output, card)
     card_page(card).write(work.output)
     work.metrics.update({name: len(rows) for name, rows in tables._asdict().items()}, **verdict(results))
-    work.metrics.update(raw=int(measured["aggregated"][0]["documents"]), dropped=len(dropped), leaks=len(leaks))
+    lost = sum(sum(counts.values()) for reasons in dropped.values() for counts in reasons.values())
+    work.metrics.update(raw=int(measured["aggregated"][0]["documents"]), dropped=lost, leaks=len(leaks))
     work.metrics.update(audited=audited.texts, audit={"numbers": audited.numbers, "by_entity": audited.by_entity})
     work.metrics.update(recall=card.personal_data.recall, precision=card.personal_data.precision)
 
 
 def _audit(
     work: Workspace, tables: _Tables, anonymized: list[ArtifactRef], measured: list[dict[str, Any]]
-) -> leak_audit.Audit:
-    digests: dict[str, set[str]] = {}
+) -> tuple[leak_audit.Audit, set[str]]:
+    """What the audit finds, and the ids of the documents that it finds something in."""
+    removed: dict[str, array[int]] = {}
     for ref in anonymized:
         path = work.fetch(ref, only=REMOVED) / REMOVED
         if not path.exists():
@@ -96,9 +103,11 @@ def _audit(
                 "Run data_preparation.anonymize on the source again",
             )
         for entity, some in json.loads(path.read_text()).items():
-            digests.setdefault(entity, set()).update(some)
+            removed.setdefault(entity, array("Q")).extend(map(number_of, some))
+    digests = {entity: Digests(some) for entity, some in removed.items()}
     sources, hidden = ({name for shard in measured for name in shard[field]} for field in ("sources", "hidden"))
-    return leak_audit.audit(leak_audit.texts_of(tables, sources), hidden, digests, pseudonym_key(settings()))
+    key = pseudonym_key(settings())
+    return audit_tables(tables, sources, lambda texts: leak_audit.audit(texts, hidden, digests, key))
 
 
 def _hold_against(
@@ -127,8 +136,8 @@ def _card(
     tables: _Tables,
     measured: dict[str, list[dict[str, Any]]],
     results: list[gates.Gate],
-    dropped: list[Dropped],
-    leaks: list[gates.Leak],
+    dropped: dict[str, dict[str, Counts]],
+    leaking: set[str],
     charter: dict[str, Any],
 ) -> DataCard:
     splits = {"train": tables.train, "heldout": tables.heldout, "corpus": tables.corpus}
@@ -140,7 +149,7 @@ def _card(
         gates=tuple(GateFigure(name=g.name, measured=g.measured, allowed=g.allowed, passed=g.passed) for g in results),
         funnel=tuple(card_figures.funnel(measured, splits)),
         sources=tuple(card_figures.sources(aggregated)),
-        dropped=card_figures.by_source_and_reason(dropped),
+        dropped=dropped,
         languages=card_figures.total(measured["cleaned"], "languages"),
         boilerplate=card_figures.boilerplate(measured["cleaned"]),
         secrets=card_figures.total(measured["cleaned"], "secrets"),
@@ -149,7 +158,7 @@ def _card(
         labelling=card_figures.labelling(measured["labelled"][0]),
         personal_data=card_figures.personal_data(measured["anonymized"]),
         synthetic=card_figures.synthetic(synthetic),
-        samples=tuple(card_figures.samples(splits, {leak.document for leak in leaks})) if private else (),
+        samples=tuple(card_figures.samples(splits, leaking)) if private else (),
     )
 
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from include.data_preparation.row_files import RowFile
 
 PLANTED = "planted.json"
 DROPPED = "dropped.parquet"
@@ -86,9 +88,9 @@ def read_all(folder: Path) -> list[Document]:
     return [document for path in sorted(folder.glob("documents-*.parquet")) for document in read_documents(path)]
 
 
-def read_dropped(path: Path) -> list[Dropped]:
-    """Dropped documents of a file."""
-    return [Dropped(**row) for row in read_table(path)]
+def read_dropped(path: Path) -> Iterator[Dropped]:
+    """Dropped documents of a file, which is read as they are taken."""
+    return (Dropped(**row) for row in RowFile(path))
 
 
 def write_shards(folder: Path, documents: Sequence[Document], shards: int) -> None:

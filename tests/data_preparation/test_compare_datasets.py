@@ -15,7 +15,9 @@ from include.data_preparation.card.card_figures import split_figure
 from include.data_preparation.card.data_card import CARD_FILE, DataCard, write_figures
 from include.data_preparation.card.dataset_changes import shift, sources_moved
 from include.data_preparation.compare_datasets import CHANGES_FILE, compare_datasets
-from include.data_preparation.split import QUESTION_TYPES, TEXT_TYPES, write_rows_typed
+from include.data_preparation.division.sorted_texts import TEXT_TYPES
+from include.data_preparation.row_files import write_row_groups
+from include.data_preparation.split import QUESTION_TYPES
 from tests.data_preparation.conftest import Prepared
 
 
@@ -27,7 +29,7 @@ def made(
     common: dict[str, dict[str, Any]] = {
         key: {"id": key, "source": key.partition(":")[0], "license": "MIT", "generated": False} for key in texts
     }
-    corpus = [{**common[key], "text": text} for key, text in texts.items()]
+    corpus = [{**common[key], "text": text} for key, text in sorted(texts.items())]
     asked = [
         {**common[key], "question": f"What is {key}?", "answer": texts[key], "label": label}
         for key, label in labels.items()
@@ -35,7 +37,7 @@ def made(
     splits = {"train": asked, "heldout": asked[:1], "corpus": corpus}
     for name, rows in splits.items():
         types = TEXT_TYPES if name == "corpus" else QUESTION_TYPES
-        write_rows_typed(work.output / f"{name}.parquet", rows, types)
+        write_row_groups(work.output / f"{name}.parquet", rows, types)
     figures = {name: split_figure(rows) for name, rows in splits.items()}
     write_figures(work.output, DataCard.model_validate(card | {"splits": figures}))
     if other_schema:

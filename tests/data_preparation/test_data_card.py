@@ -5,16 +5,24 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
+from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
+from include.core.pseudonym_key import pseudonym_key
+from include.core.settings import settings
 from include.data_preparation.card import card_figures
 from include.data_preparation.card.data_card import SCHEMA_FILE, DataCard, Sample, read_card
 from include.data_preparation.card.data_card_page import card_page
 from include.data_preparation.card.gates import Leak, privacy_gates, secret_gate
+from include.data_preparation.check import TABLES, check
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.documents import read_table
+from include.data_preparation.privacy.known_values import REMOVED, candidates, digest
 from include.data_preparation.sources.provenance import without_credentials
-from tests.data_preparation.conftest import Prepared
+from tests.data_preparation.conftest import SMALL, Prepared
+
+CHECKED = ("aggregated", "cleaned", "deduplicated", "labelled", "synthetic", "charter")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +73,43 @@ def test_a_document_that_leaks_is_no_sample() -> None:
     rows = [{"id": str(number), "source": "web", "text": f"text {number}"} for number in range(6)]
     found = card_figures.samples({"corpus": rows}, {"0", "1", "2"})
     assert {sample.id for sample in found} == {"3", "4", "5"}
+
+
+@step("dataset", measures=("source",))
+def with_removed(work: Workspace, source: ArtifactRef, names: list[str]) -> None:
+    """An anonymized shard that says of more names that they were removed."""
+    found = json.loads((work.fetch(source, only=REMOVED) / REMOVED).read_text())
+    found["PERSON"] += [digest(pseudonym_key(settings()), "PERSON", name) for name in names]
+    (work.output / REMOVED).write_text(json.dumps(found))
+    work.metrics.update(work.manifest(source).metrics)
+
+
+def test_a_document_that_the_audit_finds_something_in_is_no_sample(
+    store: ArtifactStore, prepared: Prepared, folder: Path, tmp_path: Path
+) -> None:
+    shown = next(one.id for one in read_card(folder).samples if one.id.startswith("ticket:"))
+    rows = [row for name in TABLES for row in read_table(folder / name) if row["source"] == "tickets"]
+    names = {
+        mine: {name for row in rows if (row["id"] == shown) == mine for name in _names(card_figures.text_of(row))}
+        for mine in (True, False)
+    }
+    only_there = min(names[True] - names[False])
+    first, *others = prepared.anonymized
+    arguments = {name: getattr(prepared, name) for name in CHECKED}
+    again = check(
+        store,
+        dataset=prepared.divided,
+        anonymized=[with_removed(store, source=first, names=[only_there]), *others],
+        config=SMALL.check.model_copy(update={"max_leaked_share": 0.1}),
+        **arguments,
+    )
+
+    samples = read_card(store.fetch(again, tmp_path / "again")).samples
+    assert samples and shown not in {one.id for one in samples}
+
+
+def _names(text: str) -> set[str]:
+    return {value for entity, value, _, _ in candidates(text) if entity == "PERSON"}
 
 
 def test_a_histogram_says_what_it_shows() -> None:

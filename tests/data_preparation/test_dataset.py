@@ -13,12 +13,12 @@ from include.data_preparation.card import gates
 from include.data_preparation.card.data_card import NOTICE
 from include.data_preparation.check import check
 from include.data_preparation.config import CheckConfig, LabelConfig, SplitConfig
-from include.data_preparation.division.protected import Guard
 from include.data_preparation.division.questions import first_sentences, normalized, question_of
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import label
-from include.data_preparation.split import divide, split
+from include.data_preparation.split import split
 from tests.data_preparation.conftest import LATER, SMALL, USE_CASE, Prepared
+from tests.data_preparation.dividing import divided
 from tests.data_preparation.sample_charter import sample_charter
 
 WORDS = st.lists(st.sampled_from(["read", "write", "open", "file", "text", "list", "lock"]), min_size=2, max_size=8)
@@ -72,7 +72,7 @@ def test_nothing_held_out_is_seen_in_training(rows: list[tuple[list[str], bool]]
     ]
     config = SplitConfig(train=20, heldout=heldout, generated_share=0.25, seed=seed)
     try:
-        train, held, corpus = divide(documents, config, Guard())
+        train, held, corpus = divided(documents, config)
     except SourceError as error:
         assert "unique real questions" in str(error) or "shares its answer" in str(error)
         return
@@ -84,11 +84,12 @@ def test_nothing_held_out_is_seen_in_training(rows: list[tuple[list[str], bool]]
         mine = {normalized(getattr(row, column)) for row in held}
         assert len(mine) == heldout
         assert not mine & {normalized(getattr(row, column)) for row in train}
-    assert not {row.id for row in held} & {document.id for document in corpus}
-    assert {row.id for row in train} <= {document.id for document in corpus}
-    for document in corpus:
-        assert not any(normalized(row.answer) in normalized(document.text) for row in held)
-    assert divide(list(documents), config, Guard()) == (train, held, corpus)
+    assert not {row.id for row in held} & {row["id"] for row in corpus}
+    assert {row.id for row in train} <= {row["id"] for row in corpus}
+    assert [row["id"] for row in corpus] == sorted(row["id"] for row in corpus)
+    for text in (normalized(row["text"]) for row in corpus):
+        assert not any(normalized(row.answer) in text for row in held)
+    assert divided(documents[::-1], config, shards=5) == (train, held, corpus)
 
 
 def test_too_few_questions_are_named(store: ArtifactStore, prepared: Prepared) -> None:

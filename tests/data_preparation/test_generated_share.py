@@ -15,8 +15,8 @@ from include.data_preparation.config import CheckConfig, SplitConfig
 from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.division.questions import normalized
 from include.data_preparation.documents import Document, read_table
-from include.data_preparation.split import divide
 from tests.data_preparation.conftest import Prepared
+from tests.data_preparation.dividing import divided
 
 WORDS = st.lists(st.sampled_from(["read", "write", "open", "file", "text", "list", "lock"]), min_size=2, max_size=8)
 # where a document comes from, and whether it is marked as generated; a generator's that lost its mark is one too
@@ -57,7 +57,7 @@ def test_no_generator_gets_into_evaluation_or_over_its_share(
     made = {one.id for one in documents if (one.source, one.generated) in MADE}
     config = SplitConfig(train=30, heldout=heldout, generated_share=total, generated_source_share=each, seed=seed)
     try:
-        train, held, corpus = divide(documents, config)
+        train, held, corpus = divided(documents, config)
     except SourceError:
         return
 
@@ -65,9 +65,9 @@ def test_no_generator_gets_into_evaluation_or_over_its_share(
     assert {row.id for row in train if row.generated} == {row.id for row in train} & made
     counts = Counter(row.source for row in train if row.generated)
     assert counts.total() <= total * len(train) and all(count <= each * len(train) for count in counts.values())
-    counts = Counter(one.source for one in corpus if one.id in made)
+    counts = Counter(row["source"] for row in corpus if row["id"] in made)
     assert counts.total() <= total * len(corpus) and all(count <= each * len(corpus) for count in counts.values())
-    assert {one.id for one in corpus} | made | {row.id for row in held} >= {one.id for one in documents[:12]}
+    assert {row["id"] for row in corpus} | made | {row.id for row in held} >= {one.id for one in documents[:12]}
     asked = {normalized(row.question) for row in held}
     assert not asked & {normalized(row.question) for row in train}
 
@@ -81,9 +81,9 @@ def test_templates_do_not_drown_the_corpus() -> None:
         Document(f"templates:{n}", "templates", f"What is {n}?", f"It is the written text {n}.", "MIT", True)
         for n in range(5000)
     ]
-    _, held, corpus = divide([*real, *made], SplitConfig(train=60, heldout=20))
-    assert Counter(one.source for one in corpus) == {"docstrings": 180, "templates": 20}
-    assert {one.id for one in real} == {one.id for one in corpus if not one.generated} | {row.id for row in held}
+    _, held, corpus = divided([*real, *made], SplitConfig(train=60, heldout=20))
+    assert Counter(row["source"] for row in corpus) == {"docstrings": 180, "templates": 20}
+    assert {one.id for one in real} == {row["id"] for row in corpus if not row["generated"]} | {row.id for row in held}
 
     rows = [{"text": one.text, "source": one.source, "generated": one.generated} for one in [*real, *made]]
     failed = [gate.name for gate in gates.content_gates([], [], rows, CheckConfig()) if not gate.passed]
@@ -92,13 +92,13 @@ def test_templates_do_not_drown_the_corpus() -> None:
 
 def test_a_written_question_that_is_held_out_is_not_trained_on() -> None:
     documents = _documents([])
-    held = divide(documents, SplitConfig(train=6, heldout=4, generated_share=0.5, generated_source_share=0.5))[1]
+    held = divided(documents, SplitConfig(train=6, heldout=4, generated_share=0.5, generated_source_share=0.5))[1]
     copies = [
         Document(f"endpoint:{n}", "endpoint", row.question.upper(), f"Another answer is number {n} here.", "MIT", True)
         for n, row in enumerate(held)
     ]
     fresh = Document("endpoint:new", "endpoint", "What is new?", "This answer belongs to no other.", "MIT", True)
-    train = divide(
+    train = divided(
         [*documents, *copies, fresh], SplitConfig(train=6, heldout=4, generated_share=0.5, generated_source_share=0.5)
     )[0]
     assert [row.id for row in train if row.generated] == ["endpoint:new"]

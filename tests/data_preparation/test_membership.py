@@ -36,7 +36,7 @@ def test_a_record_that_is_trained_on_is_in_every_dataset_before(store: ArtifactS
 
 def test_a_dropped_record_is_in_no_dataset_after(store: ArtifactStore, prepared: Prepared, tmp_path: Path) -> None:
     folder = store.fetch(prepared.deduplicated, tmp_path, only=DROPPED)
-    row = read_dropped(folder / DROPPED)[0]
+    row = next(read_dropped(folder / DROPPED))
 
     found = follow(store, prepared, row.id)
     assert found["deduplicate"] == [Membership([], [row])]

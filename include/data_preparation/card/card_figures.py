@@ -1,8 +1,10 @@
 """Figures of the data card, counted from the finished tables and the metrics of the steps before."""
 
+import heapq
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, median, quantiles
+from itertools import accumulate
 from typing import Any, Literal
 
 from include.data_preparation.card.data_card import (
@@ -18,8 +20,8 @@ from include.data_preparation.card.data_card import (
     Stage,
 )
 from include.data_preparation.documents import Dropped, rank
+from include.data_preparation.row_files import Rows
 
-Rows = Sequence[Mapping[str, Any]]
 Metrics = Mapping[str, Any]
 BOUNDS: dict[Literal["words", "characters"], tuple[int, ...]] = {
     "words": (10, 20, 40, 80, 160, 320, 640, 1280, 2560),
@@ -82,7 +84,7 @@ def funnel(measured: Mapping[str, Sequence[Metrics]], splits: Mapping[str, Rows]
             stages.append(Stage(name=name, records=count, lost=before - count, note=note))
             before = count
     notes = {
-        "corpus": "texts to pretrain on; lost: held out, or they hold a held-out answer",
+        "corpus": "texts to pretrain on; lost: held out, or they hold what is, or too many are generated",
         "train": "questions to train on, made of the corpus",
         "heldout": "questions that no training sees",
     }
@@ -99,32 +101,54 @@ def sources(aggregated: Metrics) -> list[SourceFigure]:
 
 def split_figure(rows: Rows) -> SplitFigure:
     """What is in a split."""
+    generated, words, characters = 0, Counter[int](), Counter[int]()
+    shares: dict[str, Counter[str]] = {"label": Counter(), "source": Counter(), "license": Counter()}
+    for row in rows:
+        text = text_of(row)
+        words[len(text.split())] += 1
+        characters[len(text)] += 1
+        generated += bool(row["generated"])
+        for column, count in shares.items():
+            if column in row:
+                count[str(row[column])] += 1
     return SplitFigure(
         records=len(rows),
-        generated=sum(bool(row["generated"]) for row in rows),
-        lengths=(lengths(rows, "words"), lengths(rows, "characters")),
-        labels=_count(rows, "label"),
-        sources=_count(rows, "source"),
-        licences=_count(rows, "license"),
+        generated=generated,
+        lengths=(lengths(words, "words"), lengths(characters, "characters")),
+        labels=dict(shares["label"].most_common()),
+        sources=dict(shares["source"].most_common()),
+        licences=dict(shares["license"].most_common()),
     )
 
 
-def lengths(rows: Rows, unit: Literal["words", "characters"]) -> Lengths:
-    """Histogram and middle of the lengths; zeros where there are no rows."""
+def lengths(sizes: Counter[int], unit: Literal["words", "characters"]) -> Lengths:
+    """Histogram and middle of the lengths of so many texts each; zeros where there are none."""
     bounds = BOUNDS[unit]
-    sizes = [len(text_of(row).split()) if unit == "words" else len(text_of(row)) for row in rows]
     counts = [0] * (len(bounds) + 1)
-    for size in sizes:
-        counts[sum(size > bound for bound in bounds)] += 1
+    for size, count in sizes.items():
+        counts[sum(size > bound for bound in bounds)] += count
+    texts = sizes.total()
     return Lengths(
         unit=unit,
         bounds=bounds,
         counts=tuple(counts),
-        mean=round(fmean(sizes), 1) if sizes else 0.0,
-        median=float(median(sizes)) if sizes else 0.0,
-        p95=round(quantiles(sizes, n=20)[-1], 1) if len(sizes) > 1 else float(sum(sizes)),
+        mean=round(sum(size * count for size, count in sizes.items()) / texts, 1) if sizes else 0.0,
+        median=_between(sizes, 1, 2),
+        p95=round(_between(sizes, 19, 20), 1),
         longest=max(sizes, default=0),
     )
+
+
+def _between(sizes: Counter[int], part: int, parts: int) -> float:
+    """The size that divides so many texts, as `statistics.quantiles` does; 0 without any."""
+    texts, ordered = sizes.total(), sorted(sizes)
+    ends = list(accumulate(sizes[size] for size in ordered))
+    if texts < 2:
+        return float(sum(ordered))
+    place = min(max(part * (texts + 1) // parts, 1), texts - 1)
+    beyond = part * (texts + 1) - place * parts
+    below, above = (ordered[bisect_right(ends, rank)] for rank in (place - 1, place))
+    return (below * (parts - beyond) + above * beyond) / parts
 
 
 def bins(found: Lengths) -> list[str]:
@@ -175,16 +199,12 @@ def samples(splits: Mapping[str, Rows], without: set[str]) -> list[Sample]:
     """A few rows of each split, the same for the same dataset; none of the documents in `without`."""
     found = []
     for name, rows in splits.items():
-        chosen = sorted((row for row in rows if row["id"] not in without), key=lambda row: rank(0, str(row["id"])))
-        for row in chosen[:SAMPLES]:
+        safe = (row for row in rows if row["id"] not in without)
+        for row in heapq.nsmallest(SAMPLES, safe, key=lambda row: rank(0, str(row["id"]))):
             text = text_of(row)
             text = text if len(text) <= SAMPLE_CHARACTERS else f"{text[:SAMPLE_CHARACTERS]} …"
             found.append(Sample(split=name, id=str(row["id"]), source=str(row["source"]), text=text))
     return found
-
-
-def _count(rows: Rows, column: str) -> Counts:
-    return dict(Counter(str(row[column]) for row in rows if column in row).most_common())
 
 
 def _share(part: Counts, whole: Counts) -> float | None:

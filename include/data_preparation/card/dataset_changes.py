@@ -1,13 +1,17 @@
 """What differs between two finished datasets: records by source, and how far the shares of anything have moved."""
 
 import hashlib
+import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from include.data_preparation.card.card_figures import text_of
 from include.data_preparation.card.data_card import DataCard
+from include.data_preparation.row_files import RowFile
 
 SPLITS = ("train", "heldout", "corpus")
 
@@ -33,15 +37,20 @@ class Shift(NamedTuple):
 
 
 def record_changes(before: Path, after: Path) -> list[RecordChange]:
-    """Rows by split and source; a record is the same where id and text are. Memory holds a digest a record."""
+    """Rows by split and source; a record is the same where id and text are.
+
+    Both are read side by side in the order of their ids: none is held but those of questions.
+    """
     changes = []
     for split in SPLITS:
-        old, new = _digests(before / f"{split}.parquet"), _digests(after / f"{split}.parquet")
         counts: dict[str, Counter[str]] = {}
-        for key in old.keys() | new.keys():
-            source, digest = new.get(key) or old[key]
-            kind = "added" if key not in old else "removed" if key not in new else "same"
-            kind = "changed" if kind == "same" and old[key][1] != digest else kind
+        sides = (_digests(folder, split, now) for folder, now in ((before, False), (after, True)))
+        for _, group in groupby(heapq.merge(*sides), key=itemgetter(0)):
+            # the later of two rows of an id is that of now
+            *earlier, (_, now, source, digest) = group
+            kind = "added" if now else "removed"
+            if earlier:
+                kind = "same" if earlier[0][-1] == digest else "changed"
             counts.setdefault(source, Counter())[kind] += 1
         for source, found in sorted(counts.items()):
             changes.append(RecordChange(split, source, *(found[name] for name in RecordChange._fields[2:])))
@@ -114,16 +123,11 @@ def _shares(card: DataCard) -> dict[str, Mapping[str, float]]:
     return found
 
 
-def _digests(path: Path) -> dict[str, tuple[str, bytes]]:
-    return {
-        str(row["id"]): (str(row["source"]), hashlib.blake2b(text_of(row).encode(), digest_size=16).digest())
-        for row in _rows(path)
-    }
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=4096):
-            yield from batch.to_pylist()
+def _digests(folder: Path, split: str, now: bool) -> Iterable[tuple[str, bool, str, bytes]]:
+    """Id, whether it is of now, source, and what differs where a text does, by id."""
+    found = (
+        (str(row["id"]), now, str(row["source"]), hashlib.blake2b(text_of(row).encode(), digest_size=16).digest())
+        for row in RowFile(folder / f"{split}.parquet")
+    )
+    # the corpus lies in this order
+    return found if split == "corpus" else sorted(found)

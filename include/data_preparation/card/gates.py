@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -12,10 +13,10 @@ from include.data_preparation.cleaning.secrets import count_secrets
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.division.phrases import PhraseIndex
-from include.data_preparation.division.questions import normalized
+from include.data_preparation.division.questions import normalized, words_of
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
+from include.data_preparation.row_files import Rows
 
-Rows = Sequence[Mapping[str, Any]]
 NAMES = ("PERSON", "STREET_ADDRESS")
 
 
@@ -65,21 +66,23 @@ def size_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig) ->
 
 def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig) -> list[Gate]:
     """Nothing empty, nothing held out that training sees, generated rows in their place."""
-    rows = [*train, *heldout]
-    empty = sum(not row["question"].strip() or not row["answer"].strip() for row in rows)
-    questions = {normalized(row["question"]) for row in train} & {normalized(row["question"]) for row in heldout}
-    answers = {normalized(row["answer"]) for row in train} & {normalized(row["answer"]) for row in heldout}
+    empty = sum(not row["question"].strip() or not row["answer"].strip() for row in chain(train, heldout))
     held = PhraseIndex(row["answer"] for row in heldout)
-    seen = sum(bool(held.find(row["text"])) for row in corpus)
+    seen = sum(bool(held.find(words_of(row["text"]))) for row in corpus)
     return [
         _none("empty questions or answers", empty),
-        _none("questions in train and heldout", len(questions)),
-        _none("answers in train and heldout", len(answers)),
+        _none("questions in train and heldout", _shared("question", train, heldout)),
+        _none("answers in train and heldout", _shared("answer", train, heldout)),
         _none("corpus texts with a held-out answer", seen),
         _none("generated questions in heldout", _made(heldout).total()),
         *_generated_gates("train", train, config),
         *_generated_gates("the corpus", corpus, config),
     ]
+
+
+def _shared(column: str, train: Rows, heldout: Rows) -> int:
+    held = {normalized(row[column]) for row in heldout}
+    return len({text for row in train if (text := normalized(row[column])) in held})
 
 
 def _generated_gates(name: str, rows: Rows, config: CheckConfig) -> list[Gate]:
@@ -101,7 +104,7 @@ def licence_gates(train: Rows, heldout: Rows, corpus: Rows, charter: CharterLimi
     allowed = charter.limits.licences
     if allowed is None:
         return []
-    used = {str(row["license"]) for rows in (train, heldout, corpus) for row in rows}
+    used = {str(row["license"]) for row in chain(train, heldout, corpus)}
     foreign = sorted(name for name in used if not _is_allowed(name, set(allowed)))
     return [Gate("licences outside the charter", ", ".join(foreign) or "none", ", ".join(allowed), not foreign)]
 
@@ -146,10 +149,10 @@ def audit_gates(audit: Audit, config: CheckConfig) -> list[Gate]:
     ]
 
 
-def secret_gate(tables: Sequence[Rows]) -> Gate:
+def secret_gate(tables: Iterable[Rows]) -> Gate:
     """No key, token or password in what is published: what other steps add or join is looked at again."""
     left: Counter[str] = Counter()
-    for row in (row for rows in tables for row in rows):
+    for row in chain.from_iterable(tables):
         for name in ("question", "answer", "text"):
             left.update(count_secrets(str(row.get(name, ""))))
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
@@ -208,19 +211,16 @@ def loss_gate(raw: int, ready: int, config: CheckConfig) -> Gate:
     return _most("share of documents dropped", 1 - ready / max(1, raw), config.max_dropped_share)
 
 
-def find_leaks(planted: Mapping[str, Any], tables: Sequence[Rows]) -> list[Leak]:
+def find_leaks(planted: Mapping[str, Any], tables: Iterable[Rows]) -> list[Leak]:
     """Planted values that stand in a text of their own document, in whichever table."""
-    texts: dict[str, str] = {}
-    for row in (row for rows in tables for row in rows):
-        parts = [str(row[name]) for name in ("question", "answer", "text") if name in row]
-        texts[row["id"]] = " ".join((texts.get(row["id"], ""), *parts))
-    leaks = []
-    for key in sorted(planted.keys() & texts.keys()):
-        text = " ".join(texts[key].split())
-        for entity, value in sorted({(item["entity"], item["value"]) for item in planted[key]["personal"]}):
-            if re.search(rf"(?<!\w){re.escape(' '.join(value.split()))}(?!\w)", text):
-                leaks.append(Leak(key, entity))
-    return leaks
+    found: set[tuple[str, str, str]] = set()
+    for row in chain.from_iterable(tables):
+        values = planted[row["id"]]["personal"] if row["id"] in planted else ()
+        text = " ".join(word for name in ("question", "answer", "text") for word in str(row.get(name, "")).split())
+        for item in values:
+            if re.search(rf"(?<!\w){re.escape(' '.join(item['value'].split()))}(?!\w)", text):
+                found.add((row["id"], item["entity"], item["value"]))
+    return [Leak(document, entity) for document, entity, _ in sorted(found)]
 
 
 def _is_allowed(expression: str, allowed: set[str]) -> bool:

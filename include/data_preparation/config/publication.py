@@ -46,7 +46,11 @@ class SplitConfig(StepConfig):
         13, ge=3, le=100, description="Consecutive words that a text may not share with an evaluation set."
     )
     contamination_min_words: int = Field(
-        5, ge=1, le=100, description="Texts of an evaluation set with fewer words count only as whole questions."
+        5,
+        ge=1,
+        le=100,
+        description="Texts of an evaluation set, and held-out questions, with fewer words are kept out only where they "
+        "are a question, and not inside longer texts.",
     )
 
 

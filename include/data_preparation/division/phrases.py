@@ -1,53 +1,137 @@
 """Which of many phrases stands in a text: exact, and in time linear in the text."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from include.data_preparation.division.questions import normalized
+from include.data_preparation.division.questions import words_of
+from include.data_preparation.privacy.pseudonyms import STANDS_FOR
 
 _END = ""
+# what stands for words that are not known, how many they may be, and how many known ones have to come before
+_GAP, _WIDEST, _BEFORE = "", 8, 2
+_HIDDEN = re.compile(rf"{STANDS_FOR.pattern}|\b[0-9a-f]{{64}}\b")
 
 
 class PhraseIndex:
     """Phrases as runs of words, without case and signs; a phrase without words is in no text.
 
-    A tree by words, as deep as it takes to tell phrases apart; the rest of a phrase is held against the text.
+    A tree by words, as deep as it takes to tell phrases apart; the rest of a phrase is held against the text. Texts are
+    held once, however many phrases they give: a phrase is a place in them and a length.
     """
 
-    def __init__(self, phrases: Iterable[str]) -> None:
-        distinct = sorted({normalized(phrase) for phrase in phrases} - {normalized("")})
-        self.size = len(distinct)
+    def __init__(self, texts: Iterable[str], run: int = 0) -> None:
+        """Each text is a phrase, or each `run` words in a row of it; a text of fewer is one phrase."""
+        self.size = 0
+        self._words: list[str] = []
         self._tree: dict[str, Any] = {}
-        waiting = [(self._tree, [phrase.split() for phrase in distinct], 0)]
-        while waiting:
-            node, group, depth = waiting.pop()
-            following: dict[str, list[list[str]]] = {}
-            for words in group:
-                if len(words) == depth:
-                    node[_END] = words
-                else:
-                    following.setdefault(words[depth], []).append(words)
-            for word, same in following.items():
-                if len(same) == 1:
-                    node[word] = same[0]
-                else:
-                    node[word] = {}
-                    waiting.append((node[word], same, depth + 1))
+        known: dict[str, str] = {}
+        for text in texts:
+            words, begin = [known.setdefault(word, word) for word in words_of(text)], len(self._words)
+            self._words += words
+            length = min(run, len(words)) if run else len(words)
+            for start in range(begin, begin + len(words) - length + 1):
+                self._add((start, length))
 
-    def find(self, text: str) -> str:
-        """The first phrase that stands in a text, normalised; empty where none does."""
-        words = normalized(text).split()
+    def find(self, words: Sequence[str]) -> str:
+        """The first phrase that stands in the words of a text; empty where none does."""
         for start in range(len(words)):
             node: Any = self._tree
             place = start
             while place < len(words):
                 node, place = node.get(words[place]), place + 1
-                if isinstance(node, list):
-                    if words[start : start + len(node)] == node:
-                        return " ".join(node)
-                    break
                 if node is None:
                     break
+                if isinstance(node, tuple):
+                    phrase = self._phrase(node)
+                    if words[start : start + len(phrase)] == phrase:
+                        return " ".join(phrase)
+                    break
                 if _END in node:
-                    return " ".join(node[_END])
+                    return " ".join(self._phrase(node[_END]))
         return ""
+
+    def find_around(self, words: Sequence[str]) -> str:
+        """The first phrase that stands in `words_with_gaps` where a gap may be up to 8 words of the phrase.
+
+        Its first two words are none of them, nor are more than half of all.
+        """
+        for start in range(len(words)):
+            for phrase in map(self._phrase, self._beginning(words, start)):
+                if _fits(phrase, words, start):
+                    return " ".join(phrase)
+        return ""
+
+    def _beginning(self, words: Sequence[str], start: int) -> Iterator[tuple[int, int]]:
+        """The phrases that begin like the words from `start` to the next gap."""
+        node: Any = self._tree
+        for place in range(start, len(words)):
+            if words[place] == _GAP:
+                if place - start >= _BEFORE:
+                    yield from _below(node)
+                return
+            node = node.get(words[place])
+            if isinstance(node, tuple):
+                yield node
+            if not isinstance(node, dict):
+                return
+
+    def _phrase(self, place: tuple[int, int]) -> list[str]:
+        start, length = place
+        return self._words[start : start + length]
+
+    def _add(self, place: tuple[int, int]) -> None:
+        """Put a phrase below the words that it shares with another, and that one too."""
+        phrase = self._phrase(place)
+        node = self._tree
+        for depth, word in enumerate(phrase):
+            there = node.setdefault(word, place)
+            if there is place:
+                self.size += 1
+                return
+            if isinstance(there, tuple):
+                other = self._phrase(there)
+                if other == phrase:
+                    return
+                following = other[depth + 1] if len(other) > depth + 1 else _END
+                there = node[word] = {following: there}
+            node = there
+        if phrase and node.setdefault(_END, place) is place:
+            self.size += 1
+
+
+def words_with_gaps(text: str) -> list[str]:
+    """The words of a text, with an empty one for whatever stands in the place of personal data.
+
+    An empty list where nothing does.
+    """
+    first, *others = _HIDDEN.split(text)
+    words = words_of(first) if others else []
+    for part in others:
+        words += [_GAP, *words_of(part)]
+    return words
+
+
+def _below(node: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    waiting: list[Any] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, tuple):
+            yield one
+        else:
+            waiting += one.values()
+
+
+def _fits(phrase: Sequence[str], words: Sequence[str], start: int) -> bool:
+    """Whether the words from `start` are a phrase, of which each gap is a few words."""
+    # how much of the phrase may have been read
+    ends, known = {0}, 0
+    for word in words[start:]:
+        if word == _GAP:
+            ends = {end + wide for end in ends for wide in range(1, _WIDEST + 1) if end + wide <= len(phrase)}
+        else:
+            ends = {end + 1 for end in ends if end < len(phrase) and phrase[end] == word}
+            known += 1
+        if not ends or (len(phrase) in ends and 2 * known >= len(phrase)):
+            break
+    return len(phrase) in ends and 2 * known >= len(phrase)

@@ -1,56 +1,74 @@
 """What training must not contain: held-out questions and answers, of now and of earlier, and evaluation sets."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from include.data_preparation.division.phrases import PhraseIndex
-from include.data_preparation.division.questions import normalized
+from include.data_preparation.division.phrases import PhraseIndex, words_with_gaps
+from include.data_preparation.division.questions import normalized, words_of
 
-HELDOUT, EARLIER = "held out", "held out earlier"
+HELDOUT_ANSWERS, HELDOUT_QUESTIONS = "held-out answers", "held-out questions"
+EARLIER_ANSWERS, EARLIER_QUESTIONS = "answers held out earlier", "questions held out earlier"
 
 
 @dataclass(frozen=True)
 class Protected:
-    """Texts of one origin: training contains none of the phrases, and no question of it is one of `whole`."""
+    """Texts of one origin: training contains none of the phrases, and no question of it is one of `whole`.
+
+    They may be `hidden` in part where training texts are anonymized and these are not.
+    """
 
     origin: str
     phrases: PhraseIndex
     whole: frozenset[str] = frozenset()
-
-    def is_in(self, text: str) -> bool:
-        """Whether a text contains a phrase."""
-        return bool(self.phrases.find(text))
-
-    def is_taught(self, question: str, answer: str) -> bool:
-        """Whether a question is one of these, or it or its answer contains a phrase."""
-        return normalized(question) in self.whole or self.is_in(question) or self.is_in(answer)
+    hidden: bool = False
 
 
 @dataclass
 class Guard:
-    """All that is protected; counts what it keeps out, by origin."""
+    """All that is protected; `found` counts what it keeps out, by origin."""
 
     protected: Sequence[Protected] = ()
     found: Counter[str] = field(default_factory=Counter)
 
+    def is_clean(self, text: str) -> bool:
+        """Whether a text contains nothing protected; it is not counted."""
+        return not self._origins_in(text)
+
     def holds(self, text: str) -> bool:
         """Whether a text contains nothing protected."""
-        return self._count(one.origin for one in self.protected if one.is_in(text))
+        return self._count(self._origins_in(text))
 
     def lets_teach(self, question: str, answer: str) -> bool:
-        """Whether a question to train on, with its answer, contains nothing protected."""
-        return self._count(one.origin for one in self.protected if one.is_taught(question, answer))
+        """Whether a question to train on is none that is protected, and it and its answer contain nothing that is."""
+        asked = normalized(question)
+        whole = {one.origin for one in self.protected if asked in one.whole}
+        return self._count(whole | self._origins_in(question) | self._origins_in(answer))
 
-    def _count(self, origins: Iterable[str]) -> bool:
-        met = set(origins)
+    def _origins_in(self, text: str) -> set[str]:
+        words = words_of(text)
+        around = words_with_gaps(text) if any(one.hidden for one in self.protected) else []
+        return {
+            one.origin
+            for one in self.protected
+            if one.phrases.find(words) or (one.hidden and one.phrases.find_around(around))
+        }
+
+    def _count(self, met: set[str]) -> bool:
         self.found.update(met)
         return not met
 
 
-def of_answers(origin: str, questions: Iterable[str], answers: Iterable[str]) -> Protected:
-    """Held-out rows: an answer as a whole in any text, and a question as a whole as a question."""
-    return Protected(origin, PhraseIndex(answers), frozenset(map(normalized, questions)))
+def of_answers(origin: str, answers: Iterable[str]) -> Protected:
+    """Held-out answers: each as a whole in any text."""
+    return Protected(origin, PhraseIndex(answers))
+
+
+def of_questions(origin: str, questions: Iterable[str], least: int) -> Protected:
+    """Held-out questions: each as a whole as a question, and those of `least` words or more in any text."""
+    listed = list(map(words_of, questions))
+    phrases = PhraseIndex(" ".join(found) for found in listed if len(found) >= least)
+    return Protected(origin, phrases, frozenset(normalized(" ".join(found)) for found in listed if found))
 
 
 def of_texts(origin: str, texts: Iterable[str], words: int, least: int) -> Protected:
@@ -58,10 +76,7 @@ def of_texts(origin: str, texts: Iterable[str], words: int, least: int) -> Prote
 
     Those of fewer than `least` words stand in any text; they count only where they are a whole question.
     """
-    listed = [normalized(text).split() for text in texts]
-    runs = (" ".join(run) for found in listed if len(found) >= least for run in _runs(found, words))
-    return Protected(origin, PhraseIndex(runs), frozenset(normalized(" ".join(found)) for found in listed if found))
-
-
-def _runs(found: list[str], words: int) -> Iterator[list[str]]:
-    yield from (found[start : start + words] for start in range(max(1, len(found) - words + 1)))
+    listed = list(map(words_of, texts))
+    phrases = PhraseIndex((" ".join(found) for found in listed if len(found) >= least), words)
+    whole = frozenset(normalized(" ".join(found)) for found in listed if found)
+    return Protected(origin, phrases, whole, hidden=True)

@@ -109,11 +109,15 @@ def first_sentences(text: str, config: SplitConfig) -> str:
 
 
 def normalized(text: str) -> str:
-    """Words of a text, lower case and NFKC, with a space at both ends: for comparison and containment."""
+    """Words of a text with a space at both ends: for comparison and containment."""
+    return f" {' '.join(words_of(text))} "
+
+
+def words_of(text: str) -> list[str]:
+    """Words of a text, lower case and NFKC."""
     # first, for a mark of its own ends a word; and again, for case folding takes some letters apart
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    words = re.findall(r"[^_\W]+", folded)
-    return f" {' '.join(words)} "
+    return re.findall(r"[^_\W]+", folded)
 
 
 def _templates(document: Document) -> tuple[str, ...]:

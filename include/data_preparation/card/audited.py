@@ -1,0 +1,66 @@
+"""The leak audit of whole tables, a row at a time, and the documents that it finds something in."""
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
+
+from include.data_preparation.privacy.leak_audit import Audit, texts_of
+from include.data_preparation.row_files import Rows
+
+_FOUND = ("shapes", "presidio", "known")
+
+
+class Digests(Collection[str]):
+    """Hexadecimal digests of which it is only asked whether one is among them: as numbers, 8 bytes each."""
+
+    def __init__(self, numbers: "array[int]") -> None:
+        import numpy
+
+        self._numbers = array("Q", numpy.unique(numpy.frombuffer(numbers, dtype=numpy.uint64)).tobytes())
+
+    def __contains__(self, digest: object) -> bool:
+        number = number_of(str(digest))
+        place = bisect_left(self._numbers, number)
+        return place < len(self._numbers) and self._numbers[place] == number
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{number:016x}" for number in self._numbers)
+
+
+def audit_tables(
+    tables: Iterable[Rows], sources: Collection[str], look: Callable[[list[str]], Audit]
+) -> tuple[Audit, set[str]]:
+    """What `look` finds in the texts of the rows that come from `sources`, and the ids of the documents it is found in.
+
+    Texts of questions count once, wherever they stand; texts of the corpus differ from one another.
+    """
+    texts = named = 0
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _FOUND}
+    asked: set[bytes] = set()
+    leaking: set[bytes] = set()
+    documents: set[str] = set()
+    for row in chain.from_iterable(tables):
+        for text in texts_of([[row]], sources):
+            key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            if key not in asked:
+                found = look([text])
+                texts, named = texts + 1, named + found.texts_with_known_names
+                for name, count in counts.items():
+                    count.update(getattr(found, name))
+                leaking.update({key} if found.by_entity else ())
+                asked.update({key} if "question" in row else ())
+            if key in leaking:
+                documents.add(row["id"])
+    shapes, presidio, known = (dict(sorted(counts[name].items())) for name in _FOUND)
+    return Audit(texts, shapes, presidio, known, named), documents
+
+
+def number_of(digest: str) -> int:
+    """The part of a hexadecimal digest that `Digests` holds."""
+    return int(digest[:16], 16)
