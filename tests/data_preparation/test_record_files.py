@@ -50,7 +50,7 @@ def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: Artif
     (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + json_lines(row("a"), b"\n", row("b", license="ISC")))
     (tmp_path / "2026" / "b.jsonl.gz").write_bytes(gzip.compress(json_lines(row("c", title="What is c?"))))
     times = pyarrow.array([1767261600000000123], pyarrow.timestamp("ns", "Europe/Berlin"))
-    table = pyarrow.table({"id": [4], "event_time": times, "text": ["About 4."], "deleted": [None]})
+    table = pyarrow.table({"id": [4], "event_time": times, "text": ["About 4."], "deleted": [None], "label": [7]})
     pyarrow.parquet.write_table(table, tmp_path / "c.parquet")
     (tmp_path / "_SUCCESS").write_bytes(b"")
     for path in tmp_path.rglob("*.*"):
@@ -63,6 +63,7 @@ def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: Artif
     assert list(documents) == ["record:notes:4", "record:notes:a", "record:notes:b", "record:notes:c"]
     assert {document.event_time for document in documents.values()} == {"2026-01-01T10:00:00+00:00"}
     assert [document.license for document in documents.values()] == ["MIT", "MIT", "ISC", "MIT"]
+    assert documents["record:notes:4"].label == "7"
     assert documents["record:notes:c"].title == "What is c?" and documents["record:notes:a"].title == "a"
     source = RecordsConfig(name="notes", location="s3:sources/notes", license="MIT", ids="shown")
     assert visible(read_records(store, source, 0, LATER, LIMITS)) == {

@@ -159,7 +159,7 @@ class Collection:
             return Unreadable(found.place, str(error))
         if not self.source.columns.id:
             return document
-        same = seen.before(document.id, f"{document.title}\0{document.license}\0{document.text}")
+        same = seen.before(document.id, f"{document.title}\0{document.license}\0{document.label}\0{document.text}")
         if same is None:
             return document
         if not same and kind_of(self.source.location) == "sql":
