@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from include.data_preparation.card import card_figures, gates
-from include.data_preparation.card.audited import Digests, audit_tables
-from include.data_preparation.check import TABLES
 from include.data_preparation.config import AnonymizeConfig, CheckConfig, DeduplicateConfig, SplitConfig
 from include.data_preparation.deduplicate import find_dropped, without, write_index
 from include.data_preparation.division.document_shards import DocumentShards
@@ -18,6 +16,7 @@ from include.data_preparation.documents import shard_name, write_table
 from include.data_preparation.duplicates.earlier_datasets import INDEX, Earlier
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import write_matches
+from include.data_preparation.privacy.audited import TABLES, Digests, audit_tables
 from include.data_preparation.privacy.leak_audit import audit
 from include.data_preparation.row_files import RowFile, write_row_groups
 from include.data_preparation.sketch import write_sketch

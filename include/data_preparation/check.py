@@ -2,28 +2,21 @@
 
 import json
 import shutil
-from array import array
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
-from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
-from include.core.pseudonym_key import key_id, pseudonym_key
-from include.core.settings import settings
 from include.data_preparation.card import card_figures, gates
-from include.data_preparation.card.audited import Digests, audit_tables, number_of
 from include.data_preparation.card.data_card import Counts, DataCard, GateFigure, write_figures
 from include.data_preparation.card.data_card_page import card_page
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.documents import DROPPED, PLANTED, read_dropped, read_planted
-from include.data_preparation.privacy import leak_audit
-from include.data_preparation.privacy.known_values import REMOVED
+from include.data_preparation.privacy.audited import LEAKING, TABLES, joined
+from include.data_preparation.privacy.leak_audit import Audit
 from include.data_preparation.row_files import RowFile
-
-TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
 
 
 class _Tables(NamedTuple):
@@ -32,15 +25,9 @@ class _Tables(NamedTuple):
     corpus: RowFile
 
 
-def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
-    """Which key the digests of removed values are made under; ConfigurationError where there is none."""
-    return {"pseudonym_key": key_id(pseudonym_key(settings()))}
-
-
 @step(
     "dataset",
-    observes=observed,
-    measures=("aggregated", "cleaned", "deduplicated", "labelled", "anonymized", "synthetic"),
+    measures=("aggregated", "cleaned", "deduplicated", "labelled", "anonymized", "audits", "synthetic"),
 )
 def check(
     work: Workspace,
@@ -50,6 +37,7 @@ def check(
     deduplicated: ArtifactRef,
     labelled: ArtifactRef,
     anonymized: list[ArtifactRef],
+    audits: list[ArtifactRef],
     synthetic: ArtifactRef,
     charter: ArtifactRef,
     config: CheckConfig,
@@ -69,7 +57,7 @@ def check(
     declared = json.loads(work.store.read(charter, "charter.json"))
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
     results = _hold_against(tables, measured, leaks, _limits(declared), config)
-    audited, found = _audit(work, tables, anonymized, measured["anonymized"])
+    audited, found = _audit(work, dataset, audits)
     results += gates.audit_gates(audited, config)
     for name in TABLES:
         shutil.copyfile(folder / name, work.output / name)
@@ -88,26 +76,23 @@ def check(
     work.metrics.update(recall=card.personal_data.recall, precision=card.personal_data.precision)
 
 
-def _audit(
-    work: Workspace, tables: _Tables, anonymized: list[ArtifactRef], measured: list[dict[str, Any]]
-) -> tuple[leak_audit.Audit, set[str]]:
-    """What the audit finds, and the ids of the documents that it finds something in."""
-    removed: dict[str, array[int]] = {}
-    for ref in anonymized:
-        path = work.fetch(ref, only=REMOVED) / REMOVED
-        if not path.exists():
-            raise ConfigurationError(
-                "data_preparation.check.anonymized",
-                str(ref),
-                "it does not say what was removed, so nothing can be audited",
-                "Run data_preparation.anonymize on the source again",
-            )
-        for entity, some in json.loads(path.read_text()).items():
-            removed.setdefault(entity, array("Q")).extend(map(number_of, some))
-    digests = {entity: Digests(some) for entity, some in removed.items()}
-    sources, hidden = ({name for shard in measured for name in shard[field]} for field in ("sources", "hidden"))
-    key = pseudonym_key(settings())
-    return audit_tables(tables, sources, lambda texts: leak_audit.audit(texts, hidden, digests, key))
+def _audit(work: Workspace, dataset: ArtifactRef, audits: list[ArtifactRef]) -> tuple[Audit, set[str]]:
+    """What the audits of all parts found, and the ids of the documents that something was found in.
+
+    ConfigurationError where a part of this dataset was not looked at.
+    """
+    measured = [work.manifest(ref).metrics for ref in audits]
+    looked_at = {int(one["part"]) for one in measured if one["dataset"] == dataset.digest}
+    missing = set(range(max((int(one["parts"]) for one in measured), default=1))) - looked_at
+    if missing:
+        raise ConfigurationError(
+            "data_preparation.check.audits",
+            ", ".join(map(str, audits)) or "none",
+            f"nobody looked for personal data in part {min(missing)} of {dataset}",
+            "Run data_preparation.audit_leaks on every part of the dataset",
+        )
+    documents = {name for ref in audits for name in json.loads(work.store.read(ref, LEAKING))}
+    return joined(measured), documents
 
 
 def _hold_against(

@@ -18,28 +18,29 @@ class Rows(Protocol):
 
 
 class RowFile:
-    """Rows of a parquet file, which is read anew each time."""
+    """Rows of a parquet file, which is read anew each time; or of one part of its row groups, of `parts`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, part: int = 0, parts: int = 1) -> None:
+        self.path, self.part, self.parts = path, part, parts
 
     def __len__(self) -> int:
         import pyarrow.parquet
 
-        return int(pyarrow.parquet.read_metadata(self.path).num_rows)
+        found = pyarrow.parquet.read_metadata(self.path)
+        return sum(found.row_group(group).num_rows for group in range(self.part, found.num_row_groups, self.parts))
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        for batch in read_batches(self.path):
+        for batch in read_batches(self.path, part=self.part, parts=self.parts):
             yield from batch.to_pylist()
 
 
-def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
-    """All columns of a parquet file, or some, in Arrow batches of few rows."""
+def read_batches(path: Path, columns: Sequence[str] | None = None, *, part: int = 0, parts: int = 1) -> Iterator[Any]:
+    """All columns of a parquet file, or some, in Arrow batches of few rows; every `parts`-th row group from `part`."""
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path) as file:
         # a reader of several groups holds what it has read of each
-        for group in range(file.num_row_groups):
+        for group in range(part, file.num_row_groups, parts):
             yield from file.iter_batches(READ_ROWS, row_groups=[group], columns=columns)
 
 

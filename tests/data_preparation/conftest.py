@@ -8,6 +8,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.anonymize import anonymize
+from include.data_preparation.audit_leaks import audit_leaks
 from include.data_preparation.check import check
 from include.data_preparation.clean import clean
 from include.data_preparation.config import (
@@ -64,6 +65,7 @@ class Prepared:
     anonymized: list[ArtifactRef]
     synthetic: ArtifactRef
     divided: ArtifactRef
+    audits: list[ArtifactRef]
     charter: ArtifactRef
     final: ArtifactRef
 
@@ -88,6 +90,7 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
     ]
     synthetic = synthesize(store, source=aggregated, config=config.synthesize)
     divided = split(store, sources=anonymized, earlier=[], config=config.split)
+    audits = [audit_leaks(store, dataset=divided, anonymized=anonymized, part=part) for part in shards]
     charter = sample_charter(store, limits={} if licences is None else {"licences": licences})
     final = check(
         store,
@@ -97,11 +100,14 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
         deduplicated=deduplicated,
         labelled=labelled,
         anonymized=anonymized,
+        audits=audits,
         synthetic=synthetic,
         charter=charter,
         config=config.check,
     )
-    return Prepared(aggregated, cleaned, deduplicated, labelled, found, anonymized, synthetic, divided, charter, final)
+    return Prepared(
+        aggregated, cleaned, deduplicated, labelled, found, anonymized, synthetic, divided, audits, charter, final
+    )
 
 
 @pytest.fixture(scope="session")

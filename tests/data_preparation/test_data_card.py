@@ -11,6 +11,7 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.pseudonym_key import pseudonym_key
 from include.core.settings import settings
+from include.data_preparation.audit_leaks import audit_leaks
 from include.data_preparation.card import card_figures
 from include.data_preparation.card.data_card import SCHEMA_FILE, DataCard, Sample, read_card
 from include.data_preparation.card.data_card_page import card_page
@@ -96,10 +97,15 @@ def test_a_document_that_the_audit_finds_something_in_is_no_sample(
     only_there = min(names[True] - names[False])
     first, *others = prepared.anonymized
     arguments = {name: getattr(prepared, name) for name in CHECKED}
+    anonymized = [with_removed(store, source=first, names=[only_there]), *others]
     again = check(
         store,
         dataset=prepared.divided,
-        anonymized=[with_removed(store, source=first, names=[only_there]), *others],
+        anonymized=anonymized,
+        audits=[
+            audit_leaks(store, dataset=prepared.divided, anonymized=anonymized, part=part)
+            for part in range(len(anonymized))
+        ],
         config=SMALL.check.model_copy(update={"max_leaked_share": 0.1}),
         **arguments,
     )

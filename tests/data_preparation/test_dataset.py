@@ -143,6 +143,7 @@ def _check(
             "deduplicated": prepared.deduplicated,
             "labelled": prepared.labelled,
             "anonymized": prepared.anonymized,
+            "audits": prepared.audits,
             "synthetic": prepared.synthetic,
             "charter": sample_charter(store, limits=limits),
             "config": config,

@@ -1,20 +1,26 @@
 """The audit of the finished dataset finds what was left, by other means, and never says what it is."""
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.pseudonym_key import pseudonym_key
 from include.core.settings import settings
+from include.data_preparation.audit_leaks import audit_leaks
 from include.data_preparation.card.gates import audit_gates
 from include.data_preparation.check import check
 from include.data_preparation.config import AnonymizeConfig, CheckConfig
+from include.data_preparation.privacy.audited import audit_tables, joined
 from include.data_preparation.privacy.known_values import REMOVED, KnownValues, removed
 from include.data_preparation.privacy.leak_audit import Audit, audit, texts_of
 from include.data_preparation.privacy.pseudonyms import Pseudonyms
 from include.data_preparation.privacy.spans import Span
+from include.data_preparation.row_files import RowFile
 from tests.data_preparation.conftest import SMALL, Prepared
 
 KEY = b"k" * 32
@@ -123,11 +129,29 @@ def test_an_audit_that_cannot_run_publishes_nothing(
     arguments = {name: getattr(prepared, name) for name in names} | {"dataset": prepared.divided, "config": SMALL.check}
     # shards that say nothing of what was removed: as if another step had made them
     with pytest.raises(GenaiError, match="does not say what was removed"):
-        check(store, anonymized=prepared.cleaned, **arguments)
+        audit_leaks(store, dataset=prepared.divided, anonymized=prepared.cleaned, part=0)
+    arguments |= {"anonymized": prepared.anonymized}
+    with pytest.raises(GenaiError, match="nobody looked for personal data in part 1 of"):
+        check(store, audits=prepared.audits[:1], **arguments)
+    with pytest.raises(GenaiError, match=r"audits = 'none': nobody looked for personal data in part 0"):
+        check(store, audits=[], **arguments)
+    with pytest.raises(GenaiError, match="nobody looked for personal data in part 0"):
+        check(store, audits=prepared.audits, **arguments | {"dataset": prepared.final})
     monkeypatch.delenv("GENAI_PSEUDONYM_KEY")
     settings.cache_clear()
     with pytest.raises(GenaiError, match="there is no key"):
-        check(store, anonymized=prepared.anonymized, **arguments)
+        audit_leaks(store, dataset=prepared.divided, anonymized=prepared.anonymized, part=0)
     monkeypatch.undo()
     settings.cache_clear()
     assert pseudonym_key(settings())
+
+
+def test_parts_of_the_audit_are_what_one_would_find(tmp_path: Path) -> None:
+    rows = [{"id": f"tickets:{n}", "source": "tickets", "text": f"mail joe{n}@example.com"} for n in range(9)]
+    path = tmp_path / "corpus.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path, row_group_size=2)
+    parts = [audit_tables([RowFile(path, part, 3)], {"tickets"}, lambda texts: look(*texts)) for part in range(3)]
+    whole, documents = audit_tables([RowFile(path)], {"tickets"}, lambda texts: look(*texts))
+    assert joined([asdict(found) for found, _ in parts]) == whole
+    assert [len(found) for _, found in parts] == [4, 3, 2]
+    assert set().union(*(found for _, found in parts)) == documents == {row["id"] for row in rows}

@@ -318,6 +318,7 @@ def test_without_tables_there_is_nothing_to_synthesize(
         "deduplicated": prepared.deduplicated,
         "labelled": prepared.labelled,
         "anonymized": prepared.anonymized,
+        "audits": prepared.audits,
         "synthetic": outcome.ref,
         "charter": prepared.charter,
         "config": SMALL.check,

@@ -38,6 +38,7 @@ STEPS = {
             "anonymize",
             "synthesize",
             "split",
+            "audit_leaks",
             "check",
             "compare_datasets",
             "queue_reviews",

@@ -10,7 +10,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from tests.plugins.conftest import Run
 
-TASKS = 44
+TASKS = 47
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:
@@ -61,6 +61,7 @@ def test_mapped_tasks_are_told_apart_by_name(first_run: Any) -> None:
 
     assert labels == [
         *["lora", "prompt_tuning"] * 2,
+        *["part 0", "part 1", "part 2"],
         *["shard 0", "shard 1", "shard 2"] * 2,
         *["partition 0", "partition 1", "partition 2"],
         *["shard 0", "shard 1", "shard 2"],

@@ -3,7 +3,7 @@
 from airflow.sdk import TaskGroup, XComArg
 
 from genai_airflow.step_operators import RunStepOperator
-from genai_airflow.task_groups.tasks import prepare, prepare_each, shards_of
+from genai_airflow.task_groups.tasks import BY_ITEM, prepare, prepare_each, shards_of
 
 
 def data_preparation(charter: XComArg) -> XComArg:
@@ -17,24 +17,13 @@ def data_preparation(charter: XComArg) -> XComArg:
         aggregated = _aggregate(generated)
         compared = _compare_sources(aggregated)
         shards = shards_of("aggregated", aggregated)
-        repeated = prepare(
-            "find_boilerplate",
-            "Finds lines that many documents of a source repeat, over all shards.",
-            source=aggregated,
-        )
-        cleaned = prepare_each(
-            "clean",
-            "Repairs text and drops what is no use, each document with its reason; one task a shard.",
-            over="shard",
-            items=shards,
-            source=aggregated,
-            repeated=repeated,
-        )
+        cleaned = _clean(aggregated, shards, compared)
         deduplicated = _deduplicate(cleaned, aggregated, shards)
         labeled = _label(deduplicated)
-        anonymized = _anonymize(labeled)
+        parts = shards_of("labeled", labeled)
+        anonymized = _anonymize(labeled, parts)
         synthetic = prepare("synthesize", "Generates tables like those of the sources (SDV).", source=aggregated)
-        compared >> [shards, repeated, synthetic]
+        compared >> [shards, synthetic]
         divided = prepare(
             "split",
             "Splits by unique question: nothing leaks that this or an earlier dataset, or an evaluation set, holds.",
@@ -50,6 +39,7 @@ def data_preparation(charter: XComArg) -> XComArg:
             deduplicated=deduplicated,
             labelled=labeled,
             anonymized=anonymized,
+            audits=_audit(divided, anonymized, parts),
             synthetic=synthetic,
             charter=charter,
         )
@@ -67,6 +57,24 @@ def _aggregate(generated: XComArg) -> XComArg:
         moment="as_of",
         doc_md="Reads every source of the use case, as it stood at the run's moment, into shards of documents.",
     ).output
+
+
+def _clean(aggregated: XComArg, shards: XComArg, compared: XComArg) -> XComArg:
+    """What many documents repeat is known of all shards before any is cleaned."""
+    repeated = prepare(
+        "find_boilerplate",
+        "Finds lines that many documents of a source repeat, over all shards.",
+        source=aggregated,
+    )
+    compared >> repeated
+    return prepare_each(
+        "clean",
+        "Repairs text and drops what is no use, each document with its reason; one task a shard.",
+        over="shard",
+        items=shards,
+        source=aggregated,
+        repeated=repeated,
+    )
 
 
 def _deduplicate(cleaned: XComArg, aggregated: XComArg, shards: XComArg) -> XComArg:
@@ -134,9 +142,8 @@ def _label(deduplicated: XComArg) -> XComArg:
     ).output
 
 
-def _anonymize(labeled: XComArg) -> XComArg:
+def _anonymize(labeled: XComArg, shards: XComArg) -> XComArg:
     """What is found in one shard is replaced in all, so that no result depends on where a document lies."""
-    shards = shards_of("labeled", labeled)
     found = prepare_each(
         "find_personal_data",
         "Finds personal data (Presidio): places, and keyed digests of the values; one task a shard.",
@@ -153,6 +160,18 @@ def _anonymize(labeled: XComArg) -> XComArg:
         source=labeled,
         found=found,
     )
+
+
+def _audit(divided: XComArg, anonymized: XComArg, parts: XComArg) -> XComArg:
+    mapped = RunStepOperator.partial(
+        task_id="audit_leaks",
+        step="data_preparation.audit_leaks",
+        arguments={"dataset": divided, "anonymized": anonymized},
+        over="part",
+        map_index_template=BY_ITEM,
+        doc_md="Looks for personal data that is left, by other means, and only counts it; one task a part.",
+    )
+    return mapped.expand(item=parts).output
 
 
 def _queue_reviews(labeled: XComArg, anonymized: XComArg) -> XComArg:

@@ -4,13 +4,16 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from include.data_preparation.privacy.leak_audit import Audit, texts_of
 from include.data_preparation.row_files import Rows
 
-_FOUND = ("shapes", "presidio", "known")
+TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
+LEAKING = "leaking.json"
+FOUND = ("shapes", "presidio", "known")
 
 
 class Digests(Collection[str]):
@@ -41,7 +44,7 @@ def audit_tables(
     Texts of questions count once, wherever they stand; texts of the corpus differ from one another.
     """
     texts = named = 0
-    counts: dict[str, Counter[str]] = {name: Counter() for name in _FOUND}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in FOUND}
     asked: set[bytes] = set()
     leaking: set[bytes] = set()
     documents: set[str] = set()
@@ -57,8 +60,19 @@ def audit_tables(
                 asked.update({key} if "question" in row else ())
             if key in leaking:
                 documents.add(row["id"])
-    shapes, presidio, known = (dict(sorted(counts[name].items())) for name in _FOUND)
+    shapes, presidio, known = (dict(sorted(counts[name].items())) for name in FOUND)
     return Audit(texts, shapes, presidio, known, named), documents
+
+
+def joined(parts: Sequence[Mapping[str, Any]]) -> Audit:
+    """What the audits of all parts found together, from their metrics."""
+    totals = {name: Counter[str]() for name in FOUND}
+    for part in parts:
+        for name, total in totals.items():
+            total.update(part[name])
+    shapes, presidio, known = (dict(sorted(totals[name].items())) for name in FOUND)
+    texts, named = (sum(int(part[name]) for part in parts) for name in ("texts", "texts_with_known_names"))
+    return Audit(texts, shapes, presidio, known, named)
 
 
 def number_of(digest: str) -> int:

@@ -1,0 +1,71 @@
+"""Look for personal data in one part of the divided dataset, by other means than those that anonymized it."""
+
+import importlib.metadata
+import json
+from array import array
+from dataclasses import asdict
+from typing import Any
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.report import Report
+from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError
+from include.core.pseudonym_key import key_id, pseudonym_key
+from include.core.settings import settings
+from include.data_preparation.privacy import leak_audit
+from include.data_preparation.privacy.audited import LEAKING, TABLES, Digests, audit_tables, number_of
+from include.data_preparation.privacy.known_values import REMOVED
+from include.data_preparation.row_files import RowFile
+
+
+def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
+    """Which key the digests of removed values are made under, and whose recognizers look.
+
+    ConfigurationError where there is no key.
+    """
+    presidio = importlib.metadata.version("presidio-analyzer")
+    return {"pseudonym_key": key_id(pseudonym_key(settings())), "presidio-analyzer": presidio}
+
+
+@step("report", observes=observed, measures=("anonymized",))
+def audit_leaks(work: Workspace, dataset: ArtifactRef, anonymized: list[ArtifactRef], part: int) -> None:
+    """What is left in part `part` of the dataset's row groups, of as many parts as there are anonymized shards.
+
+    The metrics count by kind what each detector found; leaking.json has the ids of the documents that it was found in.
+    """
+    digests = _removed(work, anonymized)
+    measured = [work.manifest(ref).metrics for ref in anonymized]
+    sources, hidden = ({name for shard in measured for name in shard[field]} for field in ("sources", "hidden"))
+    key, folder = pseudonym_key(settings()), work.fetch(dataset)
+    tables = [RowFile(folder / name, part, len(anonymized)) for name in TABLES]
+    found, documents = audit_tables(tables, sources, lambda texts: leak_audit.audit(texts, hidden, digests, key))
+    (work.output / LEAKING).write_text(json.dumps(sorted(documents)))
+    work.metrics.update(
+        numbers=found.numbers,
+        documents=len(documents),
+        dataset=dataset.digest,
+        part=part,
+        parts=len(anonymized),
+        **asdict(found),
+    )
+    Report("Leak audit").text(f"{found.texts} texts were looked at; what was found is counted, and never shown.").bars(
+        found.by_entity, "Found by kind"
+    ).write(work.output)
+
+
+def _removed(work: Workspace, anonymized: list[ArtifactRef]) -> dict[str, Digests]:
+    """Digests by entity of what was removed in any shard; ConfigurationError where a shard does not say."""
+    removed: dict[str, array[int]] = {}
+    for ref in anonymized:
+        path = work.fetch(ref, only=REMOVED) / REMOVED
+        if not path.exists():
+            raise ConfigurationError(
+                "data_preparation.audit_leaks.anonymized",
+                str(ref),
+                "it does not say what was removed, so nothing can be audited",
+                "Run data_preparation.anonymize on the source again",
+            )
+        for entity, some in json.loads(path.read_text()).items():
+            removed.setdefault(entity, array("Q")).extend(map(number_of, some))
+    return {entity: Digests(some) for entity, some in removed.items()}
