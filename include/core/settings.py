@@ -66,6 +66,10 @@ class Settings(BaseModel):
     private_source_hosts: str = Field(
         "", description="Hosts at private addresses that http sources may be read from, separated by commas."
     )
+    read_hub: bool = Field(
+        False,
+        description="Local stack: its tasks may read datasets of the Hugging Face hub; elsewhere HF_HUB_OFFLINE=0.",
+    )
     text_endpoint: str = Field(
         "",
         pattern=r"^(https?://[^@?#]+)?$",

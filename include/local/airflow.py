@@ -129,7 +129,7 @@ def environment(
         "PYTHONPATH": os.pathsep.join(
             map(str, (PROJECT_ROOT, PROJECT_ROOT / "include" / "local" / "airflow_settings"))
         ),
-        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_OFFLINE": "0" if settings.read_hub else "1",
         **variables(sections(settings, credentials, dags or PROJECT_ROOT / "dags")),
     }
 

@@ -242,5 +242,7 @@ def test_a_hub_that_is_not_asked_or_does_not_answer_is_told(
     with pytest.raises(ServerUnavailableError, match=r"the hub does not answer: ConnectionError.*Try again"):
         at(store, named("acme/gone"))
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    with pytest.raises(SourceError, match=r"HF_HUB_OFFLINE is set.*Set it to 0, or save the dataset to a folder"):
+    with pytest.raises(
+        SourceError, match=r"HF_HUB_OFFLINE is set.*GENAI_READ_HUB=true\), or save the dataset to a folder"
+    ):
         at(store, named("acme/gone"))

@@ -59,7 +59,10 @@ class HubRows(Entry):
 
         source, name = self._source, self._dataset
         if datasets.config.HF_HUB_OFFLINE:
-            raise self._error("HF_HUB_OFFLINE is set, so that no hub is asked", f"Set it to 0, or {FOLDER}")
+            raise self._error(
+                "HF_HUB_OFFLINE is set, so that no hub is asked",
+                f"Set it to 0 (the local stack: GENAI_READ_HUB=true), or {FOLDER}",
+            )
         if Path(name).exists():
             # `datasets` would take it for the dataset, whatever the commit
             raise self._error(f"a file or folder {name} in the working directory has its name", f"Move it, or {FOLDER}")
