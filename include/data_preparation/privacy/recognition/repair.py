@@ -11,20 +11,22 @@ _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}|\d{4}\.\d{1,2}\.\d{1,2}")
 # words that open or close letters and fields; they stand where names stand
 _NO_NAMES = re.compile(
     r"(?i)(?:regards|hello|hi|hey|dear|thanks|cheers|best|sincerely|yours|invoice|ticket|bonjour|cordialement|hola|saludos"
-    r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office)[,.:]?"
+    r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office|import)[,.:]?"
 )
 _CODE = re.compile(
     r"^[A-Z]{2,5}-\d|[a-z]\.[a-z]|[_=<>{}()`$%@#+]|\w/\w|://|\w\.\w+\(|^[a-z]+[A-Z]|(?:Error|Exception|Warning)\b"
     # McDonald and DeShawn are names, GenericAlias is none
     r"|^\S*[a-z]{4}[A-Z]\S*$"
 )
-_NO_STREET = re.compile(r"[(){}=<>`_\[\]]|\d\.\d+\.\d|^\d[\d, -]{0,3}$|^[a-z]{1,12}$|^[a-z], [a-z]$")
+_NO_STREET = re.compile(r"[(){}=<>`_\[\]]|\d\.\d+\.\d|^[a-z]{1,12}$|^[a-z], [a-z]$")
+_POST_CODE = re.compile(r"(?i)\b(?:zip|postal code|post ?code|postleitzahl|plz|code postal|cap)\b[\w :='\"]{0,12}$")
+_ALIAS = re.compile(r"\b(?:import [\w.]{1,60}|[a-z]\w{1,60}) as $|\bimport (?:[\w.]{1,60}, ){0,4}$")
 # letters that each kind is written with, and how many digits it has at least
 _WRITTEN = {
     "EMAIL_ADDRESS": (re.compile(r"[^\s@]+@[^\s@]+"), 0),
     "IP_ADDRESS": (re.compile(r"[0-9A-Fa-f]*(?:[.:]+[0-9A-Fa-f]*){2,8}"), 1),
     "PHONE_NUMBER": (re.compile(r"[\d\s()+./-]+|[\d\s()+./-]{7,}(?:x|ext\.?|#)\s*\d+"), 6),
-    "CREDIT_CARD": (re.compile(r"[\d\s-]+"), 11),
+    "CREDIT_CARD": (re.compile(r"[\d\s.-]+"), 11),
     "IBAN_CODE": (re.compile(r"[A-Za-z]{2}[\dA-Za-z\s-]+"), 8),
     "US_SSN": (re.compile(r"[\d\s-]+"), 8),
     "US_DRIVER_LICENSE": (re.compile(r"[\dA-Za-z\s*-]+"), 4),
@@ -45,7 +47,8 @@ def repaired(text: str, spans: list[Found]) -> list[Found]:
             end -= 2 if text.endswith(_POSSESSIVE, start, end) else 1
         end -= text.endswith("..", start, end)
         value = text[start:end]
-        if any(letter.isalnum() for letter in value) and not _is_technical(entity, value):
+        nothing = not any(letter.isalnum() for letter in value)
+        if not (nothing or _is_technical(entity, value) or _is_alias(text, start, value)):
             kept.append((entity, start, end))
     return [one for place, one in enumerate(kept) if not _is_stray(text, kept, place)]
 
@@ -63,13 +66,19 @@ def _is_technical(entity: str, value: str) -> bool:
     return entity == "PERSON" and (len(value.strip(".")) < 2 or any(letter.isdigit() for letter in value))
 
 
+def _is_alias(text: str, start: int, value: str) -> bool:
+    """A short lower-case word that an import statement names."""
+    return value.islower() and len(value) < 5 and bool(_ALIAS.search(text[max(0, start - 130) : start]))
+
+
 def _is_stray(text: str, spans: list[Found], place: int) -> bool:
     """A number that is a piece of something longer, or a short one that is no number of a house: none stands beside."""
     entity, start, end = spans[place]
     if entity not in ("STREET_ADDRESS", "PHONE_NUMBER", "AGE", "ACCOUNT_NUMBER") or not text[start].isdigit():
         return False
     glued = start > 1 and text[start - 1] in "-_/.:" and text[start - 2].isalnum()
-    short = entity == "STREET_ADDRESS" and (end - start < 4 or ":" in text[start:end])
+    short = entity == "STREET_ADDRESS" and (end - start < 5 or ":" in text[start:end])
+    short = short and not _POST_CODE.search(text[max(0, start - 30) : start])
     if not glued and not (short and not any(letter.isalpha() for letter in text[start:end])):
         return False
     return not any(other[1] - end in (1, 2) or start - other[2] in (1, 2) for other in spans)
