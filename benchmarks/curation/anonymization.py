@@ -43,7 +43,7 @@ def measure(count: int) -> dict[str, Any]:
     # messages as long as the tickets of the sample
     texts = labelled.texts(samples)
     messages = [" ".join(texts[place : place + 3]) for place in range(0, len(texts), 3)]
-    finders = {"presidio": engines.default(), "project": engines.of_network(None, 1.0)}
+    finders = {"presidio": engines.default(), "project": engines.of_network(None)}
     seconds: dict[str, list[float]] = {name: [] for name in finders}
     for find in finders.values():
         find(messages[:32])

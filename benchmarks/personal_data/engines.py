@@ -1,6 +1,9 @@
 """What finds personal data: Presidio as it comes, and the tagger trained on a part of the templates."""
 
+import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.personal_data.labelled import Part, to_learn
@@ -36,12 +39,13 @@ def default() -> Find:
     return find
 
 
-def of_network(network: Any, caution: float) -> Find:
-    """The project's finder with `network` in the place of the shipped weights, all kinds of personal data."""
+def of_network(network: Any, caution: float | None = None) -> Find:
+    """The project's finder, all kinds of personal data; `network` and `caution` in the place of what it ships with."""
     from include.data_preparation.config import AnonymizeConfig
     from include.data_preparation.privacy.personal_data import PersonalDataFinder
 
-    finder = PersonalDataFinder(AnonymizeConfig(caution=caution), network)
+    config = AnonymizeConfig() if caution is None else AnonymizeConfig(caution=caution)
+    finder = PersonalDataFinder(config, network)
 
     def find(texts: Sequence[str]) -> list[list[Found]]:
         return [[(span.entity, span.start, span.end) for span in spans] for spans in finder.find_all(texts)]
@@ -49,11 +53,19 @@ def of_network(network: Any, caution: float) -> Find:
     return find
 
 
-def trained(part: Part, theirs: int, own: int, seed: int, epochs: int) -> Any:
-    """A network that learnt from `theirs` sentences of `part` and `own` sentences of the project's templates."""
-    from include.data_preparation.privacy.recognition.fillers import Fillers
-    from include.data_preparation.privacy.recognition.sentences import generate, vary
-    from include.data_preparation.privacy.recognition.training import train
+def trained(part: Part, seed: int, kept: Path | None) -> Any:
+    """A network that learnt as the shipped one did, from the templates of `part` alone and the project's own.
 
-    samples = vary(to_learn(part, theirs, seed), Fillers(seed)) + (generate(own, seed) if own else [])
-    return train(samples, seed, epochs)
+    Its weights are written to the file `kept` as they would be shipped, or read from it where it is there already.
+    """
+    from include.data_preparation.privacy.recognition.recipe import THEIRS, learn, recipe
+    from include.data_preparation.privacy.recognition.weights import load, metadata, save
+
+    made_with = recipe() | {"part": hashlib.sha256("\n".join(part.templates).encode()).hexdigest(), "seed": str(seed)}
+    if kept is not None and kept.exists() and metadata(kept) == made_with:
+        return load(kept)
+    network = learn(to_learn(part, THEIRS, seed), seed)
+    with tempfile.TemporaryDirectory() as folder:
+        file = kept or Path(folder, "weights")
+        save(network, file, made_with)
+        return load(file)

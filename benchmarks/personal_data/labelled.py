@@ -39,29 +39,36 @@ def use_blank_tokenizer() -> None:
     importlib.import_module("presidio_evaluator.span_to_tag").loaded_spacy["en_core_web_sm"] = spacy.blank("en")
 
 
-def parts(split: int, splits: int, seed: int) -> tuple[Part, Part]:
-    """What is learnt from and what is measured on: split `split` of `splits`, or another half where `splits` is 2."""
+def everything() -> Part:
+    """All templates, people and organizations of presidio-evaluator."""
     import pandas as pd
     from presidio_evaluator.data_generator import raw_data_dir
     from presidio_evaluator.data_generator.faker_extensions.datasets import load_fake_person_df
 
-    templates = [line.strip() for line in (raw_data_dir / "templates.txt").read_text().splitlines()]
-    order = list(range(len(templates)))
+    random.seed(0)  # what it makes of the people's table is drawn
+    return Part(
+        [line.strip() for line in (raw_data_dir / "templates.txt").read_text().splitlines()],
+        load_fake_person_df(),
+        pd.read_csv(raw_data_dir / "companies_and_organizations.csv", delimiter="\t"),
+    )
+
+
+def parts(split: int, splits: int, seed: int) -> tuple[Part, Part]:
+    """What is learnt from and what is measured on: split `split` of `splits`, or another half where `splits` is 2."""
+    whole = everything()
+    order = list(range(len(whole.templates)))
     random.Random(f"{seed}:{split}" if splits == 2 else str(seed)).shuffle(order)  # noqa: S311
     measured = set(order[: len(order) // 2] if splits == 2 else order[split::splits])
-    random.seed(seed)
-    people = load_fake_person_df()
-    organizations = pd.read_csv(raw_data_dir / "companies_and_organizations.csv", delimiter="\t")
     draw = random.Random(seed * 100 + split)  # noqa: S311
-    halves = [[draw.random() < 0.5 for _ in range(len(table))] for table in (people, organizations)]
+    halves = [[draw.random() < 0.5 for _ in range(len(table))] for table in (whole.people, whole.organizations)]
     made = []
     for learning in (True, False):
-        chosen = [[one == learning for one in half] for half in halves]
+        people, organizations = ([one == learning for one in half] for half in halves)
         made.append(
             Part(
-                [text for place, text in enumerate(templates) if (place in measured) != learning],
-                people[chosen[0]],
-                organizations[chosen[1]],
+                [text for place, text in enumerate(whole.templates) if (place in measured) != learning],
+                whole.people[people],
+                whole.organizations[organizations],
             )
         )
     return made[0], made[1]

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.data_preparation.privacy.recognition.features import featurize, pipeline, readable
-from include.data_preparation.privacy.recognition.make_weights import recipe
+from include.data_preparation.privacy.recognition.network import build, joined
 from include.data_preparation.privacy.recognition.patterns import shaped
+from include.data_preparation.privacy.recognition.recipe import recipe
 from include.data_preparation.privacy.recognition.repair import repaired
 from include.data_preparation.privacy.recognition.sentences import Labelled, generate, templates
 from include.data_preparation.privacy.recognition.tagger import TAGS, Tagger, best_tags, combined
@@ -17,7 +18,7 @@ from include.data_preparation.privacy.recognition.weights import load, metadata,
 
 
 def test_the_weights_were_made_from_the_sentences_of_today() -> None:
-    """Else run `python -m include.data_preparation.privacy.recognition.make_weights`."""
+    """Else run `python -m benchmarks.personal_data.make_weights`."""
     assert metadata() == recipe()
 
 
@@ -50,11 +51,9 @@ def test_the_network_computes_what_the_pretrained_pipeline_computes() -> None:
     import numpy as np
     import torch
 
-    from include.data_preparation.privacy.recognition.network import build
-
     texts = ["Mr. John Smith lives at 12 Oak St.\n\nSpringfield", "Hello from Berlin, Anna", ""]
     network, seen = build(3).eval(), []
-    network.hidden.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    network.members[0].hidden.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     batch = featurize(texts)
     with torch.no_grad():
         network(batch)
@@ -101,6 +100,16 @@ def test_the_best_tags_are_an_allowed_sequence(seed: int, length: int) -> None:
         ("Host 203.0.113.77: timeout", "IP_ADDRESS", "203.0.113.77"),
         ("198.51.100.23:51234 ->", "IP_ADDRESS", "198.51.100.23"),
         ("SSN 123-45-6789.", "US_SSN", "123-45-6789"),
+        ("card 4000.0012.3456.7899, please", "CREDIT_CARD", "4000.0012.3456.7899"),
+        ("amex 3782 822463 10005.", "CREDIT_CARD", "3782 822463 10005"),
+        ("card 2223003122003222 expires", "CREDIT_CARD", "2223003122003222"),
+        ("to de89370400440532013000", "IBAN_CODE", "de89370400440532013000"),
+        ("to de89 3704 0044 0532 0130 00.", "IBAN_CODE", "de89 3704 0044 0532 0130 00"),
+        ("mail __jo.weber@firma.de__ now", "EMAIL_ADDRESS", "jo.weber@firma.de"),
+        ("mail **jo.weber@firma.de** now", "EMAIL_ADDRESS", "jo.weber@firma.de"),
+        (r"E-mail:\njo.weber@firma.de\n", "EMAIL_ADDRESS", "jo.weber@firma.de"),
+        ("the record moved from 203.0.113.7 to 203.0.113.9", "IP_ADDRESS", "203.0.113.9"),
+        ("tel. 01.23.45.67.89", "PHONE_NUMBER", "01.23.45.67.89"),
     ],
 )
 def test_what_has_a_shape_is_found_to_its_ends(text: str, entity: str, value: str) -> None:
@@ -117,6 +126,11 @@ def test_what_has_a_shape_is_found_to_its_ends(text: str, entity: str, value: st
         "numbers[10::2] and data[100::25]",
         "GH-123456 and PR-123456",
         "version 1.2.3.4.5",
+        "Upgrade from 1.2.3.4 to 1.2.3.5",
+        "Fixed in release 10.2.3.4, broken in build 10.2.3.3",
+        "pip install package==1.2.3.4",
+        "CVE-2024-12345",
+        "+12345678 lines",
         "2025-03-04 10:15:30",
         "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
         "127.0.0.1",
@@ -130,9 +144,40 @@ def test_what_fails_its_check_or_is_technical_has_no_shape(text: str) -> None:
 
 
 def test_ends_are_repaired() -> None:
-    text = "Ask Anna's, (Peter) or v3.11.7: KeyError."
-    spans = [("PERSON", 4, 11), ("PERSON", 12, 19), ("DATE_TIME", 23, 31), ("PERSON", 32, 40)]
-    assert [text[start:end] for _, start, end in repaired(text, spans)] == ["Anna", "Peter"]
+    text = "Ask Anna's, (Peter) or v3.11.7: KeyError. 030 1234567 mobile"
+    spans = [("PERSON", 4, 11), ("PERSON", 12, 19), ("DATE_TIME", 23, 31), ("PERSON", 32, 40), ("PHONE_NUMBER", 42, 60)]
+    assert [text[start:end] for _, start, end in repaired(text, spans)] == ["Anna", "Peter", "030 1234567"]
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "value", "kept"),
+    [
+        ("import pandas as pd", "PERSON", "pd", False),
+        ("import numpy as np, pandas as pd", "LOCATION", "pd", False),
+        ("she is known as pia in town", "PERSON", "pia", True),
+        ("I know Pia", "PERSON", "Pia", True),
+        ("the zip code is 5904", "STREET_ADDRESS", "5904", True),
+        ("the count is 5904", "STREET_ADDRESS", "5904", False),
+    ],
+)
+def test_short_words_and_numbers_are_kept_where_their_context_says_what_they_are(
+    text: str, entity: str, value: str, kept: bool
+) -> None:
+    place = text.index(value)
+    assert bool(repaired(text, [(entity, place, place + len(value))])) == kept
+
+
+def test_members_are_averaged_and_survive_their_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    import torch
+
+    one, two = build(len(TAGS)), build(len(TAGS))
+    batch = featurize(["Ask Anna Schmidt in Berlin."])
+    with torch.no_grad():
+        expected = (one.eval()(batch) + two.eval()(batch)) / 2
+        both = joined([one, two])
+        assert torch.allclose(both(batch), expected, atol=1e-6)
+        save(both, tmp_path / "both", {})
+        assert torch.allclose(load(tmp_path / "both")(batch), expected, atol=0.2)
 
 
 def test_labels_are_what_the_tagger_knows() -> None:

@@ -19,8 +19,9 @@ _CODE = re.compile(
     r"|^\S*[a-z]{4}[A-Z]\S*$"
 )
 _NO_STREET = re.compile(r"[(){}=<>`_\[\]]|\d\.\d+\.\d|^[a-z]{1,12}$|^[a-z], [a-z]$")
+_LINE = re.compile(r"(?i)(?<=\d)[ (-]{1,2}(?:office|mobile|cell|fax|phone|home|work|desk)$")
 _POST_CODE = re.compile(r"(?i)\b(?:zip|postal code|post ?code|postleitzahl|plz|code postal|cap)\b[\w :='\"]{0,12}$")
-_ALIAS = re.compile(r"\b(?:import [\w.]{1,60}|[a-z]\w{1,60}) as $|\bimport (?:[\w.]{1,60}, ){0,4}$")
+_ALIAS = re.compile(r"\bimport (?:[\w.]{1,60}(?: as \w{1,20})?, ){0,4}(?:[\w.]{1,60} as )?$")
 # letters that each kind is written with, and how many digits it has at least
 _WRITTEN = {
     "EMAIL_ADDRESS": (re.compile(r"[^\s@]+@[^\s@]+"), 0),
@@ -46,7 +47,8 @@ def repaired(text: str, spans: list[Found]) -> list[Found]:
         while start < end and (text[end - 1] in _EDGE_END + brackets or text.endswith(_POSSESSIVE, start, end)):
             end -= 2 if text.endswith(_POSSESSIVE, start, end) else 1
         end -= text.endswith("..", start, end)
-        value = text[start:end]
+        value = _LINE.sub("", text[start:end])
+        end = start + len(value)
         nothing = not any(letter.isalnum() for letter in value)
         if not (nothing or _is_technical(entity, value) or _is_alias(text, start, value)):
             kept.append((entity, start, end))

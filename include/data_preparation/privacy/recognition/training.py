@@ -23,13 +23,13 @@ def _train(samples: Sequence[Labelled], seed: int, epochs: int) -> Any:
 
     torch.manual_seed(seed)
     draw, network = random.Random(seed), build(len(TAGS)).train()  # noqa: S311
-    fresh = [*network.hidden.parameters(), *network.score.parameters()]
-    tuned = [*network.mix.parameters(), *network.layers.parameters()]
+    (member,) = network.members
+    fresh = [*member.hidden.parameters(), *member.score.parameters()]
+    tuned = [*member.mix.parameters(), *member.layers.parameters()]
     optimizer = torch.optim.AdamW([{"params": fresh}, {"params": tuned}], weight_decay=0.01)
     # the mean over the last steps is surer about other texts than the last step
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.98)
-    )
+    average = [parameter.detach().clone() for parameter in (*fresh, *tuned)]
+    blend = torch.optim.swa_utils.get_ema_multi_avg_fn(0.98)
     steps = epochs * len(list(_groups(samples)))
     step = 0
     for _ in range(epochs):
@@ -41,13 +41,16 @@ def _train(samples: Sequence[Labelled], seed: int, epochs: int) -> Any:
                 parameters["lr"] = rate * share
             batch = featurize([sample.text for sample in group])
             truth = torch.as_tensor(_truth(batch, group))
-            loss = torch.nn.functional.cross_entropy(network(batch), truth, ignore_index=IGNORED)
+            loss = torch.nn.functional.nll_loss(network(batch), truth, ignore_index=IGNORED)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             step += 1
-            average.update_parameters(network)
-    return average.module.eval()
+            blend(average, [*fresh, *tuned], step)
+    with torch.no_grad():
+        for parameter, mean in zip((*fresh, *tuned), average, strict=True):
+            parameter.copy_(mean)
+    return network.eval()
 
 
 def _groups(samples: Sequence[Labelled]) -> Iterator[list[Labelled]]:

@@ -11,7 +11,7 @@ _FIXED = ("tables.", "project.", "vectors")
 
 
 def save(network: Any, path: Path, metadata: dict[str, str]) -> None:
-    """Write the trained parameters of `network`, half a megabyte."""
+    """Write the trained parameters of `network`, half a megabyte a member."""
     import torch
     from safetensors.torch import save_file
 
@@ -33,7 +33,7 @@ def load(path: Path = WEIGHTS) -> Any:
     from safetensors.torch import load_file
 
     tensors = load_file(path)
-    network = build(len(TAGS))
+    network = build(len(TAGS), 1 + max(int(name.split(".")[1]) for name in tensors))
     values = {
         name: value.float() * tensors[f"{name}.scale"] if f"{name}.scale" in tensors else value.float()
         for name, value in tensors.items()
