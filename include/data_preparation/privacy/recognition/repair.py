@@ -11,14 +11,16 @@ _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}|\d{4}\.\d{1,2}\.\d{1,2}")
 # words that open or close letters and fields; they stand where names stand
 _NO_NAMES = re.compile(
     r"(?i)(?:regards|hello|hi|hey|dear|thanks|cheers|best|sincerely|yours|invoice|ticket|bonjour|cordialement|hola|saludos"
-    r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office|import)[,.:]?"
+    r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office|import|traceback)[,.:]?"
 )
 _CODE = re.compile(
     r"^[A-Z]{2,5}-\d|[a-z]\.[a-z]|[_=<>{}()`$%@#+]|\w/\w|://|\w\.\w+\(|^[a-z]+[A-Z]|(?:Error|Exception|Warning)\b"
     # McDonald and DeShawn are names, GenericAlias is none
     r"|^\S*[a-z]{4}[A-Z]\S*$"
 )
-_NO_STREET = re.compile(r"[(){}=<>`_\[\]]|\d\.\d+\.\d|^[a-z]{1,12}$|^[a-z], [a-z]$")
+# documents and gaps that are called by a number
+_NUMBERED = re.compile(r"(?:CVE|RFC|ISO|IEC|IEEE|PEP|KB)(?:[ -]?\d[\d-]*)?")
+_NO_STREET = re.compile(r"^\d+ (?:and|or|to) |[(){}=<>`_\[\]]|\d\.\d+\.\d|^[a-z]{1,12}$|^[a-z], [a-z]$")
 _LINE = re.compile(r"(?i)(?<=\d)[ (-]{1,2}(?:office|mobile|cell|fax|phone|home|work|desk)$")
 _POST_CODE = re.compile(r"(?i)\b(?:zip|postal code|post ?code|postleitzahl|plz|code postal|cap)\b[\w :='\"]{0,12}$")
 _ALIAS = re.compile(r"\bimport (?:[\w.]{1,60}(?: as \w{1,20})?, ){0,4}(?:[\w.]{1,60} as )?$")
@@ -56,6 +58,8 @@ def repaired(text: str, spans: list[Found]) -> list[Found]:
 
 
 def _is_technical(entity: str, value: str) -> bool:
+    if _NUMBERED.fullmatch(value):
+        return True
     if _VERSION.fullmatch(value):
         return entity != "PHONE_NUMBER" and not _DATE.fullmatch(value)
     if entity in _WRITTEN:
