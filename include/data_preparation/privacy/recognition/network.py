@@ -52,9 +52,9 @@ def build(tags: int, members: int = 1) -> Any:
         def forward(self, batch: Batch) -> torch.Tensor:
             rows, found = torch.as_tensor(batch.rows), torch.as_tensor(batch.vectors)
             parts = [table(rows[:, column]) for column, table in enumerate(self.tables)]
-            parts.append(self.project(self.vectors[found]))
+            embedded = torch.cat([*parts, self.project(self.vectors[found])], dim=1)
             inside = torch.as_tensor(batch.inside)[:, None]
-            scores = [torch.log_softmax(one(torch.cat(parts, dim=1), inside), dim=1) for one in self.members]
+            scores = [torch.log_softmax(one(embedded, inside), dim=1) for one in self.members]
             return torch.stack(scores).mean(0)
 
     return Tagger()

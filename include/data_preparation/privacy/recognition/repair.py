@@ -8,10 +8,10 @@ _POSSESSIVE = ("'s", "\u2019s", "\\n")
 _NAMES = ("PERSON", "LOCATION", "TITLE", "NRP")
 _VERSION = re.compile(r"v?\d{1,4}(?:\.\d{1,4}){1,3}(?:[-.]?(?:rc|a|b|beta|alpha|dev|post)\.?\d*)?")
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}|\d{4}\.\d{1,2}\.\d{1,2}")
-# words that open or close letters and fields; they stand where names stand
+# words that open or close letters and fields, or are called upon: they stand where names stand
 _NO_NAMES = re.compile(
     r"(?i)(?:regards|hello|hi|hey|dear|thanks|cheers|best|sincerely|yours|invoice|ticket|bonjour|cordialement|hola|saludos"
-    r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office|import|traceback)[,.:]?"
+    r"|support|team|customer|account|error|warning|update|version|python|callback|mobile|fax|phone|office|import|traceback|god|lord|devil)[,.:]?"
 )
 _CODE = re.compile(
     r"^[A-Z]{2,5}-\d|[a-z]\.[a-z]|[_=<>{}()`$%@#+]|\w/\w|://|\w\.\w+\(|^[a-z]+[A-Z]|(?:Error|Exception|Warning)\b"
