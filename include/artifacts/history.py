@@ -57,6 +57,10 @@ class History:
         """Keep a record; a retry replaces the one of the try before."""
         self.bucket.put_bytes(record.place.key, record.model_dump_json(indent=1).encode())
 
+    def of(self, place: Place) -> RunRecord | None:
+        """What a task instance did; None where it has not ended."""
+        return self._read(place.key)
+
     def before(self, place: Place, *, passed: bool = False) -> RunRecord | None:
         """The record that a task's result is compared with.
 

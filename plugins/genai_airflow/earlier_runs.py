@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from include.artifacts.history import History, Place
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from include.artifacts.step import Step
 
 log = logging.getLogger(__name__)
+# the task with which a run begins to look at data: what was published until then is what all of its tasks look back at
+BEGINS = "data_preparation.aggregate"
 
 
 def baseline(store: ArtifactStore, place: Place, argument: str, current: ArtifactRef) -> ArtifactRef | None:
@@ -42,12 +45,16 @@ def published(
 
     `source` is the gate's task and the argument. Left out are artifacts that were deleted, and those that were made of
     these very `arguments` of `step`, as far as both have them and apart from what was earlier then: a run without news
-    looks at what the run before it looked at, and is the same.
+    looks at what the run before it looked at, and is the same. What was published since this run's `BEGINS` ended is
+    left out too: its tasks must not look back at different datasets, whatever a backfill publishes beside them.
     """
     task, _, argument = source.partition(":")
+    began = History(store.bucket).of(place.model_copy(update={"task": BEGINS, "map_index": -1}))
     here = step.parts(store, arguments)
     found: dict[ArtifactRef, None] = {}
     for run in History(store.bucket).passed_before(place.model_copy(update={"task": task, "map_index": -1})):
+        if began and datetime.fromisoformat(run.at) > datetime.fromisoformat(began.at):
+            continue
         try:
             manifest = _as_it_is(store, _one(_as_it_is(store, run.ref).inputs, argument))
         except ArtifactNotFoundError as error:

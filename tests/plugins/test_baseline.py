@@ -99,6 +99,30 @@ def test_earlier_datasets_are_those_that_were_published_before_and_are_not_this_
     assert two not in run(23, 106)[1]
 
 
+def test_all_tasks_of_a_run_look_back_at_what_was_published_when_it_began(store: ArtifactStore) -> None:
+    from genai_airflow.earlier_runs import BEGINS, published
+
+    def at(day: int, task: str) -> Place:
+        return place(day).model_copy(update={"use_case": "beside", "task": task})
+
+    def publish_on(day: int, number: int) -> ArtifactRef:
+        ref = divided(store, source=source(store, number=number), earlier=[], number=1)
+        publish.run(store, {"dataset": ref, "passed": True}, place=at(day, "publish"))
+        return ref
+
+    def looked_back(part: int) -> list[ArtifactRef]:
+        arguments = {"source": source(store, number=303), "part": part}
+        return published(store, at(20, "searched"), "publish:dataset", searched, arguments)
+
+    first = publish_on(11, 301)
+    source.run(store, {"number": 303}, place=at(20, BEGINS))
+    assert looked_back(0) == [first]
+    backfilled = publish_on(12, 302)
+    assert looked_back(1) == [first], "published while the run was on its way"
+    source.run(store, {"number": 303}, place=at(20, BEGINS))
+    assert looked_back(0) == looked_back(1) == [first, backfilled]
+
+
 def test_a_step_before_the_published_one_is_the_same_in_a_run_without_news(store: ArtifactStore) -> None:
     from genai_airflow.earlier_runs import published
 
