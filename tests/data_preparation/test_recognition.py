@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.data_preparation.privacy.recognition.engine import batches
 from include.data_preparation.privacy.recognition.features import featurize, pipeline, readable
 from include.data_preparation.privacy.recognition.network import build, joined
 from include.data_preparation.privacy.recognition.patterns import shaped
@@ -187,3 +188,10 @@ def test_members_are_averaged_and_survive_their_file(tmp_path) -> None:  # type:
 def test_labels_are_what_the_tagger_knows() -> None:
     assert {entity for sample in generate(600, 1) for *_, entity in sample.spans} <= {tag[2:] for tag in TAGS}
     assert Labelled("", ()).spans == ()
+
+
+def test_long_texts_are_tagged_few_at_a_time() -> None:
+    texts = ["a" * 10_000] * 4 + ["b" * 90_000, ""] + ["c"] * 40
+    groups = list(batches(texts, 32))
+    assert [text for group in groups for text in group] == texts
+    assert [len(group) for group in groups] == [3, 1, 1, 32, 9]

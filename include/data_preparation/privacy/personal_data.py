@@ -1,6 +1,7 @@
 """Find personal data with Presidio: the trained tagger, and recognizers for what has a shape."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from include.data_preparation.config import AnonymizeConfig
@@ -15,13 +16,19 @@ _WITHIN = " \t\n,"
 
 
 class PersonalDataFinder:
-    """Presidio's batch analyzer with the project's recognizers; `network` replaces the tagger's shipped weights."""
+    """Presidio's batch analyzer with the project's recognizers; `network` replaces the tagger's shipped weights.
+
+    Everything is loaded with the first text.
+    """
 
     def __init__(self, config: AnonymizeConfig, network: Any = None) -> None:
+        self.config, self._network = config, network
+
+    @cached_property
+    def _batch(self) -> Any:
         from presidio_analyzer import BatchAnalyzerEngine
 
-        self.config = config
-        self.batch = BatchAnalyzerEngine(analyzer(Tagger(network or load(), config.caution)))
+        return BatchAnalyzerEngine(analyzer(Tagger(self._network or load(), self.config.caution)))
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """The personal data of each text that does not stay as it is: disjoint spans, in order."""
@@ -32,7 +39,7 @@ class PersonalDataFinder:
         return self._find(texts, frozenset(self.config.policy))
 
     def _find(self, texts: Sequence[str], entities: frozenset[str]) -> list[list[Span]]:
-        found = self.batch.analyze_iterator(texts, language="en", batch_size=self.config.batch)
+        found = self._batch.analyze_iterator(texts, language="en", batch_size=self.config.batch)
         return [_spans(text, results, entities) for text, results in zip(texts, found, strict=True)]
 
 

@@ -8,6 +8,7 @@ from include.data_preparation.privacy.recognition.patterns import SHAPES, shaped
 from include.data_preparation.privacy.recognition.tagger import ENTITIES, Tagger
 
 SURE, LIKELY = 1.0, 0.85
+CHARACTERS = 30_000
 
 
 class Entity(NamedTuple):
@@ -28,6 +29,18 @@ def analyzer(tagger: Tagger) -> Any:
     registry.add_recognizer(_classes()[1]())
     engine = _classes()[0](tagger)
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"], log_decision_process=False)
+
+
+def batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Texts in order, at most `size` and CHARACTERS at once: the network takes a kilobyte a character."""
+    group: list[str] = []
+    for text in texts:
+        if group and (len(group) == size or sum(map(len, group)) + len(text) > CHARACTERS):
+            yield group
+            group = []
+        group.append(text)
+    if group:
+        yield group
 
 
 @cache
@@ -54,9 +67,7 @@ def _classes() -> tuple[Any, Any]:
         def process_batch(
             self, texts: Iterable[str], language: str, batch_size: int = 32, n_process: int = 1, **_: object
         ) -> Iterator[tuple[str, Any]]:
-            waiting = list(texts)
-            for place in range(0, len(waiting), batch_size):
-                group = waiting[place : place + batch_size]
+            for group in batches(texts, batch_size):
                 for text, found in zip(group, self.tagger.tag(group), strict=True):
                     entities = [Entity(*one) for one in found]
                     yield text, NlpArtifacts(entities, [], [], [], self, language, [LIKELY] * len(entities))
