@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from include.core.errors import PrerequisiteError
@@ -33,4 +34,15 @@ def run(parsed: argparse.Namespace) -> int:
     credentials = at.credentials()
     variables = base_environment(settings()) | settings_environment(settings())
     variables |= environment(settings(), credentials, store_address(settings(), credentials))
-    os.execve(Path(program), [program, *parsed.arguments], variables)  # noqa: S606
+    os.execve(Path(program), [program, *in_turn(parsed.arguments)], variables)  # noqa: S606
+
+
+def in_turn(arguments: Sequence[str]) -> list[str]:
+    """Airflow's arguments, of a backfill with one run at a time where they do not say how many.
+
+    What an interval's dataset holds out, later ones may not train on; runs side by side do not know of each other.
+    """
+    creates = list(arguments[:2]) == ["backfill", "create"]
+    if not creates or any(one.split("=")[0] == "--max-active-runs" for one in arguments):
+        return list(arguments)
+    return [*arguments, "--max-active-runs", "1"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -59,21 +60,23 @@ def check(
     results = _hold_against(tables, measured, leaks, _limits(declared), config)
     audited, found = _audit(work, dataset, audits)
     results += gates.audit_gates(audited, config)
-    for name in TABLES:
-        shutil.copyfile(folder / name, work.output / name)
-    for path in work.fetch(synthetic).glob("*.parquet"):
-        shutil.copyfile(path, work.output / path.name)
     dropped = card_figures.by_source_and_reason(
         row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)
     )
     card = _card(tables, measured, results, dropped, found | {leak.document for leak in leaks}, declared)
     write_figures(work.output, card)
     card_page(card).write(work.output)
+    _publish(work, folder, synthetic)
     work.metrics.update({name: len(rows) for name, rows in tables._asdict().items()}, **verdict(results))
     lost = sum(sum(counts.values()) for reasons in dropped.values() for counts in reasons.values())
     work.metrics.update(raw=int(measured["aggregated"][0]["documents"]), dropped=lost, leaks=len(leaks))
     work.metrics.update(audited=audited.texts, audit={"numbers": audited.numbers, "by_entity": audited.by_entity})
     work.metrics.update(recall=card.personal_data.recall, precision=card.personal_data.precision)
+
+
+def _publish(work: Workspace, folder: Path, synthetic: ArtifactRef) -> None:
+    for path in (*(folder / name for name in TABLES), *work.fetch(synthetic).glob("*.parquet")):
+        shutil.copyfile(path, work.output / path.name)
 
 
 def _audit(work: Workspace, dataset: ArtifactRef, audits: list[ArtifactRef]) -> tuple[Audit, set[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.core.errors import SourceError
+from include.core.errors import ConfigurationError, SourceError
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import (
     DROPPED,
@@ -20,6 +20,7 @@ from include.data_preparation.documents import (
     write_planted_of,
     write_table,
 )
+from include.data_preparation.duplicates.candidates import REPEATED, SIMILAR
 from include.data_preparation.duplicates.clusters import choose, in_order, members, ranks
 from include.data_preparation.duplicates.earlier_datasets import INDEX, INDEX_COLUMNS
 from include.data_preparation.duplicates.keys import Keys
@@ -27,12 +28,11 @@ from include.data_preparation.duplicates.look_back import HAD
 from include.data_preparation.duplicates.past import NEVER, Past, read_past
 from include.data_preparation.duplicates.preference import GENERATED_BIT, standing
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
-from include.data_preparation.match import REPEATED, SIMILAR
 
 SHOWN = 50
 
 
-@step("dataset")
+@step("dataset", measures=("matches",))
 def deduplicate(
     work: Workspace,
     sources: list[ArtifactRef],
@@ -46,6 +46,7 @@ def deduplicate(
     held, and one shard at a time. index.parquet has the ids and keys of the real documents that stay. `earlier` counts
     documents with new ids that repeat a text of an earlier dataset and stay, as no document of it is left, or went.
     """
+    _require_one_view([work.manifest(ref).metrics["looked_back_at"] for ref in matches])
     files = [work.fetch(sketch, only=DOCUMENTS) / DOCUMENTS for sketch in sketches]
     dropped, again = find_dropped(files, [work.fetch(ref) for ref in matches], config)
     kept = 0
@@ -61,6 +62,17 @@ def deduplicate(
     write_table(work.output / DROPPED, dropped.select([field.name for field in fields(Dropped)]))
     work.metrics["earlier"] = again
     _report(work, dropped, kept, len(sources))
+
+
+def _require_one_view(looked_back_at: Sequence[list[str]]) -> None:
+    """Partitions number the earlier datasets: together they tell nothing where these are not the same."""
+    if len({tuple(some) for some in looked_back_at}) > 1:
+        raise ConfigurationError(
+            "data_preparation.deduplicate.matches",
+            "; ".join(", ".join(some) or "none" for some in looked_back_at),
+            "they look back at different earlier datasets",
+            "Clear data_preparation.match of this run as a whole",
+        )
 
 
 def _require_some(kept: int, dropped: Any) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -91,13 +91,6 @@ def read_all(folder: Path) -> list[Document]:
 def read_dropped(path: Path) -> Iterator[Dropped]:
     """Dropped documents of a file, which is read as they are taken."""
     return (Dropped(**row) for row in RowFile(path))
-
-
-def write_shards(folder: Path, documents: Sequence[Document], shards: int) -> None:
-    """Spread documents over `shards` files by the digest of their id, each file sorted by id."""
-    for shard in range(shards):
-        mine = [document for document in documents if shard_of(document.id, shards) == shard]
-        write_rows(folder / shard_name(shard), Document, sorted(mine, key=lambda document: document.id))
 
 
 def write_planted(folder: Path, planted: dict[str, Any], kept: Iterable[Document]) -> None:

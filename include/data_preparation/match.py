@@ -10,7 +10,7 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.documents import write_table
-from include.data_preparation.duplicates.candidates import shared_bands, similar_pairs
+from include.data_preparation.duplicates.candidates import REPEATED, SIMILAR, shared_bands, similar_pairs
 from include.data_preparation.duplicates.earlier_datasets import INDEX, Earlier
 from include.data_preparation.duplicates.keys import Keys, group_starts
 from include.data_preparation.duplicates.look_back import look_back, write_no_past
@@ -23,9 +23,6 @@ from include.data_preparation.duplicates.sketch_files import (
     bands_name,
     texts_name,
 )
-
-REPEATED, SIMILAR = "repeated.parquet", "similar.parquet"
-SIMILAR_COLUMNS = ("one_high", "one_low", "two_high", "two_low", "similarity")
 
 
 @step("dataset", measures=("earlier",))
@@ -42,7 +39,7 @@ def match(
     found = write_matches(
         _files_of(work, sketches), partition, work.output, config, [_earlier(work, ref) for ref in earlier]
     )
-    work.metrics.update(vars(found))
+    work.metrics.update(vars(found), looked_back_at=[ref.fingerprint[:12] for ref in earlier])
     Report(f"Duplicates, partition {partition}").bars(
         {"texts of several documents": found.repeated, "pairs compared": found.compared, "similar": found.similar},
         "Found",

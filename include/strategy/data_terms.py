@@ -9,7 +9,19 @@ Settings = Mapping[str, Any]
 # what decides which personal data is hidden and how; the rest is a matter of speed
 PRIVACY = ("sources", "policy", "caution")
 # what decides which texts are read, and under which licence
-SOURCE = ("name", "location", "license", "files", "query", "split", "revision", "ids")
+SOURCE = (
+    "name",
+    "location",
+    "license",
+    "files",
+    "columns",
+    "query",
+    "connection",
+    "configuration",
+    "split",
+    "revision",
+    "ids",
+)
 
 
 def data_terms(
@@ -36,7 +48,7 @@ def terms_table(page: Report, terms: Settings) -> None:
     rows += [[f"gate: {name.replace('_', ' ')}", _told(value)] for name, value in terms["check"].items()]
     for kind in ("records", "collections"):
         for source in terms[kind]:
-            told = ", ".join(f"{name} {value}" for name, value in source.items() if value and name != "name")
+            told = ", ".join(f"{name} {_told(value)}" for name, value in source.items() if value and name != "name")
             rows.append([f"{kind}: {source.get('name', '')}", told])
     if rows:
         page.table(["Of the data", "Value"], rows, heading="What the data is held to")
@@ -47,4 +59,6 @@ def _only(names: Sequence[str], settings: Settings) -> dict[str, Any]:
 
 
 def _told(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={one}" for name, one in value.items() if one)
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

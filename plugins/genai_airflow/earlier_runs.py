@@ -52,9 +52,12 @@ def published(
     began = History(store.bucket).of(place.model_copy(update={"task": BEGINS, "map_index": -1}))
     here = step.parts(store, arguments)
     found: dict[ArtifactRef, None] = {}
+    gates: set[ArtifactRef] = set()
     for run in History(store.bucket).passed_before(place.model_copy(update={"task": task, "map_index": -1})):
-        if began and datetime.fromisoformat(run.at) > datetime.fromisoformat(began.at):
+        # runs without news have one gate
+        if run.ref in gates or (began and datetime.fromisoformat(run.at) > datetime.fromisoformat(began.at)):
             continue
+        gates.add(run.ref)
         try:
             manifest = _as_it_is(store, _one(_as_it_is(store, run.ref).inputs, argument))
         except ArtifactNotFoundError as error:

@@ -13,6 +13,7 @@ import pytest
 from include.artifacts.history import Place
 from include.artifacts.ref import artifact_prefix
 from include.artifacts.store import BIRTH, WINDOW, ArtifactStore
+from include.cli.airflow import in_turn
 from include.core.settings import PROJECT_ROOT
 from include.data_preparation.labelling.review_queue import QUEUE_TASK
 from tests.artifacts.sample_step import sample_step
@@ -43,6 +44,19 @@ def run_of(day: int, text: str, shell: Shell, task: str = "data_preparation.chec
     moment = f"2026-01-{day:02d}T00:00:00+00:00"
     place = Place(use_case="demo", run_id=f"day-{day}", as_of=moment, task=task)
     sample_step.run(shell.store, {"text": text}, place=place)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "added"),
+    [
+        (["backfill", "create", "--dag-id", "a"], ["--max-active-runs", "1"]),
+        (["backfill", "create", "--max-active-runs", "2"], []),
+        (["backfill", "create", "--max-active-runs=2"], []),
+        (["dags", "list"], []),
+    ],
+)
+def test_a_backfill_goes_interval_by_interval_unless_told_otherwise(arguments: list[str], added: list[str]) -> None:
+    assert in_turn(arguments) == [*arguments, *added]
 
 
 def test_history_tells_what_each_run_ran_in_the_order_of_its_moments(shell: Shell) -> None:

@@ -74,6 +74,9 @@ def test_the_graph_reads_like_the_workflow() -> None:
     assert compared.upstream_task_ids == {"data_preparation.check"}
     assert dag.task_dict["data_preparation.generate_texts"].upstream_task_ids == {"strategy.charter"}
     assert dag.task_dict["data_preparation.aggregate"].upstream_task_ids == {"data_preparation.generate_texts"}
+    # what each looks back at: others of what check was given
+    assert dag.task_dict["data_preparation.match"].partial_kwargs["earlier"] == "data_preparation.check:deduplicated"
+    assert dag.task_dict["data_preparation.split"].earlier == "data_preparation.check:dataset"
     assert "| answer_chrf | ≥ 10 | yes | Agreement |" in dag.doc_md
     assert all(task.retries == 2 for task in dag.tasks)
 

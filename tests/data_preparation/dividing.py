@@ -9,8 +9,9 @@ from include.data_preparation.config import SplitConfig
 from include.data_preparation.division.document_shards import DocumentShards
 from include.data_preparation.division.protected import Guard
 from include.data_preparation.division.questions import Question
-from include.data_preparation.documents import Document, read_table, write_shards
+from include.data_preparation.documents import Document, read_table
 from include.data_preparation.split import divide
+from tests.data_preparation.shards import write_shards
 
 
 def divided(

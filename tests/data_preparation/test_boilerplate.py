@@ -12,8 +12,9 @@ from include.artifacts.store import ArtifactStore
 from include.data_preparation.clean import clean
 from include.data_preparation.cleaning.boilerplate import cut, line_keys
 from include.data_preparation.config import BoilerplateConfig, CleanConfig
-from include.data_preparation.documents import Document, read_all, read_table, write_planted, write_shards
+from include.data_preparation.documents import Document, read_all, read_table, write_planted
 from include.data_preparation.find_boilerplate import find_boilerplate
+from tests.data_preparation.shards import write_shards
 
 NAV, COOKIE = "Home | About us | Contact", "We use cookies to improve your experience."
 NOTICE = "This e-mail 4711 is confidential and meant for its recipient only."

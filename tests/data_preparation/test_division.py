@@ -13,9 +13,10 @@ from include.data_preparation.config import SplitConfig
 from include.data_preparation.division import document_shards, shares, sorted_texts
 from include.data_preparation.division.document_shards import DocumentShards, by_rank
 from include.data_preparation.division.sorted_texts import TEXT_TYPES, SortedTexts
-from include.data_preparation.documents import Document, rank, write_shards
+from include.data_preparation.documents import Document, rank
 from include.data_preparation.row_files import RowFile, write_row_groups
 from tests.data_preparation.dividing import divided
+from tests.data_preparation.shards import write_shards
 
 
 def _row(name: str, text: str = "a") -> dict[str, Any]:

@@ -19,12 +19,12 @@ from include.data_preparation.documents import (
     read_documents,
     shard_name,
     write_planted,
-    write_shards,
 )
 from include.data_preparation.find_personal_data import find_personal_data
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR, Pseudonyms
 from include.data_preparation.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
+from tests.data_preparation.shards import write_shards
 
 KEY = b"k" * 32
 

@@ -16,12 +16,13 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.config import AggregateConfig, LabelConfig
-from include.data_preparation.documents import Document, read_all, read_table, write_planted, write_shards
+from include.data_preparation.documents import Document, read_all, read_table, write_planted
 from include.data_preparation.label import ERRORS, label
 from include.data_preparation.labelling.labels import Taxonomies
 from include.data_preparation.labelling.review_candidates import CANDIDATES, shares
 from include.use_cases import load_use_case
 from tests.data_preparation.conftest import LATER
+from tests.data_preparation.shards import write_shards
 
 DECLARED = yaml.safe_load("""
 taxonomies:

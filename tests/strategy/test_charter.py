@@ -177,3 +177,13 @@ def test_what_the_data_is_held_to_is_in_the_charter_and_on_its_page(store: Artif
 
     faster = known | {"anonymize": prepared["anonymize"] | {"batch": 64}}
     assert charter(store, config=declared(), **faster).digest == ref.digest, "speed is not what is approved"
+    for change in ({"columns": {"text": "diagnosis"}}, {"configuration": "medical"}, {"connection": "clinic"}):
+        other = charter(store, config=declared(), **known | {"collections": [wiki | change]})
+        assert other.digest != ref.digest, change
+    assert (
+        "columns text=diagnosis"
+        in store.read(
+            charter(store, config=declared(), **known | {"collections": [wiki | {"columns": {"text": "diagnosis"}}]}),
+            "report.html",
+        ).decode()
+    )

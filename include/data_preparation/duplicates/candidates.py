@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # texts in a band up to which all of its pairs are looked at; above it, a text is held against the preferred ones
 SMALL = 32
+# files of texts of several documents, and of pairs of similar ones
+REPEATED, SIMILAR = "repeated.parquet", "similar.parquet"
 ROUNDS = 16
 
 
