@@ -12,7 +12,7 @@ from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
-from include.core.errors import SourceError
+from include.core.errors import ConfigurationError, SourceError
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.deduplicate import deduplicate
 from include.data_preparation.documents import (
@@ -203,3 +203,12 @@ def test_a_dataset_remembers_what_stayed_in_earlier_ones(store: ArtifactStore, t
     again = [cleaned(store, rows=[["late", kept]], generated=False)]
     with pytest.raises(SourceError, match="earlier_datasets"):
         _deduplicated(store, again, [first], config)
+
+
+def test_partitions_that_look_back_at_different_datasets_decide_nothing(store: ArtifactStore) -> None:
+    first = _deduplicated(store, [cleaned(store, rows=[["a", LONG]], generated=False)]).ref
+    shards = [cleaned(store, rows=[[name, f"{LONG} {name}"]], generated=False) for name in ("b", "c")]
+    sketches = [sketch(store, source=ref, partitions=[0, 1], config=CONFIG) for ref in shards]
+    matches = [match(store, sketches=sketches, partition=one, earlier=[first] * one, config=CONFIG) for one in (0, 1)]
+    with pytest.raises(ConfigurationError, match=r"matches = 'none; \w{12}': they look back at different earlier"):
+        deduplicate(store, sources=shards, sketches=sketches, matches=matches, config=CONFIG)
