@@ -4,11 +4,13 @@ import importlib.metadata
 import platform
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import astuple
 from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
+from include.artifacts.scratch import scratch_folder
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
@@ -19,7 +21,7 @@ from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
 from include.data_preparation.documents import Document, rank, read_all, write_planted
 from include.data_preparation.shard_files import ShardFiles
 from include.data_preparation.sources import docstrings, undated_sources
-from include.data_preparation.sources.dated_sources import DatedSource, read_dated_sources, states
+from include.data_preparation.sources.dated_sources import DatedSource, dated_sources, states
 from include.data_preparation.sources.provenance import Provenance, provenance
 from include.data_preparation.sources.quarantine import QUARANTINE, SHOWN, QuarantineFile
 from include.data_preparation.sources.undated_sources import Collection, collections_of
@@ -45,7 +47,8 @@ def observed(
             docstrings.package(name)
     if "hidden" in {*(one.ids for one in config.records), *(one.ids for one in config.collections)}:
         versions["pseudonym_key"] = key_id(pseudonym_key(settings()))
-    dated = states(read_dated_sources(store, as_of, config))
+    with scratch_folder("records") as scratch:
+        dated = states(dated_sources(store, as_of, config), scratch)
     return versions | {VISIBLE: dated, HELD: undated_sources.states(collections_of(store, config))}
 
 
@@ -57,7 +60,7 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: A
     quarantined.parquet names the places that hold no record, and the files in no known format. The metrics of a
     collection say what became of all that was read: read = documents + quarantined + repeated.
     """
-    dated = read_dated_sources(work.store, as_of, config)
+    dated = dated_sources(work.store, as_of, config)
     collections = collections_of(work.store, config)
     with QuarantineFile(work.output / QUARANTINE) as quarantine:
         shards, origins, origin_rows = _collect(work, dated, collections, config, quarantine)
@@ -97,33 +100,35 @@ def _collect(
     quarantine: QuarantineFile,
 ) -> tuple[ShardFiles, Counter[str], list[dict[str, Any]]]:
     """Shards that hold all documents, how many each source gave (0 where it gave none), and the provenance of each."""
-    documents: dict[str, Document] = {}
+    scratch = work.folder / "reading"
+    scratch.mkdir()
+    shards = ShardFiles(work.output, config.shards, config.shard_megabytes, scratch)
+    names: set[str] = set()
     origins: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
     for origin, found in _sources(config):
         # the first of a name wins: a package may define it once a platform
-        new = {document.id: document for document in reversed(found) if document.id not in documents}
-        documents |= new
+        new = {document.id: document for document in reversed(found) if document.id not in names}
+        names |= new.keys()
         origins[origin] += len(new)
-        rows.append(provenance(origin, _installed(origin, config), list(new.values())))
+        rows.append(_taken(new.values(), shards, origin, _installed(origin, config)).row())
     for source in dated:
-        documents |= {document.id: document for document in source.documents}
-        origins[source.name] += len(source.documents)
-        rows.append(provenance(source.name, source.location, source.documents, len(source.quarantined)))
-        quarantine.add(source.name, (*source.quarantined, *source.foreign))
-    scratch = work.folder / "reading"
-    scratch.mkdir()
-    shards = ShardFiles(work.output, config.shards, config.shard_megabytes, scratch)
-    for document in documents.values():
-        shards.add(document)
-    for collection in collections:
-        row = Provenance(collection.title, collection.source.location)
-        for document in collection.documents(scratch, quarantine.add):
-            shards.add(document)
-            row.add(document)
-        origins[collection.title] += collection.tally.documents
-        rows.append(row.row(collection.tally.quarantined))
+        row = _taken(source.documents(scratch, quarantine.add), shards, source.name, source.location)
+        origins[source.name] += source.shown.visible
+        rows.append(row.row(source.quarantined))
+    for one in collections:
+        row = _taken(one.documents(scratch, quarantine.add), shards, one.title, one.source.location)
+        origins[one.title] += one.tally.documents
+        rows.append(row.row(one.tally.quarantined))
     return shards, origins, rows
+
+
+def _taken(documents: Iterable[Document], shards: ShardFiles, name: str, location: str) -> Provenance:
+    row = Provenance(name, location)
+    for document in documents:
+        shards.add(document)
+        row.add(document)
+    return row
 
 
 def _add_generated(work: Workspace, generated: ArtifactRef, shards: ShardFiles) -> list[dict[str, Any]]:

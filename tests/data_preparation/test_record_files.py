@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from pydantic import ValidationError
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import AggregateConfig, LimitsConfig, RecordsConfig
-from include.data_preparation.sources.point_in_time import as_of
+from include.data_preparation.documents import Document
+from include.data_preparation.sources.point_in_time import Snapshot
+from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.record_files import read_records
 from include.data_preparation.sources.record_lines import RecordLog
 
@@ -35,14 +38,31 @@ LIMITS = LimitsConfig()
 
 
 def read(
-    folder: Path, share: float = 1.0, license: str = "MIT", store: Any = None, limits: LimitsConfig = LIMITS
+    folder: Path,
+    share: float = 1.0,
+    license: str = "MIT",
+    limits: LimitsConfig = LIMITS,
+    moment: datetime = LATER,
+    store: Any = None,
+    location: str = "",
 ) -> RecordLog:
-    source = RecordsConfig(name="notes", location=str(folder), license=license, ids="shown")
-    return read_records(store, source, share, LATER, limits)
+    source = RecordsConfig(name="notes", location=location or str(folder), license=license, ids="shown")
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
+    return read_records(store, source, share, moment, limits, scratch)
+
+
+def contents(log: RecordLog, moment: datetime = THEN) -> dict[str, Document]:
+    with tempfile.TemporaryDirectory() as scratch:
+        found = [one.content for one in Snapshot[Document](moment).of(log.records(), Path(scratch))]
+    return {document.id: document for document in found if document}
 
 
 def visible(log: RecordLog) -> dict[str, str]:
-    return {document.id: document.text for document in as_of(log.versions, log.erased, THEN).contents}
+    return {name: document.text for name, document in contents(log).items()}
+
+
+def bad_lines(log: RecordLog) -> list[Quarantined]:
+    return [line for _, line in log.quarantined]
 
 
 def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: ArtifactStore) -> None:
@@ -58,17 +78,14 @@ def test_all_formats_say_the_same_wherever_they_lie(tmp_path: Path, store: Artif
     store.bucket.put_bytes("sources/notes2/other.jsonl", json_lines(row("other")))
 
     log = read(tmp_path)
-    assert log.lines == 4 and log.quarantined == []
-    documents = {document.id: document for document in as_of(log.versions, log.erased, THEN).contents}
+    assert log.lines == 4 and bad_lines(log) == []
+    documents = contents(log)
     assert list(documents) == ["record:notes:4", "record:notes:a", "record:notes:b", "record:notes:c"]
     assert {document.event_time for document in documents.values()} == {"2026-01-01T10:00:00+00:00"}
     assert [document.license for document in documents.values()] == ["MIT", "MIT", "ISC", "MIT"]
     assert documents["record:notes:4"].label == "7"
     assert documents["record:notes:c"].title == "What is c?" and documents["record:notes:a"].title == "a"
-    source = RecordsConfig(name="notes", location="s3:sources/notes", license="MIT", ids="shown")
-    assert visible(read_records(store, source, 0, LATER, LIMITS)) == {
-        name: document.text for name, document in documents.items()
-    }
+    assert contents(read(tmp_path, share=0, store=store, location="s3:sources/notes")) == documents
 
 
 @pytest.mark.parametrize(
@@ -94,7 +111,7 @@ def test_a_line_that_is_no_record_is_kept_with_its_place_and_reason(tmp_path: Pa
     (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a"), line, row("b")))
     log = read(tmp_path)
 
-    (bad,) = (*log.quarantined_before(THEN), *log.undated)
+    (bad,) = bad_lines(log)
     assert (bad.file, bad.line, bad.reason) == ("notes.jsonl", 2, reason)
     assert len(visible(log)) == 2
     with pytest.raises(SourceError, match=rf"1 of 3 lines are no records \(allowed: 30.0%\): notes.jsonl:2 {reason}"):
@@ -106,28 +123,26 @@ def test_other_files_and_missing_licences_are_not_lost_silently(tmp_path: Path) 
     (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a")))
 
     log = read(tmp_path, license="")
-    assert [bad.reason for bad in (*log.undated, *log.quarantined_before(THEN))] == [
-        "not a .jsonl, .jsonl.gz or .parquet file",
+    assert [bad.reason for bad in bad_lines(log)] == [
         "no license, and the source names none",
+        "not a .jsonl, .jsonl.gz or .parquet file",
     ]
 
 
 def test_a_bad_line_of_a_later_time_is_not_in_the_past(tmp_path: Path) -> None:
     (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a"), row("b", text="", recorded_at="2026-07-01")))
-    log = read(tmp_path)
 
-    assert log.quarantined_before(THEN) == []
-    assert len(log.quarantined_before(datetime(2026, 8, 1, tzinfo=UTC))) == 1
+    assert bad_lines(read(tmp_path, moment=THEN)) == []
+    assert len(bad_lines(read(tmp_path, moment=datetime(2026, 8, 1, tzinfo=UTC)))) == 1
 
 
 def test_bad_lines_of_later_times_do_not_fail_the_past(tmp_path: Path) -> None:
     lines = [row("a"), *(row(f"b{number}", text="", recorded_at="2026-09-01") for number in range(20))]
     (tmp_path / "notes.jsonl").write_bytes(json_lines(*lines))
-    source = RecordsConfig(name="notes", location=str(tmp_path), license="MIT")
 
-    assert len(read_records(None, source, 0.05, THEN, LIMITS).versions) == 1  # type: ignore[arg-type]
+    assert len(visible(read(tmp_path, share=0.05, moment=THEN))) == 1
     with pytest.raises(SourceError, match="20 of 21 lines are no records"):
-        read_records(None, source, 0.05, LATER, LIMITS)  # type: ignore[arg-type]
+        read(tmp_path, share=0.05)
 
 
 def test_an_erasure_is_never_quarantined(tmp_path: Path) -> None:
@@ -148,7 +163,7 @@ def test_deletions_and_erasures_need_no_more_than_they_say(tmp_path: Path) -> No
     (tmp_path / "notes.jsonl").write_bytes(json_lines(*rows))
     log = read(tmp_path)
 
-    assert log.quarantined == [] and list(visible(log)) == ["record:notes:d"]
+    assert bad_lines(log) == [] and list(visible(log)) == ["record:notes:d"]
 
 
 def test_text_that_no_file_can_hold_is_made_to_fit(tmp_path: Path) -> None:
@@ -178,7 +193,7 @@ def test_no_files_are_an_error_that_says_where_they_are_looked_for(tmp_path: Pat
         ("s3:no/such/", "s3://genai/no"),
     ):
         with pytest.raises(SourceError, match=rf"aggregate\.records = '{location}': there are no .* in {where}.*Put"):
-            read_records(store, RecordsConfig(name="notes", location=location), 0, LATER, LIMITS)
+            read(tmp_path, store=store, location=location)
 
 
 @pytest.mark.parametrize("location", ["", "s3:", "s3:/", "s3:/a", "s3://other/a", "https://example.org/a"])
@@ -226,7 +241,7 @@ def test_links_and_pipes_are_quarantined_unread(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "notes" / "c.jsonl")
     log = read(tmp_path / "notes")
     assert list(visible(log)) == ["record:notes:a"]
-    assert [(bad.file, bad.line) for bad in log.undated] == [("b.jsonl", 0), ("c.jsonl", 0)]
+    assert [(bad.file, bad.line) for bad in bad_lines(log)] == [("b.jsonl", 0), ("c.jsonl", 0)]
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,18 @@ A record has two times: when it happened, and when the source learned of it. A c
 record, recorded later; a deletion is a version without content.
 """
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from include.core.errors import SourceError
+from include.data_preparation.sources.sorted_rows import SortedRows
 
 Content = TypeVar("Content")
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -32,72 +34,67 @@ class Version(Generic[Content]):
         return (self.event_time if self.content is not None else None), self.content
 
 
-@dataclass(frozen=True)
 class Snapshot(Generic[Content]):
-    """The records that are visible at a moment, by id, and what became of others.
+    """What is visible at a moment, and what became of other records: counts, whole once `of` has given all.
 
     `late` ones were recorded after a record that happened later; `corrected` ones had another version before;
-    `deleted` and `erased` ones are left out for that.
+    `deleted` and `erased` ones are left out for that. The newest times are of visible records; None without any.
     """
 
-    visible: tuple[Version[Content], ...]
-    late: int
-    corrected: int
-    deleted: int
-    erased: int
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+        self.visible = self.late = self.corrected = self.deleted = self.erased = 0
+        self.newest_event: datetime | None = None
+        self.newest_recorded: datetime | None = None
 
-    @property
-    def contents(self) -> list[Content]:
-        """What the visible records hold."""
-        return [version.content for version in self.visible if version.content is not None]
+    def of(
+        self, records: Iterable[tuple[bool, Iterable[Version[Content]]]], scratch: Path
+    ) -> Iterator[Version[Content]]:
+        """Those that were visible: recorded and happened before the moment, the newest version of each record.
 
-    @property
-    def newest(self) -> dict[str, str]:
-        """When the last visible record happened, and when the last one was recorded; ISO 8601, empty without any."""
-        if not self.visible:
-            return {"event": "", "recorded": ""}
-        return {
-            "event": max(version.event_time for version in self.visible).isoformat(),
-            "recorded": max(version.recorded_at for version in self.visible).isoformat(),
-        }
+        A record is whether it is erased, and its versions by `recorded_at` and `place`. A newer version replaces an
+        older one even where it moves the record past the moment. Erased records are left out at every moment,
+        whenever they were erased. SourceError where two versions claim the same time of record.
+        """
+        times = SortedRows(scratch, "times")
+        for erased, versions in records:
+            said = _first_and_newest(version for version in versions if version.recorded_at < self._moment)
+            if not said:
+                continue
+            first, newest = said
+            if newest.content is None:
+                self.deleted += newest is not first
+            elif newest.event_time >= self._moment:
+                continue
+            elif erased:
+                self.erased += 1
+            else:
+                self._count(newest, corrected=newest is not first)
+                times.add([-microseconds(newest.event_time), -microseconds(first.recorded_at)])
+                yield newest
+        self.late = _late(times)
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 over all of the above, whatever order the versions came in."""
-        digest = hashlib.sha256(f"{self.late} {self.corrected} {self.deleted} {self.erased}".encode())
-        for version in self.visible:
-            row = repr((version.id, version.event_time.isoformat(), version.recorded_at.isoformat(), version.content))
-            digest.update(hashlib.sha256(row.encode()).digest())
-        return digest.hexdigest()
+    def _count(self, version: Version[Content], *, corrected: bool) -> None:
+        self.visible += 1
+        self.corrected += corrected
+        self.newest_event = max(self.newest_event or version.event_time, version.event_time)
+        self.newest_recorded = max(self.newest_recorded or version.recorded_at, version.recorded_at)
 
 
-def as_of(versions: Iterable[Version[Content]], erased: Collection[str], moment: datetime) -> Snapshot[Content]:
-    """What was visible at `moment`: recorded and happened before it, the newest version of each record.
+def in_order(versions: Iterable[Version[Content]]) -> Iterator[tuple[bool, Iterator[Version[Content]]]]:
+    """Versions that are all there as records, of which none is erased, by id."""
+    ordered = sorted(versions, key=lambda version: (version.id, version.recorded_at, version.place))
+    return ((False, mine) for _, mine in groupby(ordered, key=lambda version: version.id))
 
-    A newer version replaces an older one even where it moves the record past the moment. `erased` records are left
-    out at every moment, whenever they were erased. SourceError where two versions claim the same time of record.
-    """
-    known: defaultdict[str, list[Version[Content]]] = defaultdict(list)
-    for version in versions:
-        if version.recorded_at < moment:
-            known[version.id].append(version)
-    visible: list[Version[Content]] = []
-    first_recorded: dict[str, datetime] = {}
-    corrected = deleted = gone = 0
-    for name in sorted(known):
-        said = _changes(known[name])
-        newest = said[-1]
-        if newest.content is None:
-            deleted += len(said) > 1
-        elif newest.event_time >= moment:
-            continue
-        elif name in erased:
-            gone += 1
-        else:
-            visible.append(newest)
-            first_recorded[name] = said[0].recorded_at
-            corrected += len(said) > 1
-    return Snapshot(tuple(visible), _late(visible, first_recorded), corrected, deleted, gone)
+
+def microseconds(moment: datetime) -> int:
+    """A time as a number, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(number: int) -> datetime:
+    """The time that a number stands for, in UTC."""
+    return _EPOCH + number * _MICROSECOND
 
 
 def utc(value: object) -> datetime:
@@ -114,29 +111,28 @@ def utc(value: object) -> datetime:
         raise ValueError("out of the calendar") from error
 
 
-def _changes(versions: list[Version[Content]]) -> list[Version[Content]]:
-    """A record's versions in the order of their recording, without those that repeat what was said before."""
-    changes: list[Version[Content]] = []
-    before: Version[Content] | None = None
-    for version in sorted(versions, key=lambda version: (version.recorded_at, version.place)):
-        if before and before.recorded_at == version.recorded_at and before.said != version.said:
+def _first_and_newest(versions: Iterable[Version[Content]]) -> tuple[Version[Content], Version[Content]] | None:
+    """A record's first version, and the one that said first what its last one says: the same where nothing changed."""
+    first = newest = before = None
+    for version in versions:
+        changed = not before or before.said != version.said
+        if before and before.recorded_at == version.recorded_at and changed:
             raise SourceError(
                 f"record {version.id}",
                 version.recorded_at.isoformat(),
                 f"{before.place} and {version.place} differ, and both say that they were recorded then",
                 "Give the correction its own recorded_at, or remove one of the two",
             )
-        if not before or before.said != version.said:
-            changes.append(version)
-        before = version
-    return changes
+        if changed:
+            newest = version
+        first, before = first or version, version
+    return (first, newest) if first and newest else None
 
 
-def _late(visible: list[Version[Content]], first_recorded: dict[str, datetime]) -> int:
-    """How many were recorded after a record that happened later."""
-    times = sorted(((version.event_time, first_recorded[version.id]) for version in visible), reverse=True)
-    late, earliest = 0, None
+def _late(times: Iterable[Sequence[int]]) -> int:
+    """How many were recorded after a record that happened later, of negative times of event and record in order."""
+    late, latest = 0, None
     for _, recorded in times:
-        late += earliest is not None and recorded > earliest
-        earliest = min(earliest or recorded, recorded)
+        late += latest is not None and recorded < latest
+        latest = recorded if latest is None else max(latest, recorded)
     return late

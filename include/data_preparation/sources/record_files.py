@@ -1,12 +1,12 @@
 """Records from JSONL and Parquet files, in a folder or below a prefix of the store's bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from include.artifacts.scratch import scratch_folder
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import BUCKET_PREFIX, LimitsConfig, RecordsConfig
@@ -37,37 +37,52 @@ NOTES = (
 
 
 def read_records(
-    store: ArtifactStore, source: RecordsConfig, max_quarantined_share: float, moment: datetime, limits: LimitsConfig
+    store: ArtifactStore,
+    source: RecordsConfig,
+    max_quarantined_share: float,
+    moment: datetime,
+    limits: LimitsConfig,
+    scratch: Path,
 ) -> RecordLog:
-    """Every version that the source's files hold.
+    """What the source's files say up to `moment`; it lies in `scratch`.
 
     SourceError where there is no file, a file is damaged or unpacks to more than `limits`, an erasure names no record,
     or more than `max_quarantined_share` of the lines that were recorded before `moment`, of all lines without a time,
     or of the files are no records.
     """
-    log = RecordLog()
-    with scratch_folder("records") as scratch:
-        for file, path in _files(store, source, scratch):
-            if is_note(file):
-                log.foreign.append(Quarantined(file, 0, "a note that is no record file"))
-                continue
-            log.files += 1
-            for line, raw in _lines(file, path, Reading(scratch, limits)):
-                log.lines += 1
-                try:
-                    read_line(log, raw, source, f"{file}:{line}")
-                except BadRecordError as error:
-                    log.quarantined.append((recorded(raw), Quarantined(file, line, str(error))))
-    known = sum(version.recorded_at < moment for version in log.versions)
-    assert log.lines == len(log.versions) + log.erasures + len(log.quarantined)
-    dated = log.quarantined_before(moment)
-    whole = [line for line in log.undated if not line.line]
-    if len(whole) > max_quarantined_share * log.files:
-        raise _too_many(source, whole, f"{log.files} files", max_quarantined_share)
-    for bad, lines in ((dated, known + len(dated)), (log.undated, log.lines)):
-        if len(bad) > max_quarantined_share * lines:
-            raise _too_many(source, bad, f"{lines} lines", max_quarantined_share)
+    log = RecordLog(moment, scratch)
+    for file, path in _files(store, source, scratch):
+        if is_note(file):
+            log.foreign.append(Quarantined(file, 0, "a note that is no record file"))
+            continue
+        log.files += 1
+        for line, raw in _lines(file, path, Reading(scratch, limits)):
+            log.lines += 1
+            try:
+                read_line(log, raw, source, f"{file}:{line}")
+            except BadRecordError as error:
+                log.quarantine(recorded(raw), Quarantined(file, line, str(error)))
+    log.foreign.sort()
+    _require_enough(log, source, max_quarantined_share)
     return log
+
+
+def _require_enough(log: RecordLog, source: RecordsConfig, allowed: float) -> None:
+    shares: list[tuple[int, int, str, Callable[[bool, int], bool]]] = [
+        (log.unread, log.files, "files", lambda undated, line: undated and not line),
+        (log.dated, log.known + log.dated, "lines", lambda undated, _: not undated),
+        (log.undated, log.lines, "lines", lambda undated, _: undated),
+    ]
+    for bad, total, of, is_meant in shares:
+        if bad > allowed * total:
+            meant = (line for undated, line in log.quarantined if is_meant(undated, line.line))
+            first = "; ".join(f"{line.file}:{line.line} {line.reason}" for line in islice(meant, 3))
+            raise SourceError(
+                FIELD,
+                source.location,
+                f"{bad} of {total} {of} are no records (allowed: {allowed:.1%}): {first}",
+                "Correct them, or raise data_preparation.aggregate.max_quarantined_share",
+            )
 
 
 def is_note(name: str) -> bool:
@@ -75,16 +90,6 @@ def is_note(name: str) -> bool:
     path = PurePosixPath(name)
     about_files = path.stem.upper() in NOTES and path.suffix.lower() in ("", ".txt", ".rst", ".html", ".pdf")
     return about_files or path.suffix.lower() == ".md"
-
-
-def _too_many(source: RecordsConfig, bad: list[Quarantined], of: str, allowed: float) -> SourceError:
-    first = "; ".join(f"{line.file}:{line.line} {line.reason}" for line in bad[:3])
-    return SourceError(
-        FIELD,
-        source.location,
-        f"{len(bad)} of {of} are no records (allowed: {allowed:.1%}): {first}",
-        "Correct them, or raise data_preparation.aggregate.max_quarantined_share",
-    )
 
 
 def _files(store: ArtifactStore, source: RecordsConfig, scratch: Path) -> Iterator[tuple[str, Path | BadRecordError]]:

@@ -1,7 +1,10 @@
 """What a line of a record file says: a version of a record, a deletion, an erasure, or why it is none of them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain, groupby
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from include.core.errors import SourceError
@@ -9,34 +12,68 @@ from include.data_preparation.config import RecordsConfig
 from include.data_preparation.documents import Document
 from include.data_preparation.readers.parquet import TooLong
 from include.data_preparation.sources.document_ids import document_id
-from include.data_preparation.sources.point_in_time import Version, utc
+from include.data_preparation.sources.point_in_time import Version, from_microseconds, microseconds, utc
 from include.data_preparation.sources.quarantine import Quarantined
+from include.data_preparation.sources.sorted_rows import Row, SortedRows
 
 FIELD = "data_preparation.aggregate.records"
 FIELDS = {"id", "event_time", "recorded_at", "text", "title", "license", "deleted", "erased", "label"}
+# an erasure comes before the versions of its record
+_ERASURE, _VERSION = 0, 1
 
 
-@dataclass
 class RecordLog:
-    """All that a source's files say, of any time."""
+    """All that a source's files say up to a moment, sorted in `scratch`: no more than a part of it is in memory.
 
-    lines: int = 0
-    files: int = 0
-    erasures: int = 0
-    versions: list[Version[Document]] = field(default_factory=list)
-    erased: set[str] = field(default_factory=set)
-    quarantined: list[tuple[datetime | None, Quarantined]] = field(default_factory=list)
-    foreign: list[Quarantined] = field(default_factory=list)
-    """Files that say something of the others, and are no record files."""
+    `known` counts the versions that were recorded before the moment, `dated` the lines that are no records and were
+    recorded before it, and `undated` those that do not tell when: they are of no moment, and of all. `unread` ones of
+    them stand for files.
+    """
 
-    def quarantined_before(self, moment: datetime) -> list[Quarantined]:
-        """Those recorded before a moment."""
-        return sorted(line for recorded, line in self.quarantined if recorded and recorded < moment)
+    def __init__(self, moment: datetime, scratch: Path) -> None:
+        self._moment = moment
+        self._rows, self._bad = SortedRows(scratch, "versions"), SortedRows(scratch, "quarantined")
+        self.lines = self.files = self.known = self.dated = self.undated = self.unread = 0
+        self.foreign: list[Quarantined] = []
+        """Files that say something of the others, and are no record files."""
+
+    def erase(self, name: str) -> None:
+        """Take an erasure, which is of every moment."""
+        self._rows.add([name, _ERASURE])
+
+    def add(self, version: Version[Document]) -> None:
+        """Take a version."""
+        if version.recorded_at < self._moment:
+            self.known += 1
+            # versions of one time and place are in the order of reading
+            key = (_VERSION, microseconds(version.recorded_at), version.place, self.known)
+            content = vars(version.content).values() if version.content else ()
+            self._rows.add([version.id, *key, microseconds(version.event_time), *content])
+
+    def quarantine(self, recorded_at: datetime | None, line: Quarantined) -> None:
+        """Take a line that is no record."""
+        if recorded_at is None or recorded_at < self._moment:
+            self.undated += recorded_at is None
+            self.unread += recorded_at is None and not line.line
+            self.dated += recorded_at is not None
+            self._bad.add([recorded_at is None, line.file, line.line, line.reason])
+
+    def records(self) -> Iterator[tuple[bool, Iterator[Version[Document]]]]:
+        """Whether it is erased, and its versions, of each record, by id."""
+        for _, rows in groupby(self._rows, key=itemgetter(0)):
+            first = next(rows)
+            yield first[1] == _ERASURE, (_restored(row) for row in chain([first], rows) if row[1] == _VERSION)
 
     @property
-    def undated(self) -> list[Quarantined]:
-        """Those that do not tell when they were recorded: they are of no moment, and of all."""
-        return sorted(line for recorded, line in self.quarantined if recorded is None)
+    def quarantined(self) -> Iterator[tuple[bool, Quarantined]]:
+        """Whether it tells no time, and what it is, of each line that is no record."""
+        return ((undated, Quarantined(*line)) for undated, *line in self._bad)
+
+
+def _restored(row: Row) -> Version[Document]:
+    name, _, recorded_at, place, _, event, *content = row
+    document = Document(*content) if content else None
+    return Version(name, from_microseconds(event), from_microseconds(recorded_at), document, place)
 
 
 class BadRecordError(ValueError):
@@ -60,10 +97,9 @@ def read_line(log: RecordLog, raw: Any, source: RecordsConfig, place: str) -> No
     if not has_name:
         raise BadRecordError("no id")
     if raw.get("erased"):
-        log.erasures += 1
-        log.erased.add(_encodable(str(name)))
+        log.erase(_encodable(str(name)))
     else:
-        log.versions.append(_version(_encodable(str(name)), raw, source, place))
+        log.add(_version(_encodable(str(name)), raw, source, place))
 
 
 def _version(name: str, raw: dict[str, Any], source: RecordsConfig, place: str) -> Version[Document]:
