@@ -1,6 +1,7 @@
 """Datasets as of a moment: what is rebuilt, what is reused, and the gate against a source that shrinks."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from include.data_preparation.aggregate import aggregate
 from include.data_preparation.compare_sources import compare_sources
 from include.data_preparation.config import AggregateConfig, CompareSourcesConfig, RecordsConfig
 from include.data_preparation.documents import Document, read_all, read_planted, read_table
+from include.data_preparation.sources import sorted_rows
+from include.data_preparation.sources.dated_sources import dated_sources
 from include.data_preparation.support_tickets.ticket_exports import ticket_versions
 
 TICKETS_ONLY = AggregateConfig(topics=False, standard_library=False, packages=(), shards=1, ticket_export_days=10)
@@ -197,3 +200,61 @@ def test_a_source_that_vanished_is_a_shrink_and_not_an_error(store: ArtifactStor
             store, {"aggregated": now.ref, "previous": before, "config": CompareSourcesConfig()}
         ).metrics
         assert not metrics["passed"] and "records notes: 1 before, 0 now (-100%)" in metrics["verdict"]
+
+
+def hold_few(patch: pytest.MonkeyPatch) -> None:
+    """Every other row begins a new run on disk, and two runs are read at once."""
+    patch.setattr(sorted_rows, "HELD_CHARACTERS", 2 * sorted_rows.ROW)
+    patch.setattr(sorted_rows, "MERGED", 2)
+
+
+def test_a_dataset_is_the_same_however_few_records_are_held_and_in_whatever_order(
+    store: ArtifactStore, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes.config = notes.config.model_copy(update={"max_quarantined_share": 0.5})
+    for number in range(12):
+        notes.add(f"n{number}", f"2026-01-{number + 2:02}", f"Note {number}.", event=f"2026-01-{13 - number:02}")
+        notes.add(f"n{number}", "2026-01-20", f"Note {number // 3 * 3}.")
+    for name in ("n3", "n5", "n5", "never"):
+        notes.add(name, "2026-01-01", erased=True)
+    notes.add("n7", "2026-01-25", deleted=True)
+    notes.add("n8", "2026-03-01", "Not known yet.")
+    for number in range(5):
+        notes.add(f"bad{number}", "2026-01-01", text="")
+    notes.add("", "")
+    whole = at(store, "2026-02-01", notes.config)
+    counts = whole.metrics["dated"]["records notes"]
+    assert counts["visible"] == 9 and (counts["late"], counts["corrected"]) != (0, 0)
+    assert (counts["deleted"], counts["erased"], counts["quarantined"], counts["undated"]) == (1, 2, 6, 1)
+
+    hold_few(monkeypatch)
+    arguments = {"as_of": "2026-02-01", "config": notes.config}
+    again = aggregate.run(store, arguments, force=True)
+    assert not again.reused and again.ref == whole.ref
+
+    lines = notes.file.read_text().splitlines(keepends=True)
+    good = [line for line in lines if '"text": ""' not in line and '"id": ""' not in line]
+    bad = [line for line in lines if line not in good]
+    for number, line in enumerate(reversed(good)):
+        with (notes.file.parent / f"a{number % 3}.jsonl").open("a") as file:
+            file.write(line)
+    notes.file.write_text("\n" * len(good) + "".join(bad))
+    assert aggregate.run(store, arguments, force=True).ref == whole.ref
+
+
+def test_records_are_not_all_in_memory(
+    notes: Notes, store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorted_rows, "HELD_CHARACTERS", 1 << 18)
+    notes.config = notes.config.model_copy(update={"max_quarantined_share": 1})
+    for number in range(3000):
+        notes.add(f"n{number}", f"2026-01-01T00:00:{number % 60:02}", f"{number:04}" * 500)
+        notes.add(f"bad{number}", "2026-01-01", text="")
+    (source,) = dated_sources(store, "2026-02-01", notes.config)
+
+    tracemalloc.start()
+    try:
+        assert source.state(tmp_path).startswith("3000 records")
+        assert tracemalloc.get_traced_memory()[1] < notes.file.stat().st_size / 4
+    finally:
+        tracemalloc.stop()

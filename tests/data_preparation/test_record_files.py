@@ -4,19 +4,22 @@ import gzip
 import json
 import os
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import AggregateConfig, LimitsConfig, RecordsConfig
 from include.data_preparation.documents import Document
+from include.data_preparation.sources import sorted_rows
 from include.data_preparation.sources.point_in_time import Snapshot
 from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.record_files import read_records
@@ -258,3 +261,64 @@ def test_an_error_in_a_packed_file_is_told_as_itself(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(json_lines(row("a"), {"erased": True})))
     with pytest.raises(SourceError, match=r"a.jsonl.gz:2'.*names no record"):
         read(tmp_path)
+
+
+NAMES = st.sampled_from([1, 1.0, "1", 2, "2", "a", "A", "ä"])
+# one version of a record at one day, an erasure, or a line that is no record
+LINES = st.lists(
+    st.one_of(
+        st.tuples(NAMES, st.integers(1, 28), st.sampled_from(["one", "two", None])),
+        st.tuples(NAMES),
+        st.just(()),
+    ),
+    max_size=30,
+    unique_by=lambda line: (str(line[0]).removesuffix(".0"), line[1]) if len(line) == 3 else object(),
+)
+
+
+def line_of(line: tuple[Any, ...]) -> dict[str, Any]:
+    if len(line) < 3:
+        return {"id": line[0], "erased": True} if line else row("no text", text="")
+    name, day, text = line
+    return row(name, text=text, recorded_at=f"2026-02-{day:02}", deleted=text is None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LINES, st.integers(1, 29), st.integers(1, 4), st.integers(1, 3))
+def test_records_are_the_same_however_few_are_held(
+    lines: list[tuple[Any, ...]], day: int, held: int, files: int
+) -> None:
+    moment = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(days=day - 1)
+    said: dict[str, dict[int, str | None]] = {}
+    for name, recorded, text in (line for line in lines if len(line) == 3 and line[1] < day):
+        said.setdefault(str(name).removesuffix(".0"), {})[recorded] = text
+    erased = {str(line[0]).removesuffix(".0") for line in lines if len(line) == 1}
+    newest = {name: versions[max(versions)] for name, versions in said.items() if name not in erased}
+
+    with tempfile.TemporaryDirectory() as outside, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorted_rows, "HELD_CHARACTERS", held * sorted_rows.ROW)
+        patch.setattr(sorted_rows, "MERGED", 2)
+        folder = Path(outside) / "notes"
+        folder.mkdir()
+        for number in range(files):
+            rows = [line_of(line) for line in lines[number::files]]
+            (folder / f"{number}.jsonl").write_bytes(json_lines(*rows))
+        log = read(folder, moment=moment)
+        found = contents(log, moment)
+
+        assert {name.removeprefix("record:notes:"): one.text for name, one in found.items()} == {
+            name: text for name, text in newest.items() if text
+        }
+        assert list(found) == sorted(found)
+        assert len(bad_lines(log)) == lines.count(()) and bad_lines(log) == sorted(bad_lines(log))
+
+
+def test_of_several_conflicts_the_first_record_is_named_however_few_are_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row(name, text=text) for name in "dcba" for text in ("one", "two")]
+    (tmp_path / "notes.jsonl").write_bytes(json_lines(*rows))
+    for held in (sorted_rows.HELD_CHARACTERS, sorted_rows.ROW):
+        monkeypatch.setattr(sorted_rows, "HELD_CHARACTERS", held)
+        with pytest.raises(SourceError, match=r"record a = .*notes\.jsonl:7 and notes\.jsonl:8 differ"):
+            visible(read(tmp_path))
