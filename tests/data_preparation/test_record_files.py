@@ -121,6 +121,19 @@ def test_a_line_that_is_no_record_is_kept_with_its_place_and_reason(tmp_path: Pa
         read(tmp_path, share=0.3)
 
 
+def test_a_line_of_any_length_is_one_line(tmp_path: Path) -> None:
+    limits = LimitsConfig(max_record_characters=1000)
+    long = json_lines(row("long", text="x" * 10_000))
+    (tmp_path / "notes.jsonl").write_bytes(
+        b"\xef\xbb\xbf" + json_lines(row("a"), long, row("b", text="x" * 3800), long)[:-1]
+    )
+    log = read(tmp_path, limits=limits)
+
+    assert list(visible(log)) == ["record:notes:a", "record:notes:b"]
+    reason = f"a line of {len(long)} bytes, and a record may have 1000 characters"
+    assert [(bad.line, bad.reason) for bad in bad_lines(log)] == [(2, reason), (4, reason.replace("65", "64"))]
+
+
 def test_other_files_and_missing_licences_are_not_lost_silently(tmp_path: Path) -> None:
     (tmp_path / "notes.csv").write_text("id,text\n")
     (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a")))

@@ -54,7 +54,8 @@ class AggregateConfig(StepConfig):
         (), description="Sources of texts without times, read as they are now; declare each in strategy.data_sources."
     )
     limits: LimitsConfig = Field(
-        LimitsConfig(), description="How large what collections, and packed record files, hold may be."
+        LimitsConfig(),
+        description="How large what collections, packed record files, and lines of record files hold may be.",
     )
     max_quarantined_share: float = Field(
         0.05,

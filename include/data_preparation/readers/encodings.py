@@ -189,17 +189,10 @@ def _line_reader(path: Path, skip: int) -> Iterator[Callable[[int], bytes]]:
 
 
 def _lines(path: Path, encoding: Encoding, reading: Reading) -> Iterator[str | Unreadable]:
-    # no encoding needs more than four bytes a character
-    most = 4 * reading.limits.max_record_characters
     with _line_reader(path, len(encoding.mark)) as next_line:
-        for line in iter(lambda: next_line(most), b""):
-            size = len(line)
-            if size == most and not line.endswith(b"\n"):
-                for more in iter(lambda: next_line(most), b""):
-                    size += len(more)
-                    if more.endswith(b"\n"):
-                        break
-                yield Unreadable(0, f"a line of {reading.too_long(size, 'bytes')}")
+        for line in reading.lines(next_line):
+            if isinstance(line, Unreadable):
+                yield line
                 continue
             try:
                 text = encoding.decode(line)

@@ -2,7 +2,7 @@
 
 import errno
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +91,17 @@ class Reading:
         """The fields of a table's row under the names that all records have."""
         named = self.columns.model_dump()
         return {name: row[column] for name, column in named.items() if column and row.get(column) is not None}
+
+    def lines(self, next_line: Callable[[int], bytes]) -> Iterator[bytes | Unreadable]:
+        """Lines with their ends, by what gives the next one up to a size; of one that is too long, how long it is."""
+        # no encoding needs more than four bytes a character
+        most = 4 * self.limits.max_record_characters
+        for line in iter(lambda: next_line(most), b""):
+            size, last = len(line), line
+            while len(last) == most and not last.endswith(b"\n"):
+                last = next_line(most)
+                size += len(last)
+            yield line if last is line else Unreadable(0, f"a line of {self.too_long(size, 'bytes')}")
 
     def too_long(self, size: int, unit: str = "characters") -> str:
         """The reason to leave out a record of a size."""

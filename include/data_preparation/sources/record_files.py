@@ -11,7 +11,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import BUCKET_PREFIX, LimitsConfig, RecordsConfig
 from include.data_preparation.locations.files import about, list_files, place_of
-from include.data_preparation.readers import Reading, UnreadableError
+from include.data_preparation.readers import Reading, Unreadable, UnreadableError
 from include.data_preparation.readers.json_text import json_value
 from include.data_preparation.readers.packed import Budget, TooLargeError, unpacked
 from include.data_preparation.readers.parquet import DAMAGED, row_batches
@@ -120,9 +120,9 @@ def _lines(file: str, path: Path | BadRecordError, reading: Reading) -> Iterator
         yield from enumerate(_parquet_rows(file, path, reading.limits), 1)
     elif file.endswith(ZIPPED):
         with _unzipped(file, path, reading) as target:
-            yield from _json_lines(target)
+            yield from _json_lines(target, reading)
     elif file.endswith(JSON_LINES):
-        yield from _json_lines(path)
+        yield from _json_lines(path, reading)
     else:
         yield 0, BadRecordError(f"not a {JSON_LINES}, {ZIPPED} or {PARQUET} file")
 
@@ -138,10 +138,12 @@ def _unzipped(file: str, path: Path, reading: Reading) -> Iterator[Path]:
         raise _damaged(file, str(error)) from error
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if (text := line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"")).strip():
+def _json_lines(path: Path, reading: Reading) -> Iterator[tuple[int, Any]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(reading.lines(file.readline), 1):
+            if isinstance(line, Unreadable):
+                yield number, BadRecordError(line.reason)
+            elif (text := line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"")).strip():
                 yield number, _json(text.removesuffix(b"\n"))
 
 
