@@ -81,6 +81,46 @@ def test_memory_and_latency_are_those_of_the_answers_in_flight_where_more_arrive
     assert sized.cache_gb == pytest.approx(sized.streams_a_replica * 296 * 23.04e-6)
 
 
+@pytest.mark.parametrize(
+    ("demand", "measured", "limit"),
+    [
+        ({"latency_seconds": 0.5}, 5_000, "latency_seconds"),
+        ({"first_token_seconds": 0.1}, 200, "first_token_seconds"),
+        # one answer at a time is in time, and the eight at once of a replica that yields enough are not
+        ({"latency_seconds": 2}, 5_000, "latency_seconds"),
+    ],
+)
+def test_a_measured_throughput_leaves_the_latency_as_it_is(demand: dict[str, Any], measured: int, limit: str) -> None:
+    config = declared(demand=demand, serving={"replica_tokens_per_second": measured})
+    sized = size(config)
+    assert sized.streams_a_replica == 8 // sized.replicas
+    (breach,) = breaches(config, sized)
+    assert f"at once, more than strategy.demand.{limit}" in breach
+
+
+def test_a_measured_throughput_leaves_what_is_in_flight_as_it_is() -> None:
+    model = {
+        "parameters": 7 * 10**9,
+        "layers": 32,
+        "hidden_size": 4096,
+        "attention_heads": 32,
+        "key_value_heads": 32,
+        "head_size": 128,
+        "weight_bytes": 2,
+    }
+    demand = {"concurrent_users": 1, "requests_a_day": 1_000_000, "prompt_tokens": 1_000, "answer_tokens": 300}
+    plan = {"device": "h100_sxm"}
+    predicted = size(declared(model=model, demand=demand, serving=plan))
+    speed = predicted.replica_tokens_per_second
+    measured = size(declared(model=model, demand=demand, serving=plan | {"replica_tokens_per_second": speed}))
+    for name in ("replicas", "streams_a_replica", "serving_memory_gb", "answer_seconds"):
+        assert getattr(measured, name) == pytest.approx(getattr(predicted, name)), name
+    assert predicted.streams_a_replica > 10
+    faster = size(declared(model=model, demand=demand, serving=plan | {"replica_tokens_per_second": 10 * speed}))
+    assert faster.replicas == pytest.approx(predicted.replicas / 10, abs=1)
+    assert faster.streams_a_replica == predicted.batch
+
+
 def test_the_page_warns_where_attention_that_is_not_counted_takes_much_of_the_time(store: ArtifactStore) -> None:
     page = store.read(charter(store, config=declared()), "report.html").decode()
     assert "attention computes" not in page
