@@ -184,6 +184,20 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
         ({"indicators": []}, "at least 1"),
         ({"model": {"parameters": 10**400}}, "model.parameters\n.*less than or equal to 1000000000000000"),
         ({"training": {"tokens": 10**400}}, "training.tokens\n.*less than or equal to"),
+        (
+            {"model": {"key_value_heads": 64}},
+            "model.key_value_heads\n.*64 heads do not divide the 9 attention_heads that share them: 1, 3, 9 do",
+        ),
+        ({"model": {"attention_heads": 8}}, "model.key_value_heads\n.*3 heads do not divide the 8"),
+        ({"serving": {"replica_hour_price": 1.7e308}}, "replica_hour_price\n.*less than or equal to 1000000000"),
+        ({"training": {"device_hour_price": 1.7e308}}, "device_hour_price\n.*less than or equal to 1000000000"),
+        ({"serving": {"hosted_price_per_million_tokens": 1.7e308}}, "per_million_tokens\n.*less than or equal to"),
+        ({"serving": {"replica_tokens_per_second": 1e-300}}, "tokens_per_second\n.*greater than or equal to 0.01"),
+        ({"serving": {"replica_teraflops": 1e-300}}, "replica_teraflops\n.*greater than or equal to"),
+        ({"serving": {"replica_bandwidth_gbs": 1e-300}}, "replica_bandwidth_gbs\n.*greater than or equal to"),
+        ({"serving": {"compute_utilization": 1e-300}}, "compute_utilization\n.*greater than or equal to"),
+        ({"training": {"device_teraflops": 1e-300}}, "device_teraflops\n.*greater than or equal to"),
+        ({"demand": {"latency_seconds": 1e-300}}, "latency_seconds\n.*greater than or equal to"),
         ({"indicators": [{"name": "answer_nll", "target": float("nan"), "direction": "at_most"}]}, "finite"),
         (
             {
@@ -200,6 +214,19 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
 def test_wrong_declarations_are_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         declared(**changes)
+
+
+def test_the_largest_and_the_slowest_that_can_be_declared_are_finite_in_the_charter(store: ArtifactStore) -> None:
+    config = declared(
+        model={"parameters": 10**15, "layers": 10_000, "head_size": 10_000},
+        demand={"concurrent_users": 10**6, "requests_a_day": 10**10, "peak_factor": 100, "latency_seconds": 0.001}
+        | {"prompt_tokens": 10**6, "answer_tokens": 10**6},
+        training={"tokens": 10**18, "device_teraflops": 1e-6, "utilization": 0.001, "device_hour_price": 10**9},
+        serving={"replica_teraflops": 1e-6, "replica_bandwidth_gbs": 0.001, "replica_hour_price": 10**9}
+        | {"bandwidth_utilization": 0.001, "compute_utilization": 0.001, "hosted_price_per_million_tokens": 10**9},
+    )
+    document = store.read(charter(store, config=config), "charter.json")
+    assert json.loads(document, parse_constant=pytest.fail)["sizing"]["replicas"] > 10**6
 
 
 def test_what_the_data_is_held_to_is_in_the_charter_and_on_its_page(store: ArtifactStore) -> None:
