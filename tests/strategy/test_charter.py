@@ -47,8 +47,8 @@ def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore)
     assert "<script>" not in page
     for text in (
         "Support tickets repeat questions",
-        "Answer within seconds, on hardware of our own",
-        "Keep up with the documentation",
+        "Answers take seconds to compute",
+        "agree with the ones known to be right",
         "answer_bits_per_char",
         "at most 1.6",
         "3.5 GB, fits",
@@ -182,6 +182,14 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
         ({"objectives": [{"text": "Be liked"}]}, "objectives.0.indicators\n.*required"),
         ({"training": {"zero_stage": 2, "offload": "all"}}, "stage 2 cannot offload all"),
         ({"indicators": []}, "at least 1"),
+        (
+            {"indicators": [{"name": "answer_chrf", "target": 10, "direction": "at_most", "required": True}]},
+            "indicators.0.direction\n.*a higher answer_chrf is better: its direction is at_least",
+        ),
+        (
+            {"indicators": [{"name": "answer_bits_per_char", "target": 1, "direction": "at_least"}]},
+            "indicators.0.direction\n.*a lower answer_bits_per_char is better: its direction is at_most",
+        ),
         ({"model": {"parameters": 10**400}}, "model.parameters\n.*less than or equal to 1000000000000000"),
         ({"training": {"tokens": 10**400}}, "training.tokens\n.*less than or equal to"),
         (
