@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -78,27 +78,7 @@ def portfolio_page(told: Portfolio, links: Mapping[str, str]) -> Report:
         return Link(text or name, links[name]) if name in links else text or name
 
     if told.ranked:
-        page.table(
-            ["", "Use case", "Score", *(name.capitalize() for name in FACTORS), "Owner", "Limits"],
-            [
-                [
-                    one.place,
-                    link(one.name, one.title),
-                    f"{one.score:.1f}",
-                    *(_unbroken(part.declared) for part in one.contributions[:-1]),
-                    one.contributions[-1].declared,
-                    one.owner,
-                    "broken" if one.breaches else "kept",
-                ]
-                for one in told.ranked
-            ],
-            heading="Ranking",
-        )
-        for one in told.ranked:
-            if one.breaches:
-                page.text(f"{one.title}: {'; '.join(one.breaches)}.")
-        bars = {f"{one.place}. {one.title}": [part.points for part in one.contributions] for one in told.ranked}
-        page.stacks(FACTORS, bars, POINTS, heading=f"What the scores are made of, of {POINTS} points")
+        _ranking(page, told.ranked, link)
     if told.not_assessed:
         rows = [[link(one.name, one.title), one.owner] for one in told.not_assessed]
         page.table(["Use case", "Owner"], rows, heading="Not assessed")
@@ -111,6 +91,30 @@ def portfolio_page(told: Portfolio, links: Mapping[str, str]) -> Report:
     for one in told.ranked:
         _arithmetic(page, one)
     return page.text(HOW, heading="How it is computed")
+
+
+def _ranking(page: Report, ranked: Sequence[Ranked], link: Callable[[str, str], object]) -> None:
+    page.table(
+        ["", "Use case", "Score", *(name.capitalize() for name in FACTORS), "Owner", "Limits"],
+        [
+            [
+                one.place,
+                link(one.name, one.title),
+                f"{one.score:.1f}",
+                *(_unbroken(part.declared) for part in one.contributions[:-1]),
+                one.contributions[-1].declared,
+                one.owner,
+                "broken" if one.breaches else "kept",
+            ]
+            for one in ranked
+        ],
+        heading="Ranking",
+    )
+    for one in ranked:
+        if one.breaches:
+            page.text(f"{one.title}: {'; '.join(one.breaches)}.")
+    bars = {f"{one.place}. {one.title}": [part.points for part in one.contributions] for one in ranked}
+    page.stacks(FACTORS, bars, POINTS, heading=f"What the scores are made of, of {POINTS} points")
 
 
 def _arithmetic(page: Report, one: Ranked) -> None:

@@ -10,6 +10,7 @@ from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError
 from include.customization.config import GateConfig
 from include.evaluation.content import content
+from include.evaluation.measures import on_target
 from include.evaluation.statistics import paired_bootstrap
 
 INDICATOR = "answer_nll"
@@ -122,19 +123,19 @@ def _losses(work: Workspace, evaluation: ArtifactRef) -> dict[str, float]:
 
 def _indicator(declared: dict[str, Any], base: dict[str, Any], customized: dict[str, Any]) -> dict[str, Any]:
     """One row of metrics["indicators"]; low and high: 95% interval of the customized model's value."""
-    name, target = declared["name"], declared["target"]
+    name = declared["name"]
     value = customized[name]
     low, high = customized.get("intervals", {}).get(name, (None, None))
     return {
         "name": name,
-        "target": target,
+        "target": declared["target"],
         "direction": declared["direction"],
         "required": bool(declared.get("required", False)),
         "base": base[name],
         "customized": value,
         "low": low,
         "high": high,
-        "met": value <= target if declared["direction"] == "at_most" else value >= target,
+        "met": on_target(declared, value),
     }
 
 

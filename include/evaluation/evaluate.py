@@ -105,7 +105,7 @@ def summarize(work: Workspace, rows: list[dict[str, Any]], config: EvaluationCon
         work.metrics[name] = round(mean, 4)
         intervals[name] = [round(low, 4), round(high, 4)]
     work.metrics |= {"questions": len(rows), "answers": len(answered), "intervals": intervals}
-    table = [(label, work.metrics[name], *intervals[name]) for name, label in MEASURES.items()]
+    table = [(measure.what, work.metrics[name], *intervals[name]) for name, measure in MEASURES.items()]
     samples = [(row["question"], row["reference"], row["answer"], row["chrf"]) for row in answered[: config.samples]]
     Report("Evaluation").text(
         f"{len(rows)} reference answers scored, {len(answered)} questions answered, none of them seen in training."

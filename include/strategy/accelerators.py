@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from include.core.errors import ConfigurationError
 from include.core.settings import PROJECT_ROOT
 from include.strategy.config import StrategyConfig
+from include.strategy.config.plan import HIGHEST_PRICE, LEAST_BANDWIDTH, LEAST_TERAFLOPS
 
 TABLE = "include/strategy/accelerators.yaml"
 
@@ -19,10 +20,10 @@ class Accelerator(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     memory_gb: float = Field(gt=0)
-    bandwidth_gbs: float = Field(gt=0)
-    bf16_tflops: float = Field(gt=0)
+    bandwidth_gbs: float = Field(ge=LEAST_BANDWIDTH)
+    bf16_tflops: float = Field(ge=LEAST_TERAFLOPS)
     host_memory_gb: float = Field(ge=0)
-    hour_price: float = Field(ge=0)
+    hour_price: float = Field(ge=0, le=HIGHEST_PRICE)
     note: str = ""
 
 

@@ -48,7 +48,8 @@ def charter(
     work.metrics["verdict"] = "; ".join(broken) or "the plan stays within its limits"
     terms = data_terms(anonymize, check, records, collections)
     document = charter_document(config, sizing, decision, terms)
-    (work.output / CHARTER_FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+    written = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    (work.output / CHARTER_FILE).write_text(written, encoding="utf-8")
     page: Report = charter_page(config, sizing, decision, broken, table, terms)
     page.write(work.output)
 

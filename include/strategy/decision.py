@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.strategy import sizing
-from include.strategy.accelerators import AcceleratorTable, accelerators, serving_device, training_device
+from include.strategy.accelerators import AcceleratorTable, Device, accelerators, serving_device, training_device
 from include.strategy.config import SENSITIVITIES, StrategyConfig
 from include.strategy.decision_rules import (
     FEW_SHOTS,
@@ -18,8 +18,8 @@ from include.strategy.decision_rules import (
     Rule,
 )
 from include.strategy.estimate import TERA, Sizing, replica_of
-from include.strategy.fitting import GIGA, RESERVED, simplest
-from include.strategy.memory import WEIGHTS, activations
+from include.strategy.fitting import simplest
+from include.strategy.memory import frozen_states
 
 BY_USE_CASE = "chosen by the use case"
 # what the workflow does, whatever is decided
@@ -75,23 +75,15 @@ def facts_of(config: StrategyConfig, sized: Sizing, table: AcceleratorTable | No
     """What the rules look at, from what is declared and what was sized."""
     table = table or accelerators()
     trained, served = training_device(config, table), serving_device(config, table)
-    model, plan, demand, serving = config.model, config.training, config.demand, config.serving
+    demand, counts = config.demand, [config.training.devices]
     tokens = _sum(source.tokens for source in config.data_sources)
     examples = _sum(source.examples for source in config.data_sources)
     pairs = sum(source.preference_pairs for source in config.data_sources)
-
-    def cost(count: int) -> float:
-        operations = sizing.training_operations(model.parameters, count, recomputed=plan.recompute == "all")
-        return (
-            sizing.training_seconds(operations, 1, trained.tflops * TERA, plan.utilization) / 3600 * trained.hour_price
-        )
-
-    active = activations(model, plan.micro_batch, plan.sequence_length, plan.recompute)
     shown = (1 + FEW_SHOTS) * demand.prompt_tokens + FEW_SHOTS * demand.answer_tokens
     asked = demand.requests_a_day * DAYS_A_MONTH * (demand.prompt_tokens + demand.answer_tokens)
-    price = serving.hosted_price_per_million_tokens
+    price = config.serving.hosted_price_per_million_tokens
     return Facts(
-        parameters=model.parameters,
+        parameters=config.model.parameters,
         tokens=tokens,
         examples=examples,
         preference_pairs=pairs,
@@ -102,16 +94,29 @@ def facts_of(config: StrategyConfig, sized: Sizing, table: AcceleratorTable | No
         few_shot_seconds=replica_of(config, served).answer_seconds(
             sized.streams_a_replica, shown, demand.answer_tokens
         ),
-        scratch_cost=cost(TOKENS_A_PARAMETER * model.parameters),
-        full_cost=cost(EPOCHS * (examples or 0) * plan.sequence_length),
-        continued_cost=cost(tokens or 0),
-        # each pair is two answers
-        preference_cost=cost(EPOCHS * 2 * pairs * plan.sequence_length),
-        full_fits=simplest(config, trained, [plan.devices]) is not None,
-        adapter_fits=model.parameters * WEIGHTS + active <= trained.memory_gb * (1 - RESERVED) * GIGA,
+        full_fits=simplest(config, trained, counts) is not None,
+        adapter_fits=simplest(config, trained, counts, frozen_states) is not None,
         hosted_cost=None if price is None else asked / 1e6 * price,
         own_cost=sized.serving_cost_a_month,
+        **_training_costs(config, trained, tokens or 0, examples or 0, pairs),
     )
+
+
+def _training_costs(config: StrategyConfig, device: Device, tokens: int, examples: int, pairs: int) -> dict[str, float]:
+    model, plan = config.model, config.training
+
+    def cost(count: int) -> float:
+        operations = sizing.training_operations(model.parameters, count, recomputed=plan.recompute == "all")
+        seconds = sizing.training_seconds(operations, 1, device.tflops * TERA, plan.utilization)
+        return seconds / 3600 * device.hour_price
+
+    return {
+        "scratch_cost": cost(TOKENS_A_PARAMETER * model.parameters),
+        "full_cost": cost(EPOCHS * examples * plan.sequence_length),
+        "continued_cost": cost(tokens),
+        # each pair is two answers
+        "preference_cost": cost(EPOCHS * 2 * pairs * plan.sequence_length),
+    }
 
 
 def _sum(volumes: Any) -> int | None:

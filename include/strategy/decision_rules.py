@@ -124,7 +124,7 @@ HOSTINGS: tuple[Rule[Hosting], ...] = (
         "sensitive data",
         lambda facts: facts.sensitivity in ("personal", "confidential"),
         "own",
-        "there is {sensitivity} data, which is never sent to a hosted service",
+        "there is {sensitivity} data, which a hosted service would get to see",
     ),
     Rule(
         "internal data",
@@ -167,10 +167,9 @@ def _over_budget(what: str, cost: str) -> Rule[bool]:
 
 
 _TUNING_COSTS = _over_budget("three epochs cost", "full_cost")
-_ADAPTER_FITS = Rule(
-    "does not fit", lambda facts: not facts.adapter_fits, False, "frozen weights do not fit one device"
-)
-_FULL_FITS = Rule("does not fit", lambda facts: not facts.full_fits, False, "all weights do not fit the devices")
+_NO_STAGE = "do not fit the devices at any ZeRO stage"
+_ADAPTER_FITS = Rule("does not fit", lambda facts: not facts.adapter_fits, False, f"frozen weights {_NO_STAGE}")
+_FULL_FITS = Rule("does not fit", lambda facts: not facts.full_fits, False, f"all weights {_NO_STAGE}")
 
 TECHNIQUES: Mapping[Technique, tuple[Rule[bool], ...]] = MappingProxyType(
     {

@@ -35,7 +35,7 @@ class Sizing(BaseModel):
     streams_a_replica: int = Field(
         description="Answers at once on the busiest replica: of users, or in flight at the peak."
     )
-    batch: int = Field(description="Answers at once for which the replicas are counted.")
+    batch: int = Field(description="Answers at once for which the replicas are predicted.")
     batch_seconds: float = Field(description="A whole answer at that batch, predicted.")
     one_stream_tokens_per_second: float = Field(description="Of one answer on an idle replica, predicted.")
     first_token_seconds: float = Field(description="Longest wait for a first token at these streams, predicted.")
@@ -102,16 +102,19 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
     timely = replica.streams_in_time(
         prompt, answer, demand.latency_seconds, demand.first_token_seconds, plan.max_streams
     )
-    if plan.replica_tokens_per_second:
-        yields = plan.replica_tokens_per_second
-        count = sizing.replicas(demanded, yields)
-        most = streams = sizing.streams_a_replica(demand.concurrent_users, count)
-    else:
-        most, count, streams = _batch(config, replica, max(1, min(fit, timely)), requests)
-        yields = most * answer / replica.answer_seconds(most, prompt, answer)
+    batch, count = _batch(config, replica, max(1, min(fit, timely)), requests)
+    batch_seconds, yields = replica.answer_seconds(batch, prompt, answer), plan.replica_tokens_per_second
+    count = sizing.replicas(demanded, yields) if yields else count
+    # replicas are predicted so that users are answered in batches; measured ones write as much at once as is asked
+    most = max(1, min(fit, plan.max_streams)) if yields else batch
+    streams = max(
+        min(most, sizing.streams_a_replica(demand.concurrent_users, count)),
+        min(batch, sizing.streams_a_replica(requests * batch_seconds, count)),
+    )
     weights = replica.parameters * replica.weight_bytes
     memory = weights + replica.token_cache * length * streams
-    return {
+    timed = _timed(replica, streams, prompt, answer)
+    return timed | {
         "weights_gb": weights / GIGA,
         "cache_kb_a_token": replica.token_cache / 1e3,
         "cache_gb": (memory - weights) / GIGA,
@@ -119,14 +122,10 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
         "streams_that_fit": fit,
         "streams_in_time": timely,
         "streams_a_replica": streams,
-        "batch": most,
-        "batch_seconds": replica.answer_seconds(most, prompt, answer),
-        "one_stream_tokens_per_second": 1 / replica.step_seconds(1, length),
-        "first_token_seconds": replica.first_token_seconds(streams, prompt),
-        "token_seconds": replica.step_seconds(streams, length),
-        "answer_seconds": replica.answer_seconds(streams, prompt, answer),
-        "replica_tokens_per_second": yields,
-        "replica_measured": plan.replica_tokens_per_second is not None,
+        "batch": batch,
+        "batch_seconds": batch_seconds,
+        "replica_tokens_per_second": yields or batch * answer / batch_seconds,
+        "replica_measured": yields is not None,
         "peak_requests_per_second": requests,
         "demanded_tokens_per_second": demanded,
         "replicas": count,
@@ -134,8 +133,17 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
     }
 
 
-def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int, int]:
-    """The largest batch, up to `most`, that needs the fewest replicas, their number, and what one writes at once."""
+def _timed(replica: Replica, streams: int, prompt: int, answer: int) -> dict[str, float]:
+    return {
+        "one_stream_tokens_per_second": 1 / replica.step_seconds(1, prompt + answer),
+        "first_token_seconds": replica.first_token_seconds(streams, prompt),
+        "token_seconds": replica.step_seconds(streams, prompt + answer),
+        "answer_seconds": replica.answer_seconds(streams, prompt, answer),
+    }
+
+
+def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float) -> tuple[int, int]:
+    """The largest batch, up to `most`, that needs the fewest replicas, and their number."""
     demand = config.demand
 
     def seconds(streams: int) -> float:
@@ -145,8 +153,7 @@ def _batch(config: StrategyConfig, replica: Replica, most: int, requests: float)
         return replicas_in_time(demand.concurrent_users, requests, streams, seconds(streams), demand.latency_seconds)
 
     best = min(range(1, most + 1), key=lambda streams: (needed(streams), -streams))
-    in_flight = max(demand.concurrent_users, requests * seconds(best))
-    return best, needed(best), min(best, sizing.streams_a_replica(in_flight, needed(best)))
+    return best, needed(best)
 
 
 def breaches(config: StrategyConfig, sized: Sizing) -> list[str]:
@@ -190,13 +197,14 @@ def _serving_breaches(config: StrategyConfig, sized: Sizing) -> list[str]:
             f"a replica takes {sized.serving_memory_gb:.2f} GB, more than {1 - RESERVED:.0%} of "
             f"strategy.serving.replica_memory_gb {device.memory_gb:g}"
         )
-    if not sized.streams_in_time and not sized.replica_measured:
-        told = f"a whole answer takes {sized.answer_seconds:.3g} s on one {device.name}"
-        if sized.answer_seconds > demand.latency_seconds:
-            found.append(f"{told}, more than strategy.demand.latency_seconds {demand.latency_seconds:g}")
-        else:
+    timed = (
+        ("a whole answer", sized.answer_seconds, "latency_seconds", demand.latency_seconds),
+        ("the first token", sized.first_token_seconds, "first_token_seconds", demand.first_token_seconds),
+    )
+    for what, seconds, field, limit in timed:
+        if limit is not None and seconds > limit:
             found.append(
-                f"the first token takes {sized.first_token_seconds:.3g} s on one {device.name}, more than "
-                f"strategy.demand.first_token_seconds {demand.first_token_seconds:g}"
+                f"{what} takes {seconds:.3g} s on one {device.name} with {sized.streams_a_replica} at once, more than "
+                f"strategy.demand.{field} {limit:g}"
             )
     return found

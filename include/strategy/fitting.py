@@ -1,13 +1,13 @@
 """Which ZeRO stage on how many devices fits, and what to do where nothing does."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.strategy.accelerators import AcceleratorTable, Device
 from include.strategy.config import StrategyConfig
 from include.strategy.config.plan import Offload
-from include.strategy.memory import OPTIONS, activations, largest_layer, model_states
+from include.strategy.memory import OPTIONS, States, activations, largest_layer, model_states
 
 GIGA = 1e9
 # fragmentation, the driver's context, communication buffers
@@ -28,11 +28,18 @@ class MemoryOption(BaseModel):
     fits: bool
 
 
-def option(config: StrategyConfig, device: Device, stage: int, offload: Offload, devices: int) -> MemoryOption:
+def option(
+    config: StrategyConfig,
+    device: Device,
+    stage: int,
+    offload: Offload,
+    devices: int,
+    states_of: Callable[..., States] = model_states,
+) -> MemoryOption:
     """One layout on `devices` of a kind. Where the device is the host, nothing is offloaded and one memory counts."""
     model, plan = config.model, config.training
     a_node = min(devices, plan.devices_a_node)
-    states = model_states(model.parameters, largest_layer(model), stage, devices, a_node, offload)
+    states = states_of(model.parameters, largest_layer(model), stage, devices, a_node, offload)
     active = activations(model, plan.micro_batch, plan.sequence_length, plan.recompute)
     needed, host = (states.device + active) / GIGA, states.host / GIGA
     if device.host_memory_gb:
@@ -61,11 +68,16 @@ def planned(config: StrategyConfig, device: Device) -> MemoryOption:
     return option(config, device, plan.zero_stage, plan.offload, plan.devices)
 
 
-def simplest(config: StrategyConfig, device: Device, counts: Iterable[int]) -> MemoryOption | None:
-    """The first of `counts` that fits, by the lowest stage and without offload where that is enough."""
+def simplest(
+    config: StrategyConfig, device: Device, counts: Iterable[int], states_of: Callable[..., States] = model_states
+) -> MemoryOption | None:
+    """The first of `counts` that fits, by the lowest stage and without offload where that is enough.
+
+    `states_of` is what is held beside the activations: `model_states`, or `frozen_states` for an adapter.
+    """
     for count in counts:
         for stage, offload in OPTIONS:
-            if (found := option(config, device, stage, offload, count)).fits:
+            if (found := option(config, device, stage, offload, count, states_of)).fits:
                 return found
     return None
 

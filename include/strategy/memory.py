@@ -84,6 +84,19 @@ def _stage_3(parameters: int, largest: int, devices: int, a_node: int, offload: 
     return States(gathered + sharded, largest * 4 * a_node * HOST_BUFFERS)
 
 
+def frozen_states(
+    parameters: int, largest: int, stage: int, devices: int, a_node: int | None = None, offload: Offload = "none"
+) -> States:
+    """Weights that are not trained, laid out as `model_states` does: without gradients and an optimizer's states."""
+    a_node = a_node or devices
+    if stage < 3:
+        return States(WEIGHTS * parameters, WEIGHTS * parameters * a_node * HOST_BUFFERS)
+    gathered = WEIGHTS * largest
+    if offload == "all":
+        return States(gathered, WEIGHTS * parameters * a_node / devices * HOST_BUFFERS)
+    return States(gathered + WEIGHTS * parameters / devices, WEIGHTS * largest * a_node * HOST_BUFFERS)
+
+
 def activations(model: ModelPlan, micro_batch: int, length: int, recompute: Recompute) -> float:
     """Bytes of the activations of one micro-batch of sequences of `length` tokens, without tensor parallelism.
 

@@ -98,7 +98,7 @@ def _as_measured(config: StrategyConfig, sized: Sizing) -> str:
         f"Concurrent users: {demand.concurrent_users} within {demand.latency_seconds:g} s = "
         f"{demand.concurrent_users / demand.latency_seconds:.3g} a second. The larger x {demand.answer_tokens} tokens "
         f"= {sized.demanded_tokens_per_second:.3g} tokens a second; / {sized.replica_tokens_per_second:.3g} a replica, "
-        f"as measured, rounded up = {sized.replicas}."
+        f"as measured, rounded up = {sized.replicas}, with up to {sized.streams_a_replica} at once on each."
     )
 
 

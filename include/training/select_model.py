@@ -9,9 +9,9 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError, ModelError
 from include.evaluation.content import content
+from include.evaluation.measures import MEASURES, on_target
 from include.training.config import SelectConfig
 
-_HIGHER_IS_BETTER = {"answer_chrf"}
 _SHOWN = ("answer_bits_per_char", "answer_chrf", "seconds_per_answer")
 
 
@@ -39,10 +39,11 @@ def select_model(
 ) -> None:
     """Select the best candidate by `config.indicator`; metrics: selected (its reference), reason, name.
 
-    ModelError where the charter's limits exclude all of them.
+    metrics also hold each candidate to the charter's indicators, and none is stopped by them: indicators, one row for
+    each, and targets_met of the selected one. ModelError where the charter's limits exclude all of them.
     """
-    limits = json.loads(work.store.read(charter, "charter.json")).get("limits", {})
-    candidates = _candidates(work, models, evaluations, limits)
+    declared = json.loads(work.store.read(charter, "charter.json"))
+    candidates = _candidates(work, models, evaluations, declared.get("limits", {}))
     allowed = [candidate for candidate in candidates if not candidate.excluded]
     if not allowed:
         raise ModelError(
@@ -51,12 +52,15 @@ def select_model(
             "the charter's limits exclude every candidate",
             "Widen the limits in the use case, or train or import another model",
         )
-    sign = -1 if config.indicator in _HIGHER_IS_BETTER else 1
+    sign = -1 if MEASURES[config.indicator].good == "at_least" else 1
     best = min(allowed, key=lambda candidate: sign * float(candidate.metrics[config.indicator]))
     work.metrics["name"] = best.name
     work.metrics[config.indicator] = best.metrics[config.indicator]
     work.metrics["reason"] = _reason(best, candidates, config.indicator)
     work.metrics["selected"] = best.ref.model_dump()
+    work.metrics["indicators"] = [row for one in candidates for row in _held_to(one, declared.get("indicators", []))]
+    if met := [row["met"] for row in _held_to(best, declared.get("indicators", []))]:
+        work.metrics["targets_met"] = f"{sum(met)} of {len(met)}"
     _describe(work, best, candidates)
 
 
@@ -87,6 +91,19 @@ def _excluded(info: dict[str, Any], limits: dict[str, Any]) -> str:
     return ""
 
 
+def _held_to(candidate: Candidate, indicators: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row of metrics["indicators"] for each that the charter declares; low and high: the value's 95% interval."""
+    return [
+        {"model": candidate.name}
+        | {name: indicator[name] for name in ("name", "direction", "target", "required")}
+        | {
+            **_measured(candidate.metrics, indicator["name"]),
+            "met": on_target(indicator, candidate.metrics[indicator["name"]]),
+        }
+        for indicator in indicators
+    ]
+
+
 def _reason(best: Candidate, candidates: list[Candidate], indicator: str) -> str:
     others = [
         f"{other.name} is excluded ({other.excluded})"
@@ -105,18 +122,42 @@ def _describe(work: Workspace, best: Candidate, candidates: list[Candidate]) -> 
             candidate.name,
             f"{candidate.info['parameters']:,}",
             candidate.info["license"],
-            *(_with_interval(candidate.metrics, name) for name in _SHOWN),
+            *(_with_interval(**_measured(candidate.metrics, name)) for name in _SHOWN),
         )
         for candidate in candidates
     ]
-    Report("Model selection").text(str(work.metrics["reason"])).table(
-        ["verdict", "model", "parameters", "licence", *_SHOWN], rows
-    ).text(
+    page = Report("Model selection").text(str(work.metrics["reason"]))
+    page.table(["verdict", "model", "parameters", "licence", *_SHOWN], rows)
+    page.text(
         "Bits a character are compared, not nats a token: the candidates' tokenizers differ.", "Why this indicator"
-    ).write(work.output)
+    )
+    if targets := work.metrics["indicators"]:
+        page.table(
+            ["model", "indicator", "value", "target", "required", "met"],
+            [
+                [
+                    row["model"],
+                    row["name"],
+                    _with_interval(**{part: row[part] for part in ("value", "low", "high")}),
+                    f"{row['direction'].replace('_', ' ')} {row['target']:g}",
+                    "yes" if row["required"] else "no",
+                    "met" if row["met"] else "missed",
+                ]
+                for row in targets
+            ],
+            heading="Declared indicators",
+        )
+        page.text(
+            "A target that is missed here stops nothing: customization may still bring the model there. The gate after "
+            "it deploys no model that misses a required one."
+        )
+    page.write(work.output)
 
 
-def _with_interval(metrics: dict[str, Any], name: str) -> str:
+def _measured(metrics: dict[str, Any], name: str) -> dict[str, Any]:
     low, high = metrics.get("intervals", {}).get(name, (None, None))
-    value = f"{metrics[name]:.4g}"
-    return value if low is None else f"{value} [{low:.4g}, {high:.4g}]"
+    return {"value": metrics[name], "low": low, "high": high}
+
+
+def _with_interval(value: float, low: float | None, high: float | None) -> str:
+    return f"{value:.4g}" if low is None else f"{value:.4g} [{low:.4g}, {high:.4g}]"

@@ -47,8 +47,8 @@ def test_the_page_shows_the_declaration_and_the_arithmetic(store: ArtifactStore)
     assert "<script>" not in page
     for text in (
         "Support tickets repeat questions",
-        "Answer within seconds, on hardware of our own",
-        "Keep up with the documentation",
+        "Answers take seconds to compute",
+        "agree with the ones known to be right",
         "answer_bits_per_char",
         "at most 1.6",
         "3.5 GB, fits",
@@ -79,6 +79,46 @@ def test_memory_and_latency_are_those_of_the_answers_in_flight_where_more_arrive
     assert sized.answer_seconds == pytest.approx(sized.batch_seconds, rel=0.2)
     # 296 tokens of 23.04 kB for each of them
     assert sized.cache_gb == pytest.approx(sized.streams_a_replica * 296 * 23.04e-6)
+
+
+@pytest.mark.parametrize(
+    ("demand", "measured", "limit"),
+    [
+        ({"latency_seconds": 0.5}, 5_000, "latency_seconds"),
+        ({"first_token_seconds": 0.1}, 200, "first_token_seconds"),
+        # one answer at a time is in time, and the eight at once of a replica that yields enough are not
+        ({"latency_seconds": 2}, 5_000, "latency_seconds"),
+    ],
+)
+def test_a_measured_throughput_leaves_the_latency_as_it_is(demand: dict[str, Any], measured: int, limit: str) -> None:
+    config = declared(demand=demand, serving={"replica_tokens_per_second": measured})
+    sized = size(config)
+    assert sized.streams_a_replica == 8 // sized.replicas
+    (breach,) = breaches(config, sized)
+    assert f"at once, more than strategy.demand.{limit}" in breach
+
+
+def test_a_measured_throughput_leaves_what_is_in_flight_as_it_is() -> None:
+    model = {
+        "parameters": 7 * 10**9,
+        "layers": 32,
+        "hidden_size": 4096,
+        "attention_heads": 32,
+        "key_value_heads": 32,
+        "head_size": 128,
+        "weight_bytes": 2,
+    }
+    demand = {"concurrent_users": 1, "requests_a_day": 1_000_000, "prompt_tokens": 1_000, "answer_tokens": 300}
+    plan = {"device": "h100_sxm"}
+    predicted = size(declared(model=model, demand=demand, serving=plan))
+    speed = predicted.replica_tokens_per_second
+    measured = size(declared(model=model, demand=demand, serving=plan | {"replica_tokens_per_second": speed}))
+    for name in ("replicas", "streams_a_replica", "serving_memory_gb", "answer_seconds"):
+        assert getattr(measured, name) == pytest.approx(getattr(predicted, name)), name
+    assert predicted.streams_a_replica > 10
+    faster = size(declared(model=model, demand=demand, serving=plan | {"replica_tokens_per_second": 10 * speed}))
+    assert faster.replicas == pytest.approx(predicted.replicas / 10, abs=1)
+    assert faster.streams_a_replica == predicted.batch
 
 
 def test_the_page_warns_where_attention_that_is_not_counted_takes_much_of_the_time(store: ArtifactStore) -> None:
@@ -142,8 +182,30 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
         ({"objectives": [{"text": "Be liked"}]}, "objectives.0.indicators\n.*required"),
         ({"training": {"zero_stage": 2, "offload": "all"}}, "stage 2 cannot offload all"),
         ({"indicators": []}, "at least 1"),
+        (
+            {"indicators": [{"name": "answer_chrf", "target": 10, "direction": "at_most", "required": True}]},
+            "indicators.0.direction\n.*a higher answer_chrf is better: its direction is at_least",
+        ),
+        (
+            {"indicators": [{"name": "answer_bits_per_char", "target": 1, "direction": "at_least"}]},
+            "indicators.0.direction\n.*a lower answer_bits_per_char is better: its direction is at_most",
+        ),
         ({"model": {"parameters": 10**400}}, "model.parameters\n.*less than or equal to 1000000000000000"),
         ({"training": {"tokens": 10**400}}, "training.tokens\n.*less than or equal to"),
+        (
+            {"model": {"key_value_heads": 64}},
+            "model.key_value_heads\n.*64 heads do not divide the 9 attention_heads that share them: 1, 3, 9 do",
+        ),
+        ({"model": {"attention_heads": 8}}, "model.key_value_heads\n.*3 heads do not divide the 8"),
+        ({"serving": {"replica_hour_price": 1.7e308}}, "replica_hour_price\n.*less than or equal to 1000000000"),
+        ({"training": {"device_hour_price": 1.7e308}}, "device_hour_price\n.*less than or equal to 1000000000"),
+        ({"serving": {"hosted_price_per_million_tokens": 1.7e308}}, "per_million_tokens\n.*less than or equal to"),
+        ({"serving": {"replica_tokens_per_second": 1e-300}}, "tokens_per_second\n.*greater than or equal to 0.01"),
+        ({"serving": {"replica_teraflops": 1e-300}}, "replica_teraflops\n.*greater than or equal to"),
+        ({"serving": {"replica_bandwidth_gbs": 1e-300}}, "replica_bandwidth_gbs\n.*greater than or equal to"),
+        ({"serving": {"compute_utilization": 1e-300}}, "compute_utilization\n.*greater than or equal to"),
+        ({"training": {"device_teraflops": 1e-300}}, "device_teraflops\n.*greater than or equal to"),
+        ({"demand": {"latency_seconds": 1e-300}}, "latency_seconds\n.*greater than or equal to"),
         ({"indicators": [{"name": "answer_nll", "target": float("nan"), "direction": "at_most"}]}, "finite"),
         (
             {
@@ -160,6 +222,19 @@ def test_a_plan_beyond_its_limits_does_not_pass(store: ArtifactStore, changes: d
 def test_wrong_declarations_are_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         declared(**changes)
+
+
+def test_the_largest_and_the_slowest_that_can_be_declared_are_finite_in_the_charter(store: ArtifactStore) -> None:
+    config = declared(
+        model={"parameters": 10**15, "layers": 10_000, "head_size": 10_000},
+        demand={"concurrent_users": 10**6, "requests_a_day": 10**10, "peak_factor": 100, "latency_seconds": 0.001}
+        | {"prompt_tokens": 10**6, "answer_tokens": 10**6},
+        training={"tokens": 10**18, "device_teraflops": 1e-6, "utilization": 0.001, "device_hour_price": 10**9},
+        serving={"replica_teraflops": 1e-6, "replica_bandwidth_gbs": 0.001, "replica_hour_price": 10**9}
+        | {"bandwidth_utilization": 0.001, "compute_utilization": 0.001, "hosted_price_per_million_tokens": 10**9},
+    )
+    document = store.read(charter(store, config=config), "charter.json")
+    assert json.loads(document, parse_constant=pytest.fail)["sizing"]["replicas"] > 10**6
 
 
 def test_what_the_data_is_held_to_is_in_the_charter_and_on_its_page(store: ArtifactStore) -> None:

@@ -6,16 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from include.artifacts.store import ArtifactStore
+from include.strategy.accelerators import training_device
 from include.strategy.charter import charter
 from include.strategy.config import SENSITIVITIES, StrategyConfig
 from include.strategy.decision import BY_USE_CASE, Decision, decide
 from include.strategy.decision_rules import HOSTINGS, ROUTES, TECHNIQUES, Facts, Rule
 from include.strategy.estimate import size
+from include.strategy.fitting import simplest
+from include.strategy.memory import frozen_states
 from include.use_cases import load_use_case
 
 # 1.35e8 parameters; enough of everything
@@ -50,7 +53,7 @@ CASES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("route", {"domain": "general"}, "pretrained", "public models have read such text", "read such text already"),
     ("route", {"domain": "unlike"}, "scratch", "public models have not read such text", "know no such text"),
     ("route", {"domain": "unlike", "tokens": 10**6}, "pretrained", "too little text", "0.00741 a parameter"),
-    ("hosting", {"sensitivity": "personal"}, "own", "sensitive data", "personal data, which is never sent"),
+    ("hosting", {"sensitivity": "personal"}, "own", "sensitive data", "personal data, which a hosted service"),
     ("hosting", {"sensitivity": "confidential"}, "own", "sensitive data", "confidential data"),
     ("hosting", {"sensitivity": "internal"}, "own", "internal data", "only under a contract"),
     ("hosting", {"hosted_cost": None}, "own", "no offer", "hosted_price_per_million_tokens"),
@@ -68,10 +71,16 @@ CASES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("prompt_tuning", {"parameters": 10**10}, True, "cheap", "train fast"),
     ("prompt_tuning", {"examples": 50}, True, "cheap", "train fast"),
     ("prompt_tuning", {"examples": None}, True, "cheap", "train fast"),
-    ("prompt_tuning", {"examples": 50, "adapter_fits": False}, False, "does not fit", "do not fit one device"),
+    (
+        "prompt_tuning",
+        {"examples": 50, "adapter_fits": False},
+        False,
+        "does not fit",
+        "do not fit the devices at any ZeRO stage",
+    ),
     ("prompt_tuning", {"examples": 50, "full_cost": 1_001}, False, "over budget", "three epochs cost 1,001.00"),
     ("lora", {"examples": 99}, False, "few examples", "99 examples"),
-    ("lora", {"adapter_fits": False}, False, "does not fit", "do not fit one device"),
+    ("lora", {"adapter_fits": False}, False, "does not fit", "do not fit the devices at any ZeRO stage"),
     ("lora", {"full_cost": 1_001}, False, "over budget", "three epochs cost 1,001.00"),
     ("lora", {"examples": None}, True, "volume unknown", "most volumes"),
     ("lora", {"examples": 100}, True, "enough", "100 examples are enough"),
@@ -87,7 +96,7 @@ CASES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("continued_pretraining", {"continued_cost": 1_001}, False, "over budget", "costs 1,001.00"),
     ("continued_pretraining", {}, True, "enough", "of a domain of its own"),
     ("dpo", {"preference_pairs": 499}, False, "few preferences", "499 pairs"),
-    ("dpo", {"adapter_fits": False}, False, "does not fit", "do not fit one device"),
+    ("dpo", {"adapter_fits": False}, False, "does not fit", "do not fit the devices at any ZeRO stage"),
     ("dpo", {"preference_cost": 1_001}, False, "over budget", "three epochs cost 1,001.00"),
     ("dpo", {}, True, "enough", "1,000 preferences"),
 ]
@@ -121,6 +130,7 @@ def decided(*configured: str, **changes: Any) -> Decision:
 COUNTS = st.one_of(st.none(), st.integers(0, 10**13))
 
 
+@settings(deadline=None)
 @given(
     volumes=st.lists(
         st.tuples(st.sampled_from(SENSITIVITIES), COUNTS, COUNTS, st.integers(0, 10**9)), min_size=1, max_size=4
@@ -148,6 +158,51 @@ def test_every_use_case_gets_a_reasoned_decision_and_sensitive_data_is_never_hos
         assert found.hosting.chosen == "own"
 
 
+LLAMA_70B = {
+    "parameters": 70_553_706_496,
+    "layers": 80,
+    "hidden_size": 8192,
+    "vocabulary": 128_256,
+    "attention_heads": 64,
+    "key_value_heads": 8,
+    "head_size": 128,
+}
+
+
+def test_frozen_weights_are_sharded_over_the_declared_devices() -> None:
+    sources = [{"name": "docstrings", "sensitivity": "public", "examples": 20_400}]
+    plan = {"device": "h100_sxm", "devices": 64, "zero_stage": 3, "micro_batch": 1, "sequence_length": 2048}
+    limits = {"licences": ["MIT"], "budget": 10**9}
+    found = decided(model=LLAMA_70B, data_sources=sources, limits=limits, training=plan)
+    assert {one.name for one in found.techniques if one.chosen} >= {"prompt_tuning", "lora", "full"}
+    # 141 GB of weights do not fit one device of 80 GB, and lie in its host's memory of 256 GB where stage 3 moves them
+    alone = decided(model=LLAMA_70B, data_sources=sources, limits=limits, training=plan | {"devices": 1})
+    assert (alone.facts["full_fits"], alone.facts["adapter_fits"]) == (False, True)
+    plan = plan | {"devices": 1, "host_memory_gb": 200}
+    assert decided(model=LLAMA_70B, training=plan).facts["adapter_fits"] is False
+
+
+@settings(deadline=None)
+@given(
+    parameters=st.integers(10**6, 10**12),
+    vocabulary=st.integers(1, 10**6),
+    device=st.sampled_from(["cpu_core", "l4", "h100_sxm"]),
+    devices=st.integers(1, 1_024),
+    devices_a_node=st.integers(1, 16),
+    host=st.one_of(st.none(), st.floats(0, 10_000)),
+)
+def test_what_fits_with_all_weights_trained_fits_with_frozen_ones(
+    parameters: int, vocabulary: int, device: str, devices: int, devices_a_node: int, host: float | None
+) -> None:
+    config = declared(
+        model={"parameters": parameters, "vocabulary": vocabulary},
+        training={"device": device, "devices": devices, "devices_a_node": devices_a_node, "host_memory_gb": host},
+    )
+    kind = training_device(config)
+    for count in {1, devices}:
+        assert simplest(config, kind, [count], frozen_states) or not simplest(config, kind, [count])
+
+
 def test_the_sample_is_too_small_to_train_from_scratch_and_large_enough_for_adapters() -> None:
     found = decided("lora", "prompt_tuning")
     assert (found.route.chosen, found.route.rule) == ("pretrained", "too little text")
@@ -173,7 +228,7 @@ def test_what_the_use_case_decides_wins_and_the_recommendation_stays_visible() -
     }
     assert found.deviations == (
         "inferencing serves on hardware of one's own, and the decision is hosted",
-        "hosted is not recommended: there is personal data, which is never sent to a hosted service",
+        "hosted is not recommended: there is personal data, which a hosted service would get to see",
     )
 
 

@@ -43,6 +43,58 @@ def test_the_fewest_bits_a_character_win_whatever_the_tokens(
     assert metrics["reason"] == "large: answer_bits_per_char 1.5; small has 2.5"
 
 
+def test_every_candidate_is_held_to_the_declared_indicators_and_none_is_stopped(
+    store: ArtifactStore, candidates: tuple[list[ArtifactRef], list[ArtifactRef]]
+) -> None:
+    models, evaluations = candidates
+    declared = [
+        {"name": "answer_bits_per_char", "direction": "at_most", "target": 1.5, "required": True},
+        {"name": "answer_chrf", "direction": "at_least", "target": 20.5, "required": False},
+    ]
+    charter = hand_made_charter(store, content={"limits": {}, "indicators": declared})
+    arguments = {"models": models, "evaluations": evaluations, "charter": charter, "config": SelectConfig()}
+
+    outcome = select_model.run(store, arguments)
+
+    rows = [
+        (row["model"], row["name"], row["value"], row["target"], row["met"]) for row in outcome.metrics["indicators"]
+    ]
+    assert rows == [
+        ("small", "answer_bits_per_char", 2.5, 1.5, False),
+        ("small", "answer_chrf", 20.0, 20.5, False),
+        ("large", "answer_bits_per_char", 1.5, 1.5, True),
+        ("large", "answer_chrf", 20.0, 20.5, False),
+    ]
+    assert outcome.metrics["targets_met"] == "1 of 2"
+    page = store.read(outcome.ref, "report.html").decode()
+    for words in ("Declared indicators", "at most 1.5", "at least 20.5", "2.5 [2.4, 2.6]", "missed", "stops nothing"):
+        assert words in page
+
+
+def test_a_charter_without_indicators_shows_none(
+    store: ArtifactStore, candidates: tuple[list[ArtifactRef], list[ArtifactRef]]
+) -> None:
+    metrics = select(store, *candidates)
+
+    assert metrics["indicators"] == [] and "targets_met" not in metrics
+
+
+@pytest.mark.parametrize("indicator", ["answer_bits_per_char", "answer_chrf", "seconds_per_answer"])
+def test_the_better_side_of_each_indicator_wins(store: ArtifactStore, indicator: str) -> None:
+    models = [hand_made_model(store, name=name, parameters=1, license="MIT") for name in ("low", "high")]
+    others = {"answer_bits_per_char": 1.0, "answer_chrf": 1.0, "seconds_per_answer": 1.0}
+    numbers = [others | {indicator: value} for value in (1.0, 2.0)]
+    evaluations = [
+        hand_made_evaluation(store, model=model, numbers=some) for model, some in zip(models, numbers, strict=True)
+    ]
+    charter = hand_made_charter(store, content={})
+    arguments = {"models": models, "evaluations": evaluations, "charter": charter}
+
+    metrics = select_model.run(store, arguments | {"config": SelectConfig(indicator=indicator)}).metrics
+
+    assert metrics["name"] == ("high" if indicator == "answer_chrf" else "low")
+
+
 @pytest.mark.parametrize(
     ("limits", "why"),
     [

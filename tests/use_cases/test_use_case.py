@@ -79,6 +79,12 @@ def test_an_unknown_use_case_lists_the_known_ones() -> None:
         ("    budget: 100", "    budget: -5", "strategy.limits.budget", "greater than or equal to 0"),
         ("    budget: 100", "    budget: lots", "strategy.limits.budget", "valid number"),
         ("      target: 1.6", "      target: low", "strategy.indicators.0.target", "valid number"),
+        (
+            "direction: at_least",
+            "direction: at_most",
+            "strategy.indicators.1.direction",
+            "= 'at_most': a higher answer",
+        ),
         ("name: answer_chrf", "name: answer_quality", "strategy.indicators.1.name", "answer_bits_per_char"),
         ("answer_chrf]", "answer_nll]", "strategy.objectives", "which strategy.indicators does not declare"),
         ("      indicators: [seconds_per_answer]\n", "", "strategy.objectives.1.indicators", "Names among strategy"),

@@ -1,16 +1,16 @@
 """What is to be reached, and the numbers that show it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from include.evaluation.measures import MEASURES
+from include.evaluation.measures import MEASURES, Direction
 from include.strategy.config.base import StrategyPart
 
 
 def _measured(name: str) -> str:
     if name not in MEASURES:
-        known = "; ".join(f"{one} ({what}, by evaluation.evaluate)" for one, what in MEASURES.items())
+        known = "; ".join(f"{one} ({measure.what}, by evaluation.evaluate)" for one, measure in MEASURES.items())
         raise ValueError(f"nothing measures it. Measured are: {known}")
     return name
 
@@ -31,9 +31,18 @@ class Indicator(StrategyPart):
 
     name: IndicatorName = Field(description="What is measured, on the model before it is packaged.")
     target: float = Field(ge=0, description="Value to reach, in the indicator's own unit.")
-    direction: Literal["at_most", "at_least"] = Field(description="Which side of the target is good.")
+    direction: Direction = Field(description="Which side of the target is good.")
     required: bool = Field(False, description="A model that misses a required indicator is not deployed.")
     description: str = Field("", description="What it means to the business.")
+
+    @field_validator("direction")
+    @classmethod
+    def _is_the_good_one(cls, direction: Direction, info: ValidationInfo) -> Direction:
+        name = info.data.get("name")
+        if name is None or direction == (good := MEASURES[name].good):
+            return direction
+        better = "higher" if good == "at_least" else "lower"
+        raise ValueError(f"a {better} {name} is better: its direction is {good}")
 
 
 class Objective(StrategyPart):

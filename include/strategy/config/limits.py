@@ -19,9 +19,9 @@ class Demand(StrategyPart):
     peak_factor: float = Field(5.0, ge=1, le=100, description="Questions in the busiest hour over the day's mean.")
     prompt_tokens: int = Field(200, ge=1, le=10**6, description="Tokens of a typical question with its context.")
     answer_tokens: int = Field(96, ge=1, le=10**6, description="Tokens of a typical answer.")
-    latency_seconds: float = Field(10.0, gt=0, le=3_600, description="A whole answer within this time.")
+    latency_seconds: float = Field(10.0, ge=0.001, le=3_600, description="A whole answer within this time.")
     first_token_seconds: float | None = Field(
-        None, gt=0, le=3_600, description="Its first token within this time; null: only the whole answer counts."
+        None, ge=0.001, le=3_600, description="Its first token within this time; null: only the whole answer counts."
     )
 
 
@@ -42,6 +42,6 @@ class Limits(StrategyPart):
     """What the use case may not exceed."""
 
     licences: tuple[str, ...] = Field(min_length=1, description="Licences accepted for data and models.")
-    max_parameters: int = Field(1_000_000_000, ge=1, description="Largest model, in parameters.")
-    budget: float = Field(1_000.0, ge=0, description="One training run and a month of serving together.")
+    max_parameters: int = Field(1_000_000_000, ge=1, le=10**15, description="Largest model, in parameters.")
+    budget: float = Field(1_000.0, ge=0, le=10**15, description="One training run and a month of serving together.")
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="Currency of the budget and all prices, ISO 4217.")
