@@ -29,7 +29,8 @@ class RecordsConfig(StepConfig):
     ids: Literal["hidden", "shown"] = Field(
         "hidden",
         description="Whether documents are called by the names of their records, which may tell of "
-        "people, or by keyed digests of them. What is anonymized hides them.",
+        "people, or by keyed digests of them, and have no title, and so no question, where they state none. "
+        "What is anonymized hides them.",
     )
 
     @field_validator("location")

@@ -15,6 +15,7 @@ from include.data_preparation.sources.document_ids import document_id
 from include.data_preparation.sources.point_in_time import Version, from_microseconds, microseconds, utc
 from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.sorted_rows import Row, SortedRows
+from include.data_preparation.sources.titles import title_of
 
 FIELD = "data_preparation.aggregate.records"
 FIELDS = {"id", "event_time", "recorded_at", "text", "title", "license", "deleted", "erased", "label"}
@@ -128,7 +129,7 @@ def _document(name: str, raw: dict[str, Any], source: RecordsConfig, event: date
     return Document(
         id=document_id("record", source.name, name, source.ids),
         source="records",
-        title=_encodable(text["title"]) or name,
+        title=title_of(_encodable(text["title"]), name, source.ids),
         text=_encodable(text["text"]),
         license=_encodable(text["license"]) or source.license,
         event_time=event.isoformat(),

@@ -20,6 +20,7 @@ from include.data_preparation.sources.document_ids import document_id
 from include.data_preparation.sources.provenance import without_credentials
 from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.seen_ids import SeenIds
+from include.data_preparation.sources.titles import title_of
 
 FIELD = "data_preparation.aggregate.collections"
 # what writers of datasets leave beside them; hidden files and folders are left out too
@@ -180,7 +181,7 @@ class Collection:
         return Document(
             id=document_id("collection", self.source.name, name or place, self.source.ids),
             source=self.source.name,
-            title=" ".join(title.split())[:1000] or name or (place if row.place else PurePosixPath(file).stem),
+            title=title_of(title, name or (place if row.place else PurePosixPath(file).stem), self.source.ids),
             text=text,
             license=_text(row.fields, "license") or self.source.license,
             label=_name(row.fields.get("label")),
