@@ -25,7 +25,9 @@ class ColumnsConfig(StepConfig):
         "title", description="The title, which becomes a question; without one it is the id, if ids are shown."
     )
     id: str = Field("", description="What names a row for good; empty: its place in its file.")
-    license: str = Field("license", description="SPDX name of the row's own licence.")
+    license: str = Field(
+        "license", description="SPDX expression of the row's own licence; a row with anything else is quarantined."
+    )
     label: str = Field(
         "", description="What the source itself calls it: `values` of a taxonomy's labels say for which."
     )

@@ -25,7 +25,11 @@ class RecordsConfig(StepConfig):
         description="Folder, relative to the project, or s3:<prefix>/ in the store's bucket, with .jsonl, .jsonl.gz "
         "and .parquet files.",
     )
-    license: str = Field("", description="SPDX name of the licence of records that name none themselves.")
+    license: str = Field(
+        "",
+        description="SPDX name of the licence of records that name none themselves; what states another one, and no "
+        "SPDX expression, is quarantined.",
+    )
     ids: Literal["hidden", "shown"] = Field(
         "hidden",
         description="Whether documents are called by the names of their records, which may tell of "

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from include.data_preparation.documents import Document
+from include.data_preparation.sources.licences import by_licence
 
 
 class Provenance:
@@ -36,7 +37,7 @@ class Provenance:
         return {
             "name": self._name,
             "location": without_credentials(self._location),
-            "licences": dict(sorted(self._licences.items())),
+            "licences": by_licence(self._licences),
             "records": self._licences.total(),
             "quarantined": quarantined,
             "newest": self._newest,
