@@ -10,7 +10,7 @@ from include.core.settings import settings
 from include.data_preparation.aggregate import aggregate, observed
 from include.data_preparation.config import AggregateConfig, CollectionConfig, ColumnsConfig, RecordsConfig, SplitConfig
 from include.data_preparation.division.questions import question_of
-from include.data_preparation.documents import read_all
+from include.data_preparation.documents import read_all, read_table
 from include.data_preparation.sources.document_ids import hidden_id
 from tests.data_preparation.test_collections import MOMENT, fill
 from tests.data_preparation.test_record_files import json_lines, row
@@ -74,6 +74,20 @@ def test_hidden_names_are_no_titles_and_no_questions(tmp_path: Path, store: Arti
     found = read_all(store.fetch(ref, tmp_path / "shown"))
     assert {one.title for one in found} == {MAIL, "Letter of Anna Schmidt"}
     assert all(question_of(one, SplitConfig()) for one in found)
+
+
+def test_a_file_that_cannot_be_read_is_named_to_who_has_to_mend_it_and_in_no_document(
+    tmp_path: Path, store: ArtifactStore
+) -> None:
+    sources = config(tmp_path).model_copy(update={"max_quarantined_share": 0.5})
+    broken = "Complaint of Anna Schmidt.txt"
+    fill(tmp_path / "letters", {broken: b"a\0b"})
+    outcome = aggregate.run(store, {"as_of": MOMENT, "config": sources})
+    folder = store.fetch(outcome.ref, tmp_path / "out")
+    assert [entry["file"] for entry in read_table(folder / "quarantined.parquet")] == [broken]
+    assert broken in (folder / "report.html").read_text()
+    assert not any("Anna" in str(vars(one)) for one in read_all(folder))
+    assert "Anna" not in str(outcome.metrics)
 
 
 def test_ids_of_other_sources_are_as_they_are() -> None:

@@ -34,7 +34,8 @@ class RecordsConfig(StepConfig):
         "hidden",
         description="Whether documents are called by the names of their records, which may tell of "
         "people, or by keyed digests of them, and have no title, and so no question, where they state none. "
-        "What is anonymized hides them.",
+        "What is anonymized hides them. Files that cannot be read are named all the same, to who may see the step's "
+        "log, report and errors, or its artifact.",
     )
 
     @field_validator("location")
