@@ -12,7 +12,7 @@ from include.artifacts.ranged import RangedFile
 from include.artifacts.ref import ArtifactRef
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 from include.data_preparation.documents import DROPPED, Dropped
-from include.data_preparation.sources.licences import by_licence
+from include.data_preparation.sources.provenance import by_licence
 
 TRAIN, CORPUS, HELDOUT = "train.parquet", "corpus.parquet", "heldout.parquet"
 TICKETS = "tickets_table.parquet"

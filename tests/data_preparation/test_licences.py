@@ -12,7 +12,8 @@ from include.data_preparation.card import gates
 from include.data_preparation.card.gates import CharterLimits
 from include.data_preparation.config import AggregateConfig, CollectionConfig, RecordsConfig
 from include.data_preparation.documents import read_table
-from include.data_preparation.sources.licences import by_licence, licence_of
+from include.data_preparation.sources.licences import licence_of
+from include.data_preparation.sources.provenance import by_licence
 from tests.data_preparation.test_collections import MOMENT, fill
 from tests.data_preparation.test_record_files import json_lines, row
 

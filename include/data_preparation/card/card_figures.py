@@ -21,7 +21,7 @@ from include.data_preparation.card.data_card import (
 )
 from include.data_preparation.documents import Dropped, rank
 from include.data_preparation.row_files import Rows
-from include.data_preparation.sources.licences import by_licence
+from include.data_preparation.sources.provenance import by_licence
 
 Metrics = Mapping[str, Any]
 BOUNDS: dict[Literal["words", "characters"], tuple[int, ...]] = {

@@ -1,12 +1,10 @@
 """Licences as records state them: names that SPDX knows, or that the source has in its configuration."""
 
 import re
-from collections import Counter
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 LONGEST = 100  # characters
-MOST, OTHERS = 20, "others"
 NOT_ONE = "license is no SPDX expression of names that SPDX or the source's license has"
 _OWN = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
@@ -26,10 +24,3 @@ def licence_of(stated: str, of_source: str) -> str | None:
     except InvalidLicenseExpression:
         return None
     return found if set(_OWN.findall(found)) <= set(_OWN.findall(of_source)) else None
-
-
-def by_licence(counts: Counter[str]) -> dict[str, int]:
-    """The most common licences first, and all others as one."""
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    rest = sum(count for _, count in ordered[MOST:])
-    return dict(ordered[:MOST]) | ({OTHERS: rest} if rest else {})

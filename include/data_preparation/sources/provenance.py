@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from include.data_preparation.documents import Document
-from include.data_preparation.sources.licences import by_licence
+
+MOST, OTHERS = 20, "others"
 
 
 class Provenance:
@@ -59,3 +60,10 @@ def without_credentials(location: str) -> str:
     if not parts.netloc:
         return location
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def by_licence(counts: Counter[str]) -> dict[str, int]:
+    """The most common licences first, and all others as one."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(count for _, count in ordered[MOST:])
+    return dict(ordered[:MOST]) | ({OTHERS: rest} if rest else {})
