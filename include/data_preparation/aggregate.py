@@ -22,7 +22,7 @@ from include.data_preparation.documents import Document, rank, read_all, write_p
 from include.data_preparation.shard_files import ShardFiles
 from include.data_preparation.sources import docstrings, undated_sources
 from include.data_preparation.sources.dated_sources import DatedSource, dated_sources, states
-from include.data_preparation.sources.provenance import Provenance, provenance
+from include.data_preparation.sources.provenance import Provenance, by_licence, provenance
 from include.data_preparation.sources.quarantine import QUARANTINE, SHOWN, QuarantineFile
 from include.data_preparation.sources.undated_sources import Collection, collections_of
 from include.data_preparation.support_tickets.customers import write_ticket_tables
@@ -84,7 +84,7 @@ def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: A
         words=shards.words,
         shards=shards.shards,
         by_origin=dict(origins),
-        by_license=dict(sorted(shards.by_license.items())),
+        by_license=by_licence(shards.by_license),
         dated={source.name: source.counts for source in dated},
         provenance=origin_rows,
         collections={one.title: one.tally.counts for one in collections},

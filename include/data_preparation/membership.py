@@ -12,6 +12,7 @@ from include.artifacts.ranged import RangedFile
 from include.artifacts.ref import ArtifactRef
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 from include.data_preparation.documents import DROPPED, Dropped
+from include.data_preparation.sources.provenance import by_licence
 
 TRAIN, CORPUS, HELDOUT = "train.parquet", "corpus.parquet", "heldout.parquet"
 TICKETS = "tickets_table.parquet"
@@ -56,7 +57,7 @@ class Trained:
     @property
     def by_license(self) -> dict[str, int]:
         """Licence -> number of records."""
-        return dict(Counter(licence for _, licence in self.records.values()).most_common())
+        return by_licence(Counter(licence for _, licence in self.records.values()))
 
 
 def trained_on(step: str) -> tuple[str, ...]:

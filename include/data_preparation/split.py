@@ -124,7 +124,7 @@ def _held_out(shards: DocumentShards, config: SplitConfig) -> list[Question]:
             "data_preparation.split.heldout",
             config.heldout,
             f"the sources yield only {len(found)} unique real questions, and some have to be left to train on",
-            "Add sources, or hold out fewer",
+            "Add sources, give their documents titles, or hold out fewer",
         )
     return sorted((question for question, _ in found[: config.heldout]), key=lambda question: question.id)
 

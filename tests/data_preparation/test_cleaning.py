@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.aggregate import aggregate
@@ -132,3 +133,8 @@ def test_every_document_is_kept_or_dropped_with_a_reason(
     assert raw == kept | {row.id for row in dropped}
     assert len(dropped) == len(raw) - len(kept)
     assert all(row.reason and row.stage in ("clean", "deduplicate") for row in dropped)
+
+
+def test_no_text_is_kept_that_is_too_long_to_be_looked_through_for_personal_data() -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 500000"):
+        CleanConfig(max_characters=1_000_000)

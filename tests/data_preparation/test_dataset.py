@@ -1,6 +1,7 @@
 """Labels, the split, the synthetic table, the gates, and that all of it comes out the same again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ def test_a_class_a_function_and_a_ticket_are_asked_about_differently() -> None:
     assert [question.generated for question in asked if question] == [False, False, True]
     assert asked[2] and asked[2].answer == "This is a request of the category bug about the data API."
     assert asked[0] and "does `" not in asked[0].question
+
+
+def test_what_is_longer_than_people_ask_is_no_question() -> None:
+    document = Document("collection:a:1", "a", "word " * 90, "It is a text of some words.", "MIT")
+    assert question_of(document, SplitConfig())
+    assert question_of(replace(document, title="word " * 110), SplitConfig()) is None
+    written = replace(document, source="templates", title="What is it? " * 60)
+    assert question_of(written, SplitConfig()) is None
 
 
 @settings(max_examples=50, deadline=None)

@@ -145,6 +145,12 @@ def test_other_files_and_missing_licences_are_not_lost_silently(tmp_path: Path) 
     ]
 
 
+def test_a_title_is_one_line_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a", title="One\ntitle " * 20_000)))
+    (document,) = contents(read(tmp_path)).values()
+    assert document.title == "One title " * 100
+
+
 def test_a_bad_line_of_a_later_time_is_not_in_the_past(tmp_path: Path) -> None:
     (tmp_path / "notes.jsonl").write_bytes(json_lines(row("a"), row("b", text="", recorded_at="2026-07-01")))
 

@@ -21,6 +21,7 @@ from include.data_preparation.card.data_card import (
 )
 from include.data_preparation.documents import Dropped, rank
 from include.data_preparation.row_files import Rows
+from include.data_preparation.sources.provenance import by_licence
 
 Metrics = Mapping[str, Any]
 BOUNDS: dict[Literal["words", "characters"], tuple[int, ...]] = {
@@ -117,7 +118,7 @@ def split_figure(rows: Rows) -> SplitFigure:
         lengths=(lengths(words, "words"), lengths(characters, "characters")),
         labels=dict(shares["label"].most_common()),
         sources=dict(shares["source"].most_common()),
-        licences=dict(shares["license"].most_common()),
+        licences=by_licence(shares["license"]),
     )
 
 

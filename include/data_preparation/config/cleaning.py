@@ -23,7 +23,12 @@ class CleanConfig(StepConfig):
     """What makes a text worth keeping, and what is taken out of it."""
 
     min_words: int = Field(4, ge=1, le=1000, description="Words of the shortest text that is kept.")
-    max_characters: int = Field(60_000, ge=100, description="Characters of the longest text that is kept.")
+    max_characters: int = Field(
+        60_000,
+        ge=100,
+        le=500_000,
+        description="Characters of the longest text that is kept: personal data is looked for in a whole text at once.",
+    )
     long_words: int = Field(
         150, ge=20, le=10_000, description="Words from which a text is held to the stricter rules for documents."
     )

@@ -21,9 +21,13 @@ class ColumnsConfig(StepConfig):
     """Which columns of a table, or fields of a JSON object, hold what."""
 
     text: str = Field("text", min_length=1, description="The text; a row without it is quarantined.")
-    title: str = Field("title", description="The title; where there is none, the document is called as its id.")
+    title: str = Field(
+        "title", description="The title, which becomes a question; without one it is the id, if ids are shown."
+    )
     id: str = Field("", description="What names a row for good; empty: its place in its file.")
-    license: str = Field("license", description="SPDX name of the row's own licence.")
+    license: str = Field(
+        "license", description="SPDX expression of the row's own licence; a row with anything else is quarantined."
+    )
     label: str = Field(
         "", description="What the source itself calls it: `values` of a taxonomy's labels say for which."
     )
@@ -48,7 +52,9 @@ class CollectionConfig(StepConfig):
     ids: Literal["hidden", "shown"] = Field(
         "hidden",
         description="Whether documents are called by the names of their rows and files, which may tell of "
-        "people, or by keyed digests of them. What is anonymized hides them.",
+        "people, or by keyed digests of them, and have no title, and so no question, where they state none. "
+        "What is anonymized hides them. Files that cannot be read are named all the same, to who may see the step's "
+        "log, report and errors, or its artifact.",
     )
     connection: str = Field(
         "",

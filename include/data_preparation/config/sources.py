@@ -25,11 +25,17 @@ class RecordsConfig(StepConfig):
         description="Folder, relative to the project, or s3:<prefix>/ in the store's bucket, with .jsonl, .jsonl.gz "
         "and .parquet files.",
     )
-    license: str = Field("", description="SPDX name of the licence of records that name none themselves.")
+    license: str = Field(
+        "",
+        description="SPDX name of the licence of records that name none themselves; what states another one, and no "
+        "SPDX expression, is quarantined.",
+    )
     ids: Literal["hidden", "shown"] = Field(
         "hidden",
         description="Whether documents are called by the names of their records, which may tell of "
-        "people, or by keyed digests of them. What is anonymized hides them.",
+        "people, or by keyed digests of them, and have no title, and so no question, where they state none. "
+        "What is anonymized hides them. Files that cannot be read are named all the same, to who may see the step's "
+        "log, report and errors, or its artifact.",
     )
 
     @field_validator("location")

@@ -75,7 +75,9 @@ class GenerateTextsConfig(StepConfig):
         0.5, ge=0, le=1, description="Share of the answers that have to be usable, or the step fails."
     )
     min_characters: int = Field(8, ge=1, description="Shortest question or answer of the model that is taken.")
-    max_characters: int = Field(4000, ge=16, description="Longest question or answer of the model that is taken.")
+    max_characters: int = Field(
+        4000, ge=16, le=500_000, description="Longest question or answer of the model that is taken."
+    )
     seed: int = Field(7, ge=0, description="Decides which texts fill the slots; another one asks for other answers.")
 
     @model_validator(mode="after")

@@ -41,6 +41,7 @@ _FIELDS = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)\s+(?=[A-Z`\"'(])")
 TICKET_WORDS = 40
+LONGEST = 500  # characters
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Question:
 
 
 def question_of(document: Document, config: SplitConfig) -> Question | None:
-    """The question that a document answers, or None where it has no short answer."""
+    """The question that a document answers, or None where it has no title, no short answer, or too long a question."""
     if document.source in (BY_TEMPLATES, BY_ENDPOINT):
         return _written(document, config)
     answer = _ticket_answer(document) if document.source == "tickets" else first_sentences(document.text, config)
@@ -77,7 +78,9 @@ def _written(document: Document, config: SplitConfig) -> Question | None:
     return _question(document, document.title, answer) if answer else None
 
 
-def _question(document: Document, question: str, answer: str) -> Question:
+def _question(document: Document, question: str, answer: str) -> Question | None:
+    if not document.title or len(question) > LONGEST:
+        return None
     return Question(
         id=document.id,
         question=question,

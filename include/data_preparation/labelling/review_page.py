@@ -36,7 +36,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <p class="small">{{ annotator }}: {{ done }} of {{ total }} labelled.</p>
 {% if task %}
 <article>
-<h2>{{ task.title }}</h2>
+<h2>{{ task.title or "Without a title" }}</h2>
 <pre tabindex="0">{{ task.text }}</pre>
 </article>
 <p class="small">{% if task.anonymized %}Personal data that was found is replaced in this text; what was not found

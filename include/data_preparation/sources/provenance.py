@@ -8,6 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from include.data_preparation.documents import Document
 
+MOST, OTHERS = 20, "others"
+
 
 class Provenance:
     """A source's row in the data card, while its documents come in whatever order."""
@@ -36,7 +38,7 @@ class Provenance:
         return {
             "name": self._name,
             "location": without_credentials(self._location),
-            "licences": dict(sorted(self._licences.items())),
+            "licences": by_licence(self._licences),
             "records": self._licences.total(),
             "quarantined": quarantined,
             "newest": self._newest,
@@ -58,3 +60,10 @@ def without_credentials(location: str) -> str:
     if not parts.netloc:
         return location
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def by_licence(counts: Counter[str]) -> dict[str, int]:
+    """The most common licences first, and all others as one."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(count for _, count in ordered[MOST:])
+    return dict(ordered[:MOST]) | ({OTHERS: rest} if rest else {})

@@ -1,4 +1,7 @@
-"""Places that hold no record: all in a file, few in memory."""
+"""Places that hold no record: all in a file, few in memory.
+
+Files have their true names, also where documents hide theirs: people have to find them.
+"""
 
 import re
 from collections import Counter, defaultdict

@@ -12,9 +12,11 @@ from include.data_preparation.config import RecordsConfig
 from include.data_preparation.documents import Document
 from include.data_preparation.readers.parquet import TooLong
 from include.data_preparation.sources.document_ids import document_id
+from include.data_preparation.sources.licences import NOT_ONE, licence_of
 from include.data_preparation.sources.point_in_time import Version, from_microseconds, microseconds, utc
 from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.sorted_rows import Row, SortedRows
+from include.data_preparation.sources.titles import title_of
 
 FIELD = "data_preparation.aggregate.records"
 FIELDS = {"id", "event_time", "recorded_at", "text", "title", "license", "deleted", "erased", "label"}
@@ -123,14 +125,15 @@ def _document(name: str, raw: dict[str, Any], source: RecordsConfig, event: date
             raise BadRecordError(f"{key} is no text")
     if not text["text"].strip():
         raise BadRecordError("no text")
-    if not (text["license"] or source.license):
-        raise BadRecordError("no license, and the source names none")
+    licence = licence_of(_encodable(text["license"]), source.license)
+    if not licence:
+        raise BadRecordError(NOT_ONE if licence is None else "no license, and the source names none")
     return Document(
         id=document_id("record", source.name, name, source.ids),
         source="records",
-        title=_encodable(text["title"]) or name,
+        title=title_of(_encodable(text["title"]), name, source.ids),
         text=_encodable(text["text"]),
-        license=_encodable(text["license"]) or source.license,
+        license=licence,
         event_time=event.isoformat(),
         label=_encodable(str(label)) if isinstance(label := raw.get("label"), int | str) else "",
     )

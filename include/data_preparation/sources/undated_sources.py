@@ -17,9 +17,11 @@ from include.data_preparation.documents import Document
 from include.data_preparation.locations import Entry, about, entries_of
 from include.data_preparation.readers import Found, Reading, Row, Unreadable, UnreadableError
 from include.data_preparation.sources.document_ids import document_id
+from include.data_preparation.sources.licences import NOT_ONE, licence_of
 from include.data_preparation.sources.provenance import without_credentials
 from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.seen_ids import SeenIds
+from include.data_preparation.sources.titles import title_of
 
 FIELD = "data_preparation.aggregate.collections"
 # what writers of datasets leave beside them; hidden files and folders are left out too
@@ -176,13 +178,16 @@ class Collection:
             raise UnreadableError("no text")
         if len(text) > (most := self._config.limits.max_record_characters):
             raise UnreadableError(f"{len(text)} characters, and a record may have {most} characters")
+        licence = licence_of(_text(row.fields, "license"), self.source.license)
+        if licence is None:
+            raise UnreadableError(NOT_ONE)
         place = f"{file}#{row.place}" if row.place else file
         return Document(
             id=document_id("collection", self.source.name, name or place, self.source.ids),
             source=self.source.name,
-            title=" ".join(title.split())[:1000] or name or (place if row.place else PurePosixPath(file).stem),
+            title=title_of(title, name or (place if row.place else PurePosixPath(file).stem), self.source.ids),
             text=text,
-            license=_text(row.fields, "license") or self.source.license,
+            license=licence,
             label=_name(row.fields.get("label")),
         )
 
