@@ -48,6 +48,10 @@ def look(*texts: str, key: bytes = KEY) -> Audit:
         ("to anna@intern, please", "EMAIL_ADDRESS"),
         ("sent to 12 OAK STREET Springfield.", "STREET_ADDRESS"),
         ("customer K-4711-0815 again", "ACCOUNT_NUMBER"),
+        ("Anna\u00a0Schmidt called", "PERSON"),
+        ("call 030\u20111234567 today", "PHONE_NUMBER"),
+        ("sent to 12\u202fOak\u00a0Street Springfield.", "STREET_ADDRESS"),
+        ("customer K\u20114711\u20130815 again", "ACCOUNT_NUMBER"),
     ],
 )
 def test_a_value_removed_in_one_text_is_found_in_another(text: str, entity: str) -> None:
@@ -63,6 +67,9 @@ def test_a_value_removed_in_one_text_is_found_in_another(text: str, entity: str)
         ("DE89 3704 0044 0532 0130 00", "IBAN_CODE"),
         ("from 203.0.113.9 again", "IP_ADDRESS"),
         ("call (212) 555-0142", "PHONE_NUMBER"),
+        ("card 5500\u20110055\u20115555\u20115559", "CREDIT_CARD"),
+        ("Call 555\u2013123\u20134567", "PHONE_NUMBER"),
+        ("DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "IBAN_CODE"),
     ],
 )
 def test_what_nobody_planted_or_removed_is_found_by_its_shape(text: str, entity: str) -> None:

@@ -46,6 +46,15 @@ def test_a_letter_is_anonymized_and_one_person_keeps_one_pseudonym(finder: Perso
     assert text.endswith(name[0])
 
 
+def test_a_letter_is_anonymized_alike_in_any_typography(finder: PersonalDataFinder) -> None:
+    typeset = LETTER.replace("a S", "a\u00a0S").replace("-", "\u2011").replace("4000 0", "4000\u202f0")
+    assert typeset.count("\u00a0") == 2
+    plain, other = (
+        Pseudonyms(KEY, AnonymizeConfig().policy).replace(text, finder.find([text])[0]) for text in (LETTER, typeset)
+    )
+    assert plain == other
+
+
 def test_dates_versions_and_code_stay(finder: PersonalDataFinder) -> None:
     flagged = [text for text, spans in zip(TECHNICAL, finder.find(TECHNICAL), strict=True) if spans]
     assert flagged == []

@@ -34,7 +34,10 @@ KEY = b"k" * 32
     [
         ("PERSON", "Anna Schmidt", "SCHMIDT, Anna"),
         ("PERSON", "Anna  Schmidt", "Anna\nSchmidt"),
+        ("PERSON", "Anna Schmidt", "Anna\u00a0Schmidt"),
         ("PHONE_NUMBER", "(212) 555-0142", "212.555.0142"),
+        ("PHONE_NUMBER", "030 1234", "\u0660\u0663\u0660\u202f\u0661\u0662\u0663\u0664"),
+        ("EMAIL_ADDRESS", "anna-maria@example.com", "anna\u2011maria@example.com"),
         ("IBAN_CODE", "DE89 3704 0044 0532 0130 00", "DE89370400440532013000"),
         ("EMAIL_ADDRESS", "Anna@Example.com", "anna@example.com"),
         ("STREET_ADDRESS", "12 Oak Street,\nSpringfield", "12 Oak Street, Springfield"),

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR, normalized
 from include.data_preparation.privacy.spans import Span
+from include.data_preparation.privacy.typography import plain
 
 REMOVED = "removed.json"
 NUMBERS = (
@@ -49,7 +50,7 @@ def _may_tell(entity: str, words: Sequence[str]) -> bool:
 
 def candidates(text: str) -> Iterator[Candidate]:
     """Entity, normalized value, start and end of whatever in `text` might be a value that is known."""
-    masked = STANDS_FOR.sub(lambda match: "\0" * len(match[0]), text)
+    masked = plain(STANDS_FOR.sub(lambda match: "\0" * len(match[0]), text))
     words = [(unicodedata.normalize("NFKC", m[0]).casefold(), m.start(), m.end()) for m in _WORD.finditer(masked)]
     linked = [bool(_GAP.fullmatch(masked, one[2], two[1])) for one, two in pairwise(words)]
     longest = max(most for _, most in _RUNS.values())

