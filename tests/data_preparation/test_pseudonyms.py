@@ -72,6 +72,18 @@ def test_each_policy_does_what_it_says() -> None:
     assert len(text.removeprefix("Dr. <PERSON>, ")) == 64
 
 
+@pytest.mark.parametrize(
+    ("entity", "values"),
+    [("EMAIL_ADDRESS", ["anna@acme.org", "bob@acme.org"]), ("IP_ADDRESS", ["10.1.2.3", "10.1.2.4", "10.1.2.3"])],
+)
+def test_values_side_by_side_keep_the_pseudonyms_that_they_have_alone(entity: str, values: list[str]) -> None:
+    pseudonyms = Pseudonyms(KEY, POLICY)
+    for gap in (" ", "  ", "\n", ""):
+        ends = [len(gap.join(values[: place + 1])) for place in range(len(values))]
+        spans = [Span(entity, end - len(value), end) for end, value in zip(ends, values, strict=True)]
+        assert pseudonyms.replace(gap.join(values), spans) == gap.join(pseudonyms.of(entity, one) for one in values)
+
+
 def test_the_key_comes_from_the_deployment_and_is_never_told(tmp_path: Path) -> None:
     settings = Settings.model_validate({"state_folder": tmp_path})
     with pytest.raises(ConfigurationError, match=r"GENAI_PSEUDONYM_KEY = .*there is no key.*start the local stack"):

@@ -53,7 +53,7 @@ class Pseudonyms:
         return f"<{entity}_{base64.b32encode(self.digest(entity, value)).decode()[:LENGTH]}>"
 
     def replace(self, text: str, spans: Sequence[Span]) -> str:
-        """The text with each span replaced."""
+        """The text with each of the disjoint `spans` replaced by what stands for its own value."""
         from presidio_anonymizer.entities import OperatorConfig, RecognizerResult
 
         if not spans:
@@ -63,4 +63,4 @@ class Pseudonyms:
             for entity in {span.entity for span in spans}
         }
         results = [RecognizerResult(span.entity, span.start, span.end, 1.0) for span in spans]
-        return str(self.engine.anonymize(text, results, operators).text)
+        return str(self.engine.anonymize(text, results, operators, merge_entities_with_spaces=False).text)
