@@ -143,6 +143,8 @@ def test_what_has_a_shape_is_found_in_any_typography(text: str, entity: str) -> 
         "4000 0012 3456 7890",
         "DE88370400440532013000",
         "300.1.2.3",
+        "std::vector::iterator and ab::cd",
+        "git clone git@github.com:user/repo.git",
         "numbers[10::2] and data[100::25]",
         "GH-123456 and PR-123456",
         "version 1.2.3.4.5",

@@ -56,7 +56,7 @@ def _tables() -> tuple[tuple[int, int], ...]:
 
 
 def readable(text: str) -> str:
-    """The text as the tokenizer gets it: as long as before, plainly typed, with spaces for escaped line ends and quotes."""
+    """What the tokenizer gets: plainly typed, as long as before, with spaces for escaped line ends and quotes."""
     text = _ESCAPED.sub(" \n", plain(text))
     return _QUOTED.sub(lambda match: " " * len(match[0]), text)
 
