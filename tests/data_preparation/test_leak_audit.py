@@ -117,6 +117,26 @@ def test_a_value_found_in_any_text_is_known_in_all_and_the_longest_wins() -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("Mark Page", "The lines in 97 mark page after page, and page mark is kept", ""),
+        ("Mark Page", "Mark page 3 as read; Page Mark is a setting", ""),
+        ("Joy Reading", "they joy reading, joyed reading", ""),
+        ("Mark Page", "ask Mark Page", "Mark Page"),
+        ("Mark Page", "ask PAGE, MARK", "PAGE, MARK"),
+        ("Page, Mark", "ask Mark Page", "Mark Page"),
+        ("Peter Novak", "ask peter novak", "peter novak"),
+        ("Anna Maria Schmidt", "ask schmidt, anna maria", "schmidt, anna maria"),
+        ("Ludwig van Beethoven", "by Ludwig van Beethoven", "Ludwig van Beethoven"),
+    ],
+)
+def test_a_known_name_is_no_sentence_of_ordinary_words_and_the_audit_agrees(name: str, text: str, found: str) -> None:
+    digests = removed(KEY, {"PERSON": [name]})
+    assert [text[span.start : span.end] for span in KnownValues(KEY, digests).places(text)] == [found][: bool(found)]
+    assert audit([text], HIDDEN, digests, KEY).known == ({"PERSON": 1} if found else {})
+
+
 def test_the_finished_dataset_is_audited_and_the_digests_are_in_no_published_file(
     store: ArtifactStore, prepared: Prepared
 ) -> None:

@@ -30,6 +30,11 @@ class Batch:
     ends: list[Any]  # of each text, the character after each token
 
 
+def folder() -> Path:
+    """Where the files of the pretrained pipeline are."""
+    return Path(str(importlib.util.find_spec(PACKAGE).origin)).parent / _PIPELINE  # type: ignore[union-attr]
+
+
 @cache
 def pipeline() -> Any:
     """spaCy's medium English pipeline with nothing but its tokenizer and pretrained embedding."""
@@ -40,9 +45,8 @@ def pipeline() -> Any:
     with warnings.catch_warnings():
         # W095: it was packaged for spaCy 3.7; what is used of it has not changed since
         warnings.simplefilter("ignore")
-        folder = Path(str(importlib.util.find_spec(PACKAGE).origin)).parent  # type: ignore[union-attr]
         return spacy.load(
-            folder / _PIPELINE,
+            folder(),
             exclude=["tagger", "parser", "ner", "attribute_ruler", "lemmatizer", "senter"],
         )
 
