@@ -1,5 +1,7 @@
 """Pseudonyms: the same for the same value everywhere, of no use without the key."""
 
+import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from include.data_preparation.documents import (
     write_planted,
 )
 from include.data_preparation.find_personal_data import find_personal_data
+from include.data_preparation.privacy.digests import read_removed
+from include.data_preparation.privacy.known_values import REMOVED, KnownValues, digest
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR, Pseudonyms
 from include.data_preparation.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
@@ -132,6 +136,34 @@ def letters(work: Workspace, shards: int) -> None:
     documents = [Document(f"tickets:{n}", "tickets", "note", text, "MIT") for n, text in enumerate(texts)]
     write_shards(work.output, documents, shards)
     write_planted(work.output, {}, documents)
+
+
+@step("report")
+def many_removed(work: Workspace, shard: int) -> None:
+    """A shard in which a great many names were found."""
+    digests = [digest(KEY, "PERSON", f"name {shard} {n}") for n in range(20_000)]
+    (work.output / REMOVED).write_text(json.dumps({"PERSON": digests}))
+
+
+@step("report")
+def memory_of_removed(work: Workspace, shards: list[ArtifactRef]) -> None:
+    """How much is held of what was removed, and whether it is that."""
+    read_removed(work, shards[:1], "shards")  # what it imports is held too
+    tracemalloc.start()
+    removed = read_removed(work, shards, "shards")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    work.metrics.update(held=held, digests=len(removed["PERSON"]))
+    places = KnownValues(KEY, removed)
+    work.metrics.update(known=[digest(KEY, "PERSON", f"name {n} 7") in places.digests["PERSON"] for n in range(3)])
+    (work.output / "none").write_text("")
+
+
+def test_what_was_removed_in_all_shards_is_held_in_few_bytes_each(store: ArtifactStore) -> None:
+    shards = [many_removed(store, shard=shard) for shard in range(2)]
+    metrics = store.manifest(memory_of_removed(store, shards=shards)).metrics
+    assert (metrics["digests"], metrics["known"]) == (40_000, [True, True, False])
+    assert metrics["held"] < 16 * metrics["digests"]
 
 
 def _anonymized(store: ArtifactStore, folder: Path, shards: int) -> dict[str, str]:
