@@ -43,6 +43,7 @@ def audit_leaks(work: Workspace, dataset: ArtifactRef, anonymized: list[Artifact
         numbers=found.numbers,
         documents=len(documents),
         dataset=dataset.digest,
+        anonymized=sorted(ref.digest for ref in anonymized),
         part=part,
         parts=len(anonymized),
         **asdict(found),
