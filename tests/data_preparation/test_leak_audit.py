@@ -51,6 +51,7 @@ def look(*texts: str, key: bytes = KEY) -> Audit:
         ("sent to 12 OAK STREET Springfield.", "STREET_ADDRESS"),
         ("customer K-4711-0815 again", "ACCOUNT_NUMBER"),
         ("Anna\u00a0Schmidt called", "PERSON"),
+        ("from <ANNA_SCHMIDT> and <PERSON_7KQ2>", "PERSON"),
         ("call 030\u20111234567 today", "PHONE_NUMBER"),
         ("sent to 12\u202fOak\u00a0Street Springfield.", "STREET_ADDRESS"),
         ("customer K\u20114711\u20130815 again", "ACCOUNT_NUMBER"),

@@ -6,13 +6,13 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from include.data_preparation.config import Policy
+from include.data_preparation.config import POLICY, Policy
 from include.data_preparation.privacy.spans import Span
 from include.data_preparation.privacy.typography import plain
 
 LENGTH = 10  # 50 bits: of a million values, two share a pseudonym with a chance of 1 in 2,000
 # what pseudonyms and redactions look like; an audit looks at the text around them
-STANDS_FOR = re.compile(r"<[A-Z][A-Z_]{1,30}(?:_[A-Z2-7]{10})?>")
+STANDS_FOR = re.compile(rf"<(?:{'|'.join(POLICY)})(?:_[A-Z2-7]{{{LENGTH}}})?>")
 _BLANK = re.compile(r"[\W_]+")
 
 
