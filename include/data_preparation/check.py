@@ -88,7 +88,7 @@ def _audit(
     """
     measured = [work.manifest(ref).metrics for ref in audits]
     wanted = dataset.digest, sorted(ref.digest for ref in anonymized)
-    looked_at = {int(one["part"]) for one in measured if (one["dataset"], one["anonymized"]) == wanted}
+    looked_at = {int(one["part"]) for one in measured if (one["dataset"], one.get("anonymized")) == wanted}
     missing = set(range(len(anonymized))) - looked_at
     if missing:
         raise ConfigurationError(
