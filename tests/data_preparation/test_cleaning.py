@@ -45,6 +45,8 @@ LONG = "The scheduler starts every job when its time has come and keeps a note o
         ),
         ("Index x[i][j] and call f[0](a).", "Index x[i][j] and call f[0](a)."),
         ("Example::\n\n    x = 1", "Example:\n\n    x = 1"),
+        ("joe@ex\u200bample.com, 55\u200d5-\ufeff01\u00ad42", "joe@example.com, 555-0142"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
         ("", ""),
     ],
 )

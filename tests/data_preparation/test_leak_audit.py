@@ -3,10 +3,12 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
 
+from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.pseudonym_key import pseudonym_key
@@ -15,7 +17,7 @@ from include.data_preparation.audit_leaks import audit_leaks
 from include.data_preparation.card.gates import audit_gates
 from include.data_preparation.check import check
 from include.data_preparation.config import AnonymizeConfig, CheckConfig
-from include.data_preparation.privacy.audited import audit_tables, joined
+from include.data_preparation.privacy.audited import TABLES, audit_tables, joined
 from include.data_preparation.privacy.known_values import REMOVED, KnownValues, removed
 from include.data_preparation.privacy.leak_audit import Audit, audit, texts_of
 from include.data_preparation.privacy.pseudonyms import Pseudonyms
@@ -48,6 +50,11 @@ def look(*texts: str, key: bytes = KEY) -> Audit:
         ("to anna@intern, please", "EMAIL_ADDRESS"),
         ("sent to 12 OAK STREET Springfield.", "STREET_ADDRESS"),
         ("customer K-4711-0815 again", "ACCOUNT_NUMBER"),
+        ("Anna\u00a0Schmidt called", "PERSON"),
+        ("from <ANNA_SCHMIDT> and <PERSON_7KQ2>", "PERSON"),
+        ("call 030\u20111234567 today", "PHONE_NUMBER"),
+        ("sent to 12\u202fOak\u00a0Street Springfield.", "STREET_ADDRESS"),
+        ("customer K\u20114711\u20130815 again", "ACCOUNT_NUMBER"),
     ],
 )
 def test_a_value_removed_in_one_text_is_found_in_another(text: str, entity: str) -> None:
@@ -63,6 +70,9 @@ def test_a_value_removed_in_one_text_is_found_in_another(text: str, entity: str)
         ("DE89 3704 0044 0532 0130 00", "IBAN_CODE"),
         ("from 203.0.113.9 again", "IP_ADDRESS"),
         ("call (212) 555-0142", "PHONE_NUMBER"),
+        ("card 5500\u20110055\u20115555\u20115559", "CREDIT_CARD"),
+        ("Call 555\u2013123\u20134567", "PHONE_NUMBER"),
+        ("DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "IBAN_CODE"),
     ],
 )
 def test_what_nobody_planted_or_removed_is_found_by_its_shape(text: str, entity: str) -> None:
@@ -110,6 +120,26 @@ def test_a_value_found_in_any_text_is_known_in_all_and_the_longest_wins() -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("Mark Page", "The lines in 97 mark page after page, and page mark is kept", ""),
+        ("Mark Page", "Mark page 3 as read; Page Mark is a setting", ""),
+        ("Joy Reading", "they joy reading, joyed reading", ""),
+        ("Mark Page", "ask Mark Page", "Mark Page"),
+        ("Mark Page", "ask PAGE, MARK", "PAGE, MARK"),
+        ("Page, Mark", "ask Mark Page", "Mark Page"),
+        ("Peter Novak", "ask peter novak", "peter novak"),
+        ("Anna Maria Schmidt", "ask schmidt, anna maria", "schmidt, anna maria"),
+        ("Ludwig van Beethoven", "by Ludwig van Beethoven", "Ludwig van Beethoven"),
+    ],
+)
+def test_a_known_name_is_no_sentence_of_ordinary_words_and_the_audit_agrees(name: str, text: str, found: str) -> None:
+    digests = removed(KEY, {"PERSON": [name]})
+    assert [text[span.start : span.end] for span in KnownValues(KEY, digests).places(text)] == [found][: bool(found)]
+    assert audit([text], HIDDEN, digests, KEY).known == ({"PERSON": 1} if found else {})
+
+
 def test_the_finished_dataset_is_audited_and_the_digests_are_in_no_published_file(
     store: ArtifactStore, prepared: Prepared
 ) -> None:
@@ -131,12 +161,16 @@ def test_an_audit_that_cannot_run_publishes_nothing(
     with pytest.raises(GenaiError, match="does not say what was removed"):
         audit_leaks(store, dataset=prepared.divided, anonymized=prepared.cleaned, part=0)
     arguments |= {"anonymized": prepared.anonymized}
-    with pytest.raises(GenaiError, match="nobody looked for personal data in part 1 of"):
+    with pytest.raises(GenaiError, match="nobody looked in part 1 of"):
         check(store, audits=prepared.audits[:1], **arguments)
-    with pytest.raises(GenaiError, match=r"audits = 'none': nobody looked for personal data in part 0"):
+    with pytest.raises(GenaiError, match=r"audits = 'none': nobody looked in part 0"):
         check(store, audits=[], **arguments)
-    with pytest.raises(GenaiError, match="nobody looked for personal data in part 0"):
+    with pytest.raises(GenaiError, match="nobody looked in part 0"):
         check(store, audits=prepared.audits, **arguments | {"dataset": prepared.final})
+    # the whole dataset, and what was removed in one of its shards
+    few = [audit_leaks(store, dataset=prepared.divided, anonymized=prepared.anonymized[:1], part=0)]
+    with pytest.raises(GenaiError, match=rf"part 0 of .* of all {len(prepared.anonymized)} shards"):
+        check(store, audits=few, **arguments)
     monkeypatch.delenv("GENAI_PSEUDONYM_KEY")
     settings.cache_clear()
     with pytest.raises(GenaiError, match="there is no key"):
@@ -144,6 +178,47 @@ def test_an_audit_that_cannot_run_publishes_nothing(
     monkeypatch.undo()
     settings.cache_clear()
     assert pseudonym_key(settings())
+
+
+@step("dataset")
+def shard_with(work: Workspace, sources: list[str], hidden: list[str], values: dict[str, list[str]]) -> None:
+    """What anonymization says of a shard: which sources it looked at, for which kinds, and what it removed."""
+    (work.output / REMOVED).write_text(json.dumps(removed(pseudonym_key(settings()), values)))
+    work.metrics.update(sources=sources, hidden=hidden)
+
+
+@step("dataset")
+def finished(work: Workspace) -> None:
+    """A dataset with a letter that nobody anonymized."""
+    texts = ["ask Oleander Quimby", "mail joe@example.com"]
+    for name in TABLES:
+        rows = [{"id": f"{name}:{n}", "source": "letters", "text": text} for n, text in enumerate(texts)]
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), work.output / name, row_group_size=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "known", "mail"),
+    [
+        # what differs between the shards: what was removed, the sources, the kinds
+        (
+            (["letters"], ["PERSON", "EMAIL_ADDRESS"], {}),
+            (["letters"], ["PERSON", "EMAIL_ADDRESS"], {"PERSON": ["Oleander Quimby"]}),
+            3,
+            3,
+        ),
+        ((["notes"], ["PERSON"], {"PERSON": ["Oleander Quimby"]}), (["letters"], ["PERSON"], {}), 3, 0),
+        ((["letters"], ["PERSON"], {}), (["letters"], ["EMAIL_ADDRESS"], {}), 0, 3),
+    ],
+)
+def test_what_only_one_shard_says_is_looked_for_in_all(
+    store: ArtifactStore, first: tuple[Any, ...], second: tuple[Any, ...], known: int, mail: int
+) -> None:
+    for shards in ((first, second), (second, first)):
+        anonymized = [shard_with(store, sources=one[0], hidden=one[1], values=one[2]) for one in shards]
+        dataset = finished(store)
+        parts = [audit_leaks(store, dataset=dataset, anonymized=anonymized, part=part) for part in range(2)]
+        found = joined([store.manifest(part).metrics for part in parts])
+        assert (found.known.get("PERSON", 0), found.shapes.get("EMAIL_ADDRESS", 0)) == (known, mail)
 
 
 def test_parts_of_the_audit_are_what_one_would_find(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import PLANTED, read_documents, read_planted, shard_name
+from include.data_preparation.privacy.leak_audit import audit
 from include.data_preparation.privacy.personal_data import PersonalDataFinder
 from include.data_preparation.privacy.pseudonyms import Pseudonyms
 from include.data_preparation.privacy.spans import Score, Span, locate
@@ -44,6 +45,38 @@ def test_a_letter_is_anonymized_and_one_person_keeps_one_pseudonym(finder: Perso
         "<PERSON>"
     )
     assert text.endswith(name[0])
+
+
+def test_a_letter_is_anonymized_alike_in_any_typography(finder: PersonalDataFinder) -> None:
+    typeset = LETTER.replace("a S", "a\u00a0S").replace("-", "\u2011").replace("4000 0", "4000\u202f0")
+    assert typeset.count("\u00a0") == 2
+    plain, other = (
+        Pseudonyms(KEY, AnonymizeConfig().policy).replace(text, finder.find([text])[0]) for text in (LETTER, typeset)
+    )
+    assert plain == other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Order 4111111111111111 was sent.",
+        "Order 4111 111 1111 11111, please",
+        "an \u7528\u6237@\u4f8b\u5b50.\u516c\u53f8 bitte",
+        "J\u00fcrgen@m\u00fcller.de wrote to o'neil&sons@example.com/x",
+        "GB82WEST12345698765432 or gb82 west 1234 5698 7654 32",
+    ],
+)
+def test_the_audit_finds_nothing_in_what_the_finder_has_replaced(finder: PersonalDataFinder, text: str) -> None:
+    config = AnonymizeConfig()
+    assert audit([text], config.hidden, {}, KEY).numbers
+    left = Pseudonyms(KEY, config.policy).replace(text, finder.find([text])[0])
+    assert audit([left], config.hidden, {}, KEY).by_entity == {}
+
+
+def test_what_only_looks_like_an_address_stays_and_the_audit_agrees(finder: PersonalDataFinder) -> None:
+    texts = ["std::vector::iterator and ab::cd", "git clone git@github.com:user/repo.git"]
+    assert finder.find(texts) == [[], []]
+    assert audit(texts, AnonymizeConfig().hidden, {}, KEY).by_entity == {}
 
 
 def test_dates_versions_and_code_stay(finder: PersonalDataFinder) -> None:

@@ -1,5 +1,7 @@
 """Pseudonyms: the same for the same value everywhere, of no use without the key."""
 
+import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from include.data_preparation.documents import (
     write_planted,
 )
 from include.data_preparation.find_personal_data import find_personal_data
+from include.data_preparation.privacy.digests import read_removed
+from include.data_preparation.privacy.known_values import REMOVED, KnownValues, digest
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR, Pseudonyms
 from include.data_preparation.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
@@ -34,7 +38,10 @@ KEY = b"k" * 32
     [
         ("PERSON", "Anna Schmidt", "SCHMIDT, Anna"),
         ("PERSON", "Anna  Schmidt", "Anna\nSchmidt"),
+        ("PERSON", "Anna Schmidt", "Anna\u00a0Schmidt"),
         ("PHONE_NUMBER", "(212) 555-0142", "212.555.0142"),
+        ("PHONE_NUMBER", "030 1234", "\u0660\u0663\u0660\u202f\u0661\u0662\u0663\u0664"),
+        ("EMAIL_ADDRESS", "anna-maria@example.com", "anna\u2011maria@example.com"),
         ("IBAN_CODE", "DE89 3704 0044 0532 0130 00", "DE89370400440532013000"),
         ("EMAIL_ADDRESS", "Anna@Example.com", "anna@example.com"),
         ("STREET_ADDRESS", "12 Oak Street,\nSpringfield", "12 Oak Street, Springfield"),
@@ -67,6 +74,18 @@ def test_each_policy_does_what_it_says() -> None:
     text = Pseudonyms(KEY, policy).replace("Dr. Ada, 36", spans)
     assert text.startswith("Dr. <PERSON>, ")
     assert len(text.removeprefix("Dr. <PERSON>, ")) == 64
+
+
+@pytest.mark.parametrize(
+    ("entity", "values"),
+    [("EMAIL_ADDRESS", ["anna@acme.org", "bob@acme.org"]), ("IP_ADDRESS", ["10.1.2.3", "10.1.2.4", "10.1.2.3"])],
+)
+def test_values_side_by_side_keep_the_pseudonyms_that_they_have_alone(entity: str, values: list[str]) -> None:
+    pseudonyms = Pseudonyms(KEY, POLICY)
+    for gap in (" ", "  ", "\n", ""):
+        ends = [len(gap.join(values[: place + 1])) for place in range(len(values))]
+        spans = [Span(entity, end - len(value), end) for end, value in zip(ends, values, strict=True)]
+        assert pseudonyms.replace(gap.join(values), spans) == gap.join(pseudonyms.of(entity, one) for one in values)
 
 
 def test_the_key_comes_from_the_deployment_and_is_never_told(tmp_path: Path) -> None:
@@ -117,6 +136,34 @@ def letters(work: Workspace, shards: int) -> None:
     documents = [Document(f"tickets:{n}", "tickets", "note", text, "MIT") for n, text in enumerate(texts)]
     write_shards(work.output, documents, shards)
     write_planted(work.output, {}, documents)
+
+
+@step("report")
+def many_removed(work: Workspace, shard: int) -> None:
+    """A shard in which a great many names were found."""
+    digests = [digest(KEY, "PERSON", f"name {shard} {n}") for n in range(20_000)]
+    (work.output / REMOVED).write_text(json.dumps({"PERSON": digests}))
+
+
+@step("report")
+def memory_of_removed(work: Workspace, shards: list[ArtifactRef]) -> None:
+    """How much is held of what was removed, and whether it is that."""
+    read_removed(work, shards[:1], "shards")  # what it imports is held too
+    tracemalloc.start()
+    removed = read_removed(work, shards, "shards")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    work.metrics.update(held=held, digests=len(removed["PERSON"]))
+    places = KnownValues(KEY, removed)
+    work.metrics.update(known=[digest(KEY, "PERSON", f"name {n} 7") in places.digests["PERSON"] for n in range(3)])
+    (work.output / "none").write_text("")
+
+
+def test_what_was_removed_in_all_shards_is_held_in_few_bytes_each(store: ArtifactStore) -> None:
+    shards = [many_removed(store, shard=shard) for shard in range(2)]
+    metrics = store.manifest(memory_of_removed(store, shards=shards)).metrics
+    assert (metrics["digests"], metrics["known"]) == (40_000, [True, True, False])
+    assert metrics["held"] < 16 * metrics["digests"]
 
 
 def _anonymized(store: ArtifactStore, folder: Path, shards: int) -> dict[str, str]:

@@ -119,11 +119,32 @@ def test_what_has_a_shape_is_found_to_its_ends(text: str, entity: str, value: st
 
 
 @pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("Card 5500\u20110055\u20115555\u20115559", "CREDIT_CARD"),
+        ("SSN 123\u201145\u20116789", "US_SSN"),
+        ("Call 555\u2013123\u20134567", "PHONE_NUMBER"),
+        ("Call 555\u2014123\u20144567", "PHONE_NUMBER"),
+        ("Call 555\u2212123\u22124567", "PHONE_NUMBER"),
+        ("+49\u00a030\u00a01234567", "PHONE_NUMBER"),
+        ("DE89\u202f3704\u20090044\u00a00532\u00a00130\u00a000", "IBAN_CODE"),
+        ("anna\uff20example\uff0ecom", "EMAIL_ADDRESS"),
+        ("\uff14000 0012 3456 7899", "CREDIT_CARD"),
+    ],
+)
+def test_what_has_a_shape_is_found_in_any_typography(text: str, entity: str) -> None:
+    kinds = {kind for kind, start, end in shaped(text) if end == len(text)}
+    assert entity in kinds
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "4000 0012 3456 7890",
         "DE88370400440532013000",
         "300.1.2.3",
+        "std::vector::iterator and ab::cd",
+        "git clone git@github.com:user/repo.git",
         "numbers[10::2] and data[100::25]",
         "GH-123456 and PR-123456",
         "version 1.2.3.4.5",

@@ -1,10 +1,8 @@
 """The leak audit of whole tables, a row at a time, and the documents that it finds something in."""
 
 import hashlib
-from array import array
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -14,26 +12,6 @@ from include.data_preparation.row_files import Rows
 TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
 LEAKING = "leaking.json"
 FOUND = ("shapes", "presidio", "known")
-
-
-class Digests(Collection[str]):
-    """Hexadecimal digests of which it is only asked whether one is among them: as numbers, 8 bytes each."""
-
-    def __init__(self, numbers: "array[int]") -> None:
-        import numpy
-
-        self._numbers = array("Q", numpy.unique(numpy.frombuffer(numbers, dtype=numpy.uint64)).tobytes())
-
-    def __contains__(self, digest: object) -> bool:
-        number = number_of(str(digest))
-        place = bisect_left(self._numbers, number)
-        return place < len(self._numbers) and self._numbers[place] == number
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __iter__(self) -> Iterator[str]:
-        return (f"{number:016x}" for number in self._numbers)
 
 
 def audit_tables(
@@ -73,8 +51,3 @@ def joined(parts: Sequence[Mapping[str, Any]]) -> Audit:
     shapes, presidio, known = (dict(sorted(totals[name].items())) for name in FOUND)
     texts, named = (sum(int(part[name]) for part in parts) for name in ("texts", "texts_with_known_names"))
     return Audit(texts, shapes, presidio, known, named)
-
-
-def number_of(digest: str) -> int:
-    """The part of a hexadecimal digest that `Digests` holds."""
-    return int(digest[:16], 16)

@@ -4,10 +4,12 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 
+from include.data_preparation.privacy.names import in_order, spelled_as_name
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR, normalized
 from include.data_preparation.privacy.spans import Span
+from include.data_preparation.privacy.typography import plain
 
 REMOVED = "removed.json"
 NUMBERS = (
@@ -23,7 +25,7 @@ NUMBERS = (
 _RUNS = {"PERSON": (2, 4), "STREET_ADDRESS": (3, 8)}
 _LEAST = 7
 _WORD = re.compile(r"[^\W_]+")
-_GAP = re.compile(r"[ \t\n,.'’-]{1,3}")  # noqa: RUF001
+_GAP = re.compile(r"[ \t\n,.'’_-]{1,3}")  # noqa: RUF001
 _NUMBER = re.compile(r"(?<![\w@])[+(]?\d[\d ().+/-]{5,28}\d(?![\w@])")
 _MARKED = re.compile(r"(?<![\w@])(?:[A-Za-z]{1,4}[ -]?)?\d[\dA-Za-z-]{5,33}(?![\w@])")
 _MAIL = re.compile(r"(?<![\w.+-])[^\s@<>,;:()\"']{1,64}@[\w.-]{3,253}\w")
@@ -35,9 +37,17 @@ def telling(entity: str, value: str) -> str:
     text = normalized(entity, value)
     if entity in _RUNS:
         words, (least, most) = text.split(), _RUNS[entity]
-        return text if least <= len(words) <= most and _may_tell(entity, words) else ""
+        if not (least <= len(words) <= most and _may_tell(entity, words)):
+            return ""
+        return _spoken(value) if entity == "PERSON" else text
     marked = any(letter.isdigit() or letter == "@" for letter in text)
     return text if entity in NUMBERS and len(text) >= _LEAST and marked else ""
+
+
+def _spoken(name: str) -> str:
+    """The normalized words of a name, in the order in which they are spoken."""
+    parts = [words for part in name.split(",") if (words := normalized("TITLE", part).split())]
+    return in_order(list(chain.from_iterable(parts)), list(accumulate(map(len, parts)))[:-1])
 
 
 def _may_tell(entity: str, words: Sequence[str]) -> bool:
@@ -49,20 +59,25 @@ def _may_tell(entity: str, words: Sequence[str]) -> bool:
 
 def candidates(text: str) -> Iterator[Candidate]:
     """Entity, normalized value, start and end of whatever in `text` might be a value that is known."""
-    masked = STANDS_FOR.sub(lambda match: "\0" * len(match[0]), text)
+    masked = plain(STANDS_FOR.sub(lambda match: "\0" * len(match[0]), text))
     words = [(unicodedata.normalize("NFKC", m[0]).casefold(), m.start(), m.end()) for m in _WORD.finditer(masked)]
-    linked = [bool(_GAP.fullmatch(masked, one[2], two[1])) for one, two in pairwise(words)]
+    gaps = [masked[one[2] : two[1]] for one, two in pairwise(words)]
+    linked = [bool(_GAP.fullmatch(gap)) for gap in gaps]
     longest = max(most for _, most in _RUNS.values())
     for place in range(len(words)):
         for count in range(2, longest + 1):
             end = place + count
             if end > len(words) or not linked[end - 2]:
                 break
-            run = [word for word, _, _ in words[place:end]]
+            run, start, stop = [word for word, _, _ in words[place:end]], words[place][1], words[end - 1][2]
             for entity, (least, most) in _RUNS.items():
-                if least <= count <= most and _may_tell(entity, run):
-                    value = " ".join(sorted(run) if entity == "PERSON" else run)
-                    yield entity, value, words[place][1], words[end - 1][2]
+                if not (least <= count <= most and _may_tell(entity, run)):
+                    continue
+                if entity != "PERSON":
+                    yield entity, " ".join(run), start, stop
+                elif spelled_as_name([masked[first:last] for _, first, last in words[place:end]]):
+                    commas = [one for one in range(1, count) if "," in gaps[place + one - 1]]
+                    yield entity, in_order(run, commas), start, stop
     for pattern, entities in ((_NUMBER, NUMBERS[1:]), (_MARKED, NUMBERS[1:]), (_MAIL, NUMBERS[:1])):
         for match in pattern.finditer(masked):
             for entity in entities:

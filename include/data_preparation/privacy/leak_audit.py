@@ -3,16 +3,15 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from include.data_preparation.privacy.known_values import NUMBERS, candidates, digest
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR
 from include.data_preparation.privacy.recognition.patterns import shaped
+from include.data_preparation.privacy.recognition.predefined import certain
 
 Rows = Sequence[Mapping[str, Any]]
 COLUMNS = ("id", "question", "answer", "text")
-SURE = 0.7
 PROVEN = (*NUMBERS, "IP_ADDRESS")
 
 
@@ -65,7 +64,7 @@ def audit(texts: Sequence[str], hidden: Collection[str], digests: Mapping[str, C
     for whole in texts:
         text = STANDS_FOR.sub("\n", whole)
         shapes.update(entity for entity, _, _ in shaped(text) if entity in hidden)
-        presidio.update(_presidio(text, frozenset(hidden)))
+        presidio.update(entity for entity, _, _ in certain(text, hidden))
         left = Counter(
             entity
             for entity, value, _, _ in set(candidates(whole))
@@ -75,31 +74,3 @@ def audit(texts: Sequence[str], hidden: Collection[str], digests: Mapping[str, C
         named += bool(left.keys() - set(PROVEN))
     found = (dict(sorted(counts.items())) for counts in (shapes, presidio, known))
     return Audit(len(texts), next(found), next(found), next(found), named)
-
-
-def _presidio(text: str, hidden: frozenset[str]) -> Iterable[str]:
-    """Kinds of what Presidio's predefined recognizers are sure of."""
-    for recognizer in _recognizers(hidden):
-        wanted = [entity for entity in recognizer.supported_entities if entity in hidden]
-        for result in recognizer.analyze(text, wanted, None) or ():
-            if result.score >= SURE:
-                yield result.entity_type
-
-
-@cache
-def _recognizers(hidden: frozenset[str]) -> tuple[Any, ...]:
-    import tldextract
-    from presidio_analyzer import RecognizerRegistry
-    from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
-
-    # the e-mail recognizer would ask the network for the list of top-level domains
-    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-    registry = RecognizerRegistry(supported_languages=["en"])
-    registry.load_predefined_recognizers(languages=["en"])
-    # names need a model, and phones are never sure
-    skipped = (SpacyRecognizer, PhoneRecognizer)
-    return tuple(
-        one
-        for one in registry.recognizers
-        if not isinstance(one, skipped) and hidden.intersection(one.supported_entities)
-    )

@@ -10,6 +10,7 @@ from include.data_preparation.privacy.recognition.repair import Found
 from include.data_preparation.privacy.recognition.tagger import Tagger, combined
 from include.data_preparation.privacy.recognition.weights import load
 from include.data_preparation.privacy.spans import Span
+from include.data_preparation.privacy.typography import plain
 
 # what may stand between the street and the town of one address
 _WITHIN = " \t\n,"
@@ -49,7 +50,7 @@ def _spans(text: str, results: Sequence[Any], entities: frozenset[str]) -> list[
     for result in results:
         one = result.entity_type, result.start, result.end
         (shaped if result.score == 1 else tagged).append(one)
-    tagged = _whole_addresses(text, sorted(tagged, key=lambda one: one[1]))
+    tagged = _whole_addresses(plain(text), sorted(tagged, key=lambda one: one[1]))
     # what stays must not stand in the way of what does not
     chosen = combined([one for one in tagged if one[0] in entities], [one for one in shaped if one[0] in entities])
     return [Span(*one) for one in chosen]

@@ -6,18 +6,19 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from include.data_preparation.config import Policy
+from include.data_preparation.config import POLICY, Policy
 from include.data_preparation.privacy.spans import Span
+from include.data_preparation.privacy.typography import plain
 
 LENGTH = 10  # 50 bits: of a million values, two share a pseudonym with a chance of 1 in 2,000
 # what pseudonyms and redactions look like; an audit looks at the text around them
-STANDS_FOR = re.compile(r"<[A-Z][A-Z_]{1,30}(?:_[A-Z2-7]{10})?>")
+STANDS_FOR = re.compile(rf"<(?:{'|'.join(POLICY)})(?:_[A-Z2-7]{{{LENGTH}}})?>")
 _BLANK = re.compile(r"[\W_]+")
 
 
 def normalized(entity: str, value: str) -> str:
     """A value as it is compared: letters and digits of its compatibility form, case and order of a name left out."""
-    text = unicodedata.normalize("NFKC", value).casefold().replace("\\n", " ")
+    text = plain(unicodedata.normalize("NFKC", value)).casefold().replace("\\n", " ")
     if entity == "EMAIL_ADDRESS":
         return text.strip()
     words = _BLANK.sub(" ", text).split()
@@ -52,7 +53,7 @@ class Pseudonyms:
         return f"<{entity}_{base64.b32encode(self.digest(entity, value)).decode()[:LENGTH]}>"
 
     def replace(self, text: str, spans: Sequence[Span]) -> str:
-        """The text with each span replaced."""
+        """The text with each of the disjoint `spans` replaced by what stands for its own value."""
         from presidio_anonymizer.entities import OperatorConfig, RecognizerResult
 
         if not spans:
@@ -62,4 +63,4 @@ class Pseudonyms:
             for entity in {span.entity for span in spans}
         }
         results = [RecognizerResult(span.entity, span.start, span.end, 1.0) for span in spans]
-        return str(self.engine.anonymize(text, results, operators).text)
+        return str(self.engine.anonymize(text, results, operators, merge_entities_with_spaces=False).text)

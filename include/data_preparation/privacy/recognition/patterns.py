@@ -37,7 +37,7 @@ def iban(text: str) -> bool:
 def _card(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
     issued = digits[0] in "3456" or digits[:4] in ("1800", "2131") or "2221" <= digits[:4] <= "2720"
-    return issued and len(set(digits)) > 2 and luhn(digits)
+    return issued and luhn(digits)
 
 
 def _address(text: str) -> bool:
@@ -45,12 +45,19 @@ def _address(text: str) -> bool:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return text not in ("0.0.0.0", "127.0.0.1", "::1", "::") and len(text) > 4  # noqa: S104
+    # C++ calls ab::cd what it finds in its namespaces
+    digit = any(letter.isdigit() for letter in text)
+    return digit and text not in ("0.0.0.0", "127.0.0.1", "::1", "::") and len(text) > 4  # noqa: S104
 
 
 def _phone(text: str) -> bool:
     # a count of lines is written like a short number without spaces
     return (10 if text[1:].isdigit() else 7) <= sum(letter.isdigit() for letter in text) <= 16
+
+
+def personal_mail(text: str) -> bool:
+    """Whether a mail address may be a person's: repositories are cloned as git@github.com."""
+    return not text.startswith(("git@", "hg@"))
 
 
 def _always(_: str) -> bool:
@@ -60,7 +67,10 @@ def _always(_: str) -> bool:
 _START, _END = r"(?<![\w@.+/-])", r"(?![\w@]|[.-]\w)"
 _TRUNK = r"(?:[ .-]?\(0\))?"
 _SHAPES = {
-    "EMAIL_ADDRESS": (r"(?<![\w.+-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![^\W_]|@)", _always),
+    "EMAIL_ADDRESS": (
+        r"(?<![\w.+-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![^\W_]|@)",
+        personal_mail,
+    ),
     "URL": (r"(?<![\w@])(?:https?://|www\.)[^\s<>\"'`\\{}|]{3,400}(?<![.,;:!?)\]])", _always),
     "IP_ADDRESS": (
         r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)|(?<!\[)(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:]|\.\d))",

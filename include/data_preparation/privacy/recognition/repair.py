@@ -26,7 +26,7 @@ _POST_CODE = re.compile(r"(?i)\b(?:zip|postal code|post ?code|postleitzahl|plz|c
 _ALIAS = re.compile(r"\bimport (?:[\w.]{1,60}(?: as \w{1,20})?, ){0,4}(?:[\w.]{1,60} as )?$")
 # letters that each kind is written with, and how many digits it has at least
 _WRITTEN = {
-    "EMAIL_ADDRESS": (re.compile(r"[^\s@]+@[^\s@]+"), 0),
+    "EMAIL_ADDRESS": (re.compile(r"(?!(?:git|hg)@)[^\s@]+@[^\s@]+"), 0),
     "IP_ADDRESS": (re.compile(r"[0-9A-Fa-f]*(?:[.:]+[0-9A-Fa-f]*){2,8}"), 1),
     "PHONE_NUMBER": (re.compile(r"[\d\s()+./-]+|[\d\s()+./-]{7,}(?:x|ext\.?|#)\s*\d+"), 6),
     "CREDIT_CARD": (re.compile(r"[\d\s.-]+"), 11),

@@ -7,6 +7,7 @@ from typing import Any
 from include.data_preparation.privacy.recognition.features import PAD, featurize
 from include.data_preparation.privacy.recognition.network import one_thread
 from include.data_preparation.privacy.recognition.repair import Found, repaired
+from include.data_preparation.privacy.typography import plain
 
 ENTITIES = (
     "PERSON",
@@ -84,7 +85,7 @@ class Tagger:
         found, place = [], PAD
         for text, starts, ends in zip(texts, batch.starts, batch.ends, strict=True):
             tags = best_tags(scores[place : place + len(starts)])
-            found.append(repaired(text, _spans(tags, starts, ends)))
+            found.append(repaired(plain(text), _spans(tags, starts, ends)))
             place += len(starts) + PAD
         return found
 
