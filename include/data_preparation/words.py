@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 
 import regex
 
 # scripts that are written without spaces
-_LETTERS = r"\p{Han}\p{Hiragana}\p{Katakana}"
+_LETTERS = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc"
 _SYLLABLES = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _UNSPACED = _LETTERS + _SYLLABLES
 # \w of `regex`, unlike that of `re`, has the marks that are vowels in many scripts
@@ -20,7 +21,8 @@ _SIGNED = re.compile(rf"[{_SIGNS}\[]"), re.compile(r"[^\w.!-][.!-]+\w"), re.comp
 _WORD_OR_SIGN = regex.compile(rf"(?V1)[{_UNSPACED}]|[\w--[{_UNSPACED}]]+|[{_SIGNS}\p{{Sm}}\p{{Sc}}\p{{So}}]+|{_PLACED}")
 # of lists, headings and quotes
 _LINE_START = re.compile(r"(?m)^[ \t]{0,16}[-*>#]{1,8}(?=\s)")
-# four of them are as much as a word
+# of the scripts without spaces, Chinese and Japanese have about two letters a word, and those of South East Asia four
+# signs or more: sizes are in quarters of a word
 WORD = 4
 _QUARTERS = regex.compile(rf"(?V1)(?P<half>[{_LETTERS}])|[{_SYLLABLES}]")
 
@@ -38,7 +40,7 @@ def words_of(text: str) -> list[str]:
     one."""
     known = folded(text)
     # the same for ASCII, and faster
-    return re.findall(r"[^\W_]+", known) if known.isascii() else _WORD.findall(known)
+    return re.findall(r"[^\W_]+", known) if known.isascii() else list(_WORD.findall(known))
 
 
 def words_and_signs(text: str) -> list[str]:
@@ -50,13 +52,27 @@ def words_and_signs(text: str) -> list[str]:
         if not any(pattern.search(text) for pattern in _SIGNED):
             return re.findall(r"\w+", text)
         return _ASCII_WORD_OR_SIGN.findall(_LINE_START.sub("", text))
-    return _WORD_OR_SIGN.findall(_LINE_START.sub("", text))
+    return list(_WORD_OR_SIGN.findall(_LINE_START.sub("", text)))
 
 
-def quarters(word: str) -> int:
-    """How much of a word one of `words_of` is, in quarters: of the scripts without spaces, Chinese and Japanese have
-    about two letters a word, and those of South East Asia four signs or more."""
-    if word.isascii() or len(word) > 1:
-        return WORD
-    found = _QUARTERS.match(word)
+def size(words: Iterable[str]) -> int:
+    """How much some of `words_of` are, in quarters of a word: those that are letters of a script without spaces are
+    less than a word."""
+    return sum(map(_size, words))
+
+
+def runs(words: Sequence[str], least: int) -> Iterator[tuple[int, int]]:
+    """Start and end of the shortest runs of words from each on that are as much as `least` words."""
+    end = total = 0
+    for start, word in enumerate(words):
+        while total < least * WORD:
+            if end == len(words):
+                return
+            total, end = total + _size(words[end]), end + 1
+        yield start, end
+        total -= _size(word)
+
+
+def _size(word: str) -> int:
+    found = None if word.isascii() or len(word) > 1 else _QUARTERS.match(word)
     return WORD if not found else 2 if found["half"] else 1

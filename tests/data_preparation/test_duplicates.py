@@ -141,7 +141,7 @@ def test_texts_are_the_same_as_a_whole_in_every_script(one: str, other: str, sam
     ("one", "other"),
     [
         ("今天天气很好", "今天 天气很好。"),
-        ("Well-known: it works!", "well known – “it works”"),
+        ("Well-known: it works!", "well known \u2013 “it works”"),
         ("- Restart it (now)\n- Wait", "Restart it, now. Wait"),
         ("> It is late, so stop.\n> Go on.", "It is late, so stop. Go on."),
     ],
