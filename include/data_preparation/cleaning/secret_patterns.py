@@ -79,6 +79,12 @@ ASSIGNED = re.compile(
 )
 # in the next cell of a row, or on the next line
 BESIDE = re.compile(rf"{_NAME}(?:\s*[|,;]|:?\s){_OPENED}(?P<value>[^\s\"'`<>,;|(){{}}\[\]]{{8,4000}})")
+# at the head of a column, and what stands in one
+HEADING = re.compile(
+    rf"(?m)(?:^|[|,;])[ ]{{0,64}}[\"'`*]{{0,3}}(?:\w{{1,20}}[ _]){{0,2}}(?i:{_NAMES})"
+    r"[\"'`*]{0,3}[ ]{0,64}(?:[|,;]|$)"
+)
+CELL = re.compile(r"\s*[\"'`*]{0,3}(?P<value>[^\s\"'`<>(){}\[\]]{8,4000})[\"'`*]{0,3}\s*")
 
 # bits a character; words and names of variables are below it
 _LEAST_ENTROPY = 3.0

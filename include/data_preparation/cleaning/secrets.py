@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from include.data_preparation.cleaning import secret_patterns as patterns
 from include.data_preparation.cleaning.secret_patterns import is_login, is_mixed, is_password, looks_random
@@ -61,6 +62,7 @@ def _found_through(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _found(text: str) -> Iterator[tuple[int, int, str]]:
     yield from _private_keys(text)
+    yield from _in_columns(text)
     for token in patterns.TOKEN.finditer(text):
         kind = str(token.lastgroup)
         if patterns.is_secret(kind, token[0]):
@@ -73,6 +75,23 @@ def _found(text: str) -> Iterator[tuple[int, int, str]]:
                 yield match.start("value"), match.end("value"), kind
             again = not found and len(match["value"]) <= LONGEST_NAME
             match = pattern.search(text, match.start("value") if again else match.end())
+
+
+def _in_columns(text: str) -> Iterator[tuple[int, int, str]]:
+    """Values below the name of their column, in lines of equally many cells."""
+    for sign in "|,;" if patterns.HEADING.search(text) else "":
+        position, width, named = 0, 0, list[int]()
+        for line in text.splitlines(keepends=True):
+            cells = line.split(sign)
+            heads = [index for index, cell in enumerate(cells) if patterns.HEADING.fullmatch(cell.strip())]
+            if heads or len(cells) != width:
+                width, named = len(cells), heads if len(cells) > 1 else []
+            starts = list(accumulate((len(cell) + 1 for cell in cells), initial=position)) if named else []
+            for index in named:
+                found = patterns.CELL.fullmatch(cells[index])
+                if found and is_mixed(found["value"]):
+                    yield starts[index] + found.start("value"), starts[index] + found.end("value"), "PASSWORD"
+            position += len(line)
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int, str]]:
