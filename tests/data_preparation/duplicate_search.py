@@ -12,7 +12,7 @@ from include.data_preparation.documents import (
     write_rows,
 )
 from include.data_preparation.duplicates.earlier_datasets import Earlier
-from include.data_preparation.duplicates.shingles import words
+from include.data_preparation.duplicates.shingles import read
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import Matched, write_matches
 from include.data_preparation.sketch import write_sketch
@@ -75,6 +75,6 @@ def spread(documents: Sequence[Document], shards: int) -> list[list[Document]]:
 def jaccard(one: str, two: str) -> float:
     sets = []
     for text in (one, two):
-        found = words(text)
+        found = read(text).words
         sets.append({tuple(found[start : start + 3]) for start in range(max(1, len(found) - 2))})
     return len(sets[0] & sets[1]) / len(sets[0] | sets[1])

@@ -19,11 +19,12 @@ from include.data_preparation.config.privacy import POLICY
 from include.data_preparation.division.evaluation_sets import read_evaluation_set, states
 from include.data_preparation.division.phrases import PhraseIndex
 from include.data_preparation.division.protected import Guard, of_answers, of_questions, of_texts
-from include.data_preparation.division.questions import normalized, words_of
+from include.data_preparation.division.questions import normalized
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.privacy.pseudonyms import Pseudonyms
 from include.data_preparation.privacy.spans import Span
 from include.data_preparation.split import split
+from include.data_preparation.words import words_of
 from tests.data_preparation.dividing import divided
 from tests.data_preparation.shards import write_shards
 

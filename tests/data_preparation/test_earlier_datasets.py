@@ -23,7 +23,7 @@ from include.data_preparation.documents import (
     write_planted_of,
     write_rows,
 )
-from include.data_preparation.duplicates.shingles import words
+from include.data_preparation.duplicates.shingles import read
 from include.data_preparation.match import match
 from include.data_preparation.sketch import sketch
 from tests.data_preparation.duplicate_search import CONFIG, LONG, doc, dropped_of, found_in, jaccard, spread
@@ -96,13 +96,13 @@ def _answer(documents: list[Document], earlier: list[list[Document]], drop: bool
     """Which documents go, and how many repeat an earlier dataset and are counted, by looking at all pairs."""
 
     def near(one: Document, two: Document) -> bool:
-        return words(one.text) == words(two.text) or jaccard(one.text, two.text) >= CONFIG.near_duplicate
+        return read(one.text).whole == read(two.text).whole or jaccard(one.text, two.text) >= CONFIG.near_duplicate
 
     def first(found: Callable[[Document], bool]) -> int:
         return next((number for number, dataset in enumerate(earlier) if any(map(found, dataset))), len(earlier))
 
     known = {one.id: first(lambda old, name=one.id: old.id == name) for one in documents}  # type: ignore[misc]
-    had = {one.text: first(lambda old, one=one: words(old.text) == words(one.text)) for one in documents}  # type: ignore[misc]
+    had = {one.text: first(lambda old, one=one: read(old.text).whole == read(one.text).whole) for one in documents}  # type: ignore[misc]
     again = {
         one.id
         for one in documents

@@ -70,6 +70,10 @@ LEFT_ALONE = [
     "A file starts with -----BEGIN PRIVATE KEY----- and ends with -----END PRIVATE KEY-----; keep it safe.",
     '"integrity": "sha512-' + "aB3/" * 21 + 'aB==" is a digest and no key',
     "AC" + "0a1b2c3d" * 4 + " is an account of Twilio, pk_live_" + "a1B2c3D4" * 3 + " is public.",
+    "Password\nForgot your password? Ask Support2024-team.",
+    "## API key\n\nYou need an API key for version2-beta1 of it.",
+    "| token | sha256-digest |\n| secret | hmac-sha256-v2 |\n| password | see chapter 12 |",
+    "name,password,token\nRequired1,minimum8characters,utf8-encoded",
     "set_token(token: TokenInfo1) -> accessToken: str, userPassword=getPassword()",
 ]
 
@@ -95,6 +99,22 @@ def test_a_secret_leaves_and_its_neighbours_stay(kind: str, around: str) -> None
         ("mongodb://a:tulips@h1:27017,h2:27017/x", "mongodb://a:<PASSWORD>@h1:27017,h2:27017/x"),
         ("Server=db;Uid=app;Pwd=sunshine;Encrypt=yes", "Server=db;Uid=app;Pwd=<PASSWORD>;Encrypt=yes"),
         ("clientSecret: 'a8Kd92LmQz81kx0P'", "clientSecret: '<PASSWORD>'"),
+        ("api_key:\n  9fJk2LmN8pQr4StUv7", "api_key:\n  <PASSWORD>"),
+        ("Password\nS3cr3t!9xYq2", "Password\n<PASSWORD>"),
+        ("## API key\n\n`9fJk2LmN8pQr4StUv7`", "## API key\n\n`<PASSWORD>`"),
+        ("| password | S3cr3t9xYq2Zk |", "| password | <PASSWORD> |"),
+        ("user,joe\npassword,S3cr3t9xYq2Zk\n", "user,joe\npassword,<PASSWORD>\n"),
+        (
+            "| User |   Password |\n|---|---|\n| joe | `S3cr3t9xYq2Zk` |\n| ann | none yet |\n\n| a | S3cr3t9xYq2Zk |",
+            "| User |   Password |\n|---|---|\n| joe | `<PASSWORD>` |\n| ann | none yet |\n\n| a | S3cr3t9xYq2Zk |",
+        ),
+        ("Hi, Joe\nuser,db_password\njoe,S3cr3t9xYq2Zk", "Hi, Joe\nuser,db_password\njoe,<PASSWORD>"),
+        ("API key, Password\nS3cr3t!9xYq2", "API key, Password\n<PASSWORD>"),
+        ("secret:\n  db_password: Xk9vQ2mLp7!", "secret:\n  db_password: <PASSWORD>"),
+        ("secret:\n  db_password = Xk9vQ2mLp7!", "secret:\n  db_password = <PASSWORD>"),
+        ("Authorization:\n  Bearer\n  9f8Ae7Kd92LmQz81", "Authorization:\n  Bearer\n  <BEARER_TOKEN>"),
+        ("a\u200bb ghp_a1B2\u200b" + "a1B2" * 8 + " c\u200bd", "a\u200bb <GITHUB_TOKEN> c\u200bd"),
+        ("pass\u00adword: Xk9v\u200dQ2mLp7!", "pass\u00adword: <PASSWORD>"),
         ("export PGPASSWORD=t7Gq91xzLm44", "export PGPASSWORD=<PASSWORD>"),
         ("**Password:** `Xk9vQ2mLp7!`", "**Password:** `<PASSWORD>`"),
         ("<password>Xk9vQ2mLp7!</password>", "<password><PASSWORD></password>"),
@@ -159,9 +179,60 @@ def test_nothing_is_left_after_one_pass(parts: list[str]) -> None:
     assert not any(secret in text for secret in SECRETS.values())
 
 
+NAMED = [
+    "password",
+    "API key",
+    "api_key",
+    "db_password",
+    "Bearer",
+    "Authorization",
+    ";Pwd",
+    "AccountKey",
+    "mot de passe",
+]
+BETWEEN = ["", ":", "=", " |", ",", " is", '"', "**"]
+VALUES = ["S3cr3t!9xYq2Zk7Lm", "Support2024-team", LONG[:43] + "=", "sunshine"]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(*map(st.sampled_from, (NAMED, BETWEEN, ["\n", "\n\n  ", "      ", " "], VALUES))).map("".join),
+            st.sampled_from([*NAMED, *BETWEEN, *VALUES, *LEFT_ALONE]),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(["\n", "    ", ", "]),
+)
+def test_lines_that_are_joined_later_make_no_secret_of_what_was_none(parts: list[str], between: str) -> None:
+    cleaned = redact(between.join(parts), Counter())
+    assert not count_secrets(" ".join(cleaned.split()))
+
+
 @pytest.mark.parametrize(
     "unit",
-    ["eyJ", "a://b:", "password=", "-----BEGIN PRIVATE KEY-----", "sk-", "A", "xoxb-a", "::", "bearer ", ";pwd="],
+    [
+        "password",
+        "token ",
+        "pwd,",
+        "secret\n" + " " * 999,
+        "mot de ",
+        "token|",
+        "token,token\n",
+        "api ",
+        "x\u200b",
+        "key:a1b2c3d4 secret:",
+        "eyJ",
+        "a://b:",
+        "password=",
+        "-----BEGIN PRIVATE KEY-----",
+        "sk-",
+        "A",
+        "xoxb-a",
+        "::",
+        "bearer ",
+        ";pwd=",
+    ],
 )
 def test_a_text_of_a_million_hostile_characters_is_read(unit: str) -> None:
     redact(unit * (1_000_000 // len(unit)), Counter())

@@ -13,9 +13,10 @@ from include.data_preparation.cleaning.secrets import count_secrets
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.division.phrases import PhraseIndex
-from include.data_preparation.division.questions import normalized, words_of
+from include.data_preparation.division.questions import normalized
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
 from include.data_preparation.row_files import Rows
+from include.data_preparation.words import words_of
 
 NAMES = ("PERSON", "STREET_ADDRESS")
 SHOWN = 20  # licences

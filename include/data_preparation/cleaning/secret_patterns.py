@@ -1,7 +1,9 @@
 """What secrets look like: tokens by their services' own prefixes, and values that stand where secrets stand.
 
 A token's pattern starts where no word character stands before it, and every repeat is bounded, so that the search stays
-linear in texts of any content. What documentation writes in a secret's place is none: `is_secret`, `is_password`.
+linear in texts of any content; but for white space, which is tried from the word before it alone. A line break is white
+space like any other: whoever joins lines later makes no secret of what was none. What documentation writes in a
+secret's place is none: `is_secret`, `is_password`.
 """
 
 import base64
@@ -37,6 +39,8 @@ _TOKENS = {
 TOKEN = re.compile(
     r"(?<![\w-])(?:" + "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _TOKENS.items()) + r")={0,2}(?![\w-])"
 )
+# soft hyphens, joiners, spaces of no width and marks of direction
+UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 KEY_MARK = re.compile(r"-{4,5} ?(?P<which>BEGIN|END) (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 # a line of a key has 64 characters, and a placeholder in its place none like it
 KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{40}")
@@ -45,10 +49,10 @@ URL = re.compile(
     r"(?i)(?<![\w+.-])[a-z][a-z0-9+.-]{1,20}://(?P<user>[^\s:/@<>]{0,64}):(?P<value>[^\s/<>]{3,128})"
     r"@(?P<host>[^\s:/@<>\"'`,)]{0,255})"
 )
-BEARER = re.compile(r"(?i)(?<![a-z0-9])bearer[ \t]{1,3}(?P<value>[\w.~+/=-]{16,8000})")
-BASIC = re.compile(r"(?i)(?<![a-z0-9])basic[ \t]{1,3}(?P<value>[A-Za-z0-9+/]{6,1000}={0,2})(?![\w+/=])")
+BEARER = re.compile(r"(?i)(?<![a-z0-9])bearer\s+(?P<value>[\w.~+/=-]{16,8000})")
+BASIC = re.compile(r"(?i)(?<![a-z0-9])basic\s+(?P<value>[A-Za-z0-9+/]{6,1000}={0,2})(?![\w+/=])")
 AUTHORIZATION = re.compile(
-    r"(?i)(?<![a-z0-9])authorization[\"']?[ \t]{0,3}[:=,][ \t]{0,3}[\"']?(?:[a-z][a-z-]{2,20}[ \t]{1,3})?"
+    r"(?i)(?<![a-z0-9])authorization[\"']?\s*[:=,]\s*[\"']?(?:[a-z][a-z-]{2,20}\s+)?"
     r"(?P<value>[\w.~+/=:-]{16,8000})"
 )
 # what signs an address for whoever has it: Azure, Amazon, Google
@@ -56,23 +60,36 @@ SIGNATURE = re.compile(
     r"(?i)[?&;](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature)=(?P<value>[\w%+/=~.-]{32,4000})"
 )
 AZURE_KEY = re.compile(
-    r"(?i)(?<![a-z])(?:account|sharedaccess|storage|access)[_ -]?key[\"']?[ \t]{0,3}[=:][ \t]{0,3}[\"']?"
+    r"(?i)(?<![a-z])(?:account|sharedaccess|storage|access)(?:[_-]|\s*)key[\"']?\s*[=:]\s*[\"']?"
     r"(?P<value>[A-Za-z0-9+/]{42,86}={1,2})"
 )
 # of a database's connection string, whose parts are set apart by semicolons
-DSN = re.compile(r"(?i);[ ]?(?:password|pwd)=(?P<value>[^;\s\"'`<>{}]{3,128})")
+DSN = re.compile(r"(?i);\s*(?:password|pwd)=(?P<value>[^;\s\"'`<>{}]{3,128})")
 _NAMES = (
-    r"password|passwd|pgpassword|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|account[_-]?key|"
-    r"private[_-]?key|passwort|kennwort|mot de passe|contrase(?:ñ|n)a|wachtwoord|пароль"
+    r"password|passwd|pgpassword|passphrase|pwd|secret|token|(?:api|access|secret|account|private)(?:[_-]|\s*)key|"
+    r"passwort|kennwort|mot\s+de\s+passe|contrase(?:ñ|n)a|wachtwoord|пароль"
 )
-ASSIGNED = re.compile(
+_NAME = (
     rf"(?:(?<![A-Za-z])(?i:{_NAMES})|(?<=[a-z])(?:Password|Passwd|Passphrase|Pwd|Secret|Token|ApiKey|AccessKey))"
-    r"[\"'`*]{0,3}[ \t]{0,3}(?:=>|:=|[:=]|is|(?<=[a-z])>)[\"'`*]{0,3}[ \t]{0,3}[\"'`*]{0,3}"
-    r"(?P<value>[^\s\"'`<>,;(){}\[\]]{8,4000})"
+    r"[\"'`*]{0,3}"
 )
+_OPENED = r"\s*[\"'`*]{0,3}"
+ASSIGNED = re.compile(
+    rf"{_NAME}\s*(?:=>|:=|[:=]|is|(?<=[a-z])>)[\"'`*]{{0,3}}{_OPENED}(?P<value>[^\s\"'`<>,;(){{}}\[\]]{{8,4000}})"
+)
+# in the next cell of a row, or on the next line
+BESIDE = re.compile(rf"{_NAME}(?:\s*[|,;]|:?\s){_OPENED}(?P<value>[^\s\"'`<>,;|(){{}}\[\]]{{8,4000}})")
+# at the head of a column, and what stands in one
+HEADING = re.compile(
+    rf"(?m)(?:^|[|,;])[ ]{{0,64}}[\"'`*]{{0,3}}(?:\w{{1,20}}[ _]){{0,2}}(?i:{_NAMES})"
+    r"[\"'`*]{0,3}[ ]{0,64}(?:[|,;]|$)"
+)
+CELL = re.compile(r"\s*[\"'`*]{0,3}(?P<value>[^\s\"'`<>(){}\[\]]{8,4000})[\"'`*]{0,3}\s*")
 
 # bits a character; words and names of variables are below it
 _LEAST_ENTROPY = 3.0
+# from letters to digits or back; names of algorithms and versions have fewer
+_LEAST_CHANGES = 4
 # what documentation writes in a secret's place, and whole words that it takes for passwords
 _EXAMPLE = re.compile(
     r"(?i)example|placeholder|dummy|redacted|change[_-]?me|x{6}|\*{3}|\.{3}|…|^(?:my|your|the|some)[_-]"
@@ -130,3 +147,13 @@ def looks_random(value: str) -> bool:
     counts = Counter(value)
     entropy = -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
     return entropy >= _LEAST_ENTROPY or (len(value) < 12 and len(counts) >= 6)
+
+
+def is_mixed(value: str) -> bool:
+    """Whether a value looks random enough to be one where only a name before it says so: letters and digits change
+    places often, or signs, digits and letters of both cases come together."""
+    if not looks_random(value):
+        return False
+    if re.search(r"[!$^~&]", value) and value.lower() != value != value.upper():
+        return True
+    return len(re.findall(r"(?<=\d)[^\W\d_]|(?<=[^\W\d_])\d", value)) >= _LEAST_CHANGES

@@ -3,15 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from include.data_preparation.cleaning import secret_patterns as patterns
-from include.data_preparation.cleaning.secret_patterns import is_login, is_password, looks_random
+from include.data_preparation.cleaning.secret_patterns import is_login, is_mixed, is_password, looks_random
 
+# what is no secret may be the name of one up to this length; what is longer is read once, whatever names it has in it
+LONGEST_NAME = 64
 # what stands where a secret stands, what it is called, and what tells whether it is one
 _VALUES: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str]], bool]], ...] = (
     (patterns.URL, "PASSWORD", lambda found: is_password(found["user"], found["value"], found["host"])),
     (patterns.DSN, "PASSWORD", lambda found: is_password("", found["value"], "")),
     (patterns.ASSIGNED, "PASSWORD", lambda found: looks_random(found["value"])),
+    (patterns.BESIDE, "PASSWORD", lambda found: is_mixed(found["value"])),
     (patterns.BEARER, "BEARER_TOKEN", lambda found: looks_random(found["value"])),
     (patterns.AUTHORIZATION, "BEARER_TOKEN", lambda found: looks_random(found["value"])),
     (patterns.BASIC, "BASIC_LOGIN", lambda found: is_login(found["value"])),
@@ -38,7 +42,7 @@ def count_secrets(text: str) -> Counter[str]:
 def _disjoint(text: str) -> list[tuple[int, int, str]]:
     """Start, end and kind of secrets in order; overlapping ones are one, of the kind of the first, then the longer."""
     chosen: list[tuple[int, int, str]] = []
-    for start, end, kind in sorted(_found(text), key=lambda found: (found[0], -found[1], found[2])):
+    for start, end, kind in sorted(_found_through(text), key=lambda found: (found[0], -found[1], found[2])):
         if not chosen or start >= chosen[-1][1]:
             chosen.append((start, end, kind))
         elif end > chosen[-1][1]:
@@ -46,16 +50,48 @@ def _disjoint(text: str) -> list[tuple[int, int, str]]:
     return chosen
 
 
+def _found_through(text: str) -> Iterator[tuple[int, int, str]]:
+    """What is found where signs that are not seen, such as U+200B, are left out, by its places in the whole text."""
+    if not patterns.UNSEEN.search(text):
+        yield from _found(text)
+        return
+    places = [place for place, sign in enumerate(text) if not patterns.UNSEEN.match(sign)]
+    for start, end, kind in _found(patterns.UNSEEN.sub("", text)):
+        yield places[start], places[end - 1] + 1, kind
+
+
 def _found(text: str) -> Iterator[tuple[int, int, str]]:
     yield from _private_keys(text)
-    for match in patterns.TOKEN.finditer(text):
-        kind = str(match.lastgroup)
-        if patterns.is_secret(kind, match[0]):
-            yield match.start(), match.end(), kind
+    yield from _in_columns(text)
+    for token in patterns.TOKEN.finditer(text):
+        kind = str(token.lastgroup)
+        if patterns.is_secret(kind, token[0]):
+            yield token.start(), token.end(), kind
     for pattern, kind, is_one in _VALUES:
-        for match in pattern.finditer(text):
-            if is_one(match):
+        match = pattern.search(text)
+        while match:
+            found = is_one(match)
+            if found:
                 yield match.start("value"), match.end("value"), kind
+            again = not found and len(match["value"]) <= LONGEST_NAME
+            match = pattern.search(text, match.start("value") if again else match.end())
+
+
+def _in_columns(text: str) -> Iterator[tuple[int, int, str]]:
+    """Values below the name of their column, in lines of equally many cells."""
+    for sign in "|,;" if patterns.HEADING.search(text) else "":
+        position, width, named = 0, 0, list[int]()
+        for line in text.splitlines(keepends=True):
+            cells = line.split(sign)
+            heads = [index for index, cell in enumerate(cells) if patterns.HEADING.fullmatch(cell.strip())]
+            if heads or len(cells) != width:
+                width, named = len(cells), heads if len(cells) > 1 else []
+            starts = list(accumulate((len(cell) + 1 for cell in cells), initial=position)) if named else []
+            for index in named:
+                found = patterns.CELL.fullmatch(cells[index])
+                if found and is_mixed(found["value"]):
+                    yield starts[index] + found.start("value"), starts[index] + found.end("value"), "PASSWORD"
+            position += len(line)
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int, str]]:

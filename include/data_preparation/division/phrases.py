@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
-from include.data_preparation.division.questions import words_of
 from include.data_preparation.privacy.pseudonyms import STANDS_FOR
+from include.data_preparation.words import WORD, runs, size, words_of
 
 _END = ""
 # what stands for words that are not known, how many they may be, and how many known ones have to come before
 _GAP, _WIDEST, _BEFORE = "", 8, 2
-_HIDDEN = re.compile(rf"{STANDS_FOR.pattern}|\b[0-9a-f]{{64}}\b")
+_HIDDEN = re.compile(rf"{STANDS_FOR.pattern}|(?<![0-9A-Za-z_])[0-9a-f]{{64}}(?![0-9A-Za-z_])")
 
 
 class PhraseIndex:
@@ -21,7 +22,7 @@ class PhraseIndex:
     """
 
     def __init__(self, texts: Iterable[str], run: int = 0) -> None:
-        """Each text is a phrase, or each `run` words in a row of it; a text of fewer is one phrase."""
+        """Each text is a phrase, or each run of it that is as much as `run` words; one that is less is a phrase."""
         self.size = 0
         self._words: list[str] = []
         self._tree: dict[str, Any] = {}
@@ -29,9 +30,8 @@ class PhraseIndex:
         for text in texts:
             words, begin = [known.setdefault(word, word) for word in words_of(text)], len(self._words)
             self._words += words
-            length = min(run, len(words)) if run else len(words)
-            for start in range(begin, begin + len(words) - length + 1):
-                self._add((start, length))
+            for start, end in (run and list(runs(words, run))) or [(0, len(words))]:
+                self._add((begin + start, end - start))
 
     def find(self, words: Sequence[str]) -> str:
         """The first phrase that stands in the words of a text; empty where none does."""
@@ -67,7 +67,7 @@ class PhraseIndex:
         node: Any = self._tree
         for place in range(start, len(words)):
             if words[place] == _GAP:
-                if place - start >= _BEFORE:
+                if size(words[start:place]) >= _BEFORE * WORD:
                     yield from _below(node)
                 return
             node = node.get(words[place])
@@ -124,14 +124,20 @@ def _below(node: dict[str, Any]) -> Iterator[tuple[int, int]]:
 
 def _fits(phrase: Sequence[str], words: Sequence[str], start: int) -> bool:
     """Whether the words from `start` are a phrase, of which each gap is a few words."""
+    sizes = list(accumulate(map(size, zip(phrase, strict=True)), initial=0))
     # how much of the phrase may have been read
     ends, known = {0}, 0
     for word in words[start:]:
         if word == _GAP:
-            ends = {end + wide for end in ends for wide in range(1, _WIDEST + 1) if end + wide <= len(phrase)}
+            ends = {
+                end
+                for begin in ends
+                for end in range(begin + 1, len(sizes))
+                if sizes[end] - sizes[begin] <= _WIDEST * WORD
+            }
         else:
             ends = {end + 1 for end in ends if end < len(phrase) and phrase[end] == word}
-            known += 1
-        if not ends or (len(phrase) in ends and 2 * known >= len(phrase)):
+            known += size((word,))
+        if not ends or (len(phrase) in ends and 2 * known >= sizes[-1]):
             break
-    return len(phrase) in ends and 2 * known >= len(phrase)
+    return len(phrase) in ends and 2 * known >= sizes[-1]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from include.data_preparation.division.phrases import PhraseIndex, words_with_gaps
-from include.data_preparation.division.questions import normalized, words_of
+from include.data_preparation.division.questions import normalized
+from include.data_preparation.words import WORD, size, words_of
 
 HELDOUT_ANSWERS, HELDOUT_QUESTIONS = "held-out answers", "held-out questions"
 EARLIER_ANSWERS, EARLIER_QUESTIONS = "answers held out earlier", "questions held out earlier"
@@ -67,16 +68,16 @@ def of_answers(origin: str, answers: Iterable[str]) -> Protected:
 def of_questions(origin: str, questions: Iterable[str], least: int) -> Protected:
     """Held-out questions: each as a whole as a question, and those of `least` words or more in any text."""
     listed = list(map(words_of, questions))
-    phrases = PhraseIndex(" ".join(found) for found in listed if len(found) >= least)
+    phrases = PhraseIndex(" ".join(found) for found in listed if size(found) >= least * WORD)
     return Protected(origin, phrases, frozenset(normalized(" ".join(found)) for found in listed if found))
 
 
 def of_texts(origin: str, texts: Iterable[str], words: int, least: int) -> Protected:
-    """An evaluation set: any run of `words` words of a text, shorter texts as a whole.
+    """An evaluation set: any run of a text that is as much as `words` words, shorter texts as a whole.
 
     Those of fewer than `least` words stand in any text; they count only where they are a whole question.
     """
     listed = list(map(words_of, texts))
-    phrases = PhraseIndex((" ".join(found) for found in listed if len(found) >= least), words)
+    phrases = PhraseIndex((" ".join(found) for found in listed if size(found) >= least * WORD), words)
     whole = frozenset(normalized(" ".join(found)) for found in listed if found)
     return Protected(origin, phrases, whole, hidden=True)

@@ -1,13 +1,13 @@
 """Turn a document into a question and a short answer."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from include.data_preparation.config import SplitConfig
 from include.data_preparation.config.labelling import OTHER
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES, GENERATORS
 from include.data_preparation.documents import Document, rank
+from include.data_preparation.words import words_of
 
 _FUNCTION = (
     "What does `{name}` do in Python?",
@@ -114,13 +114,6 @@ def first_sentences(text: str, config: SplitConfig) -> str:
 def normalized(text: str) -> str:
     """Words of a text with a space at both ends: for comparison and containment."""
     return f" {' '.join(words_of(text))} "
-
-
-def words_of(text: str) -> list[str]:
-    """Words of a text, lower case and NFKC."""
-    # first, for a mark of its own ends a word; and again, for case folding takes some letters apart
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return re.findall(r"[^_\W]+", folded)
 
 
 def _templates(document: Document) -> tuple[str, ...]:

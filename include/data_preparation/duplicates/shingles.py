@@ -1,15 +1,13 @@
 """Texts as numbers: what tells equal ones, and what tells how similar two are."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import regex
-
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.duplicates.keys import distinct
+from include.data_preparation.words import folded, words_and_signs
 
 if TYPE_CHECKING:
     import numpy
@@ -21,14 +19,10 @@ if TYPE_CHECKING:
 MISSED = 1e-6
 SEED = 1
 BATCH_WORDS = 100_000
-# scripts that are written without spaces
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-# \w of `regex`, unlike that of `re`, has the marks that are vowels in many scripts
-_WORD = regex.compile(rf"(?V1)[{_UNSPACED}]|[\w--[{_UNSPACED}]]+")
 
 
 class Shingled(NamedTuple):
-    """Some texts: the first 16 bytes of the SHA-256 of their words in two halves, and the hashes of their distinct
+    """Some texts: the first 16 bytes of the SHA-256 of each as a whole in two halves, and the hashes of their distinct
     shingles, sorted, one text after another: text i has `shingles[offsets[i]:offsets[i + 1]]`."""
 
     high: "Array"
@@ -50,12 +44,19 @@ class Shingled(NamedTuple):
         return Shingled(self.high[rows], self.low[rows], self.shingles[runs(self.offsets[:-1][rows], sizes)], offsets)
 
 
-def words(text: str) -> list[str]:
-    """Words of a text without case: texts with the same words count as equal. In scripts without spaces between words
-    each letter is one."""
-    folded = text.casefold()
-    # the same for ASCII, and faster
-    return re.findall(r"\w+", folded) if folded.isascii() else _WORD.findall(folded)
+class _Read(NamedTuple):
+    """What equal texts have in common, and what the shingles of a text are made of."""
+
+    whole: str
+    words: list[str]
+
+
+def read(text: str) -> _Read:
+    """A text without case, in one spacing and one of Unicode's forms; and its words and signs, itself where it has
+    none."""
+    known = folded(text)
+    whole = " ".join(known.split())
+    return _Read(whole, words_and_signs(known) or [whole])
 
 
 def shingled(texts: Sequence[str], length: int) -> Iterator[tuple[int, Shingled]]:
@@ -63,10 +64,10 @@ def shingled(texts: Sequence[str], length: int) -> Iterator[tuple[int, Shingled]
 
     A shingle is a run of `length` words, or the whole text where that is shorter; its hash has 32 bits.
     """
-    first, batch, count = 0, list[list[str]](), 0
+    first, batch, count = 0, list[_Read](), 0
     for index, text in enumerate(texts):
-        batch.append(words(text))
-        count += len(batch[-1])
+        batch.append(read(text))
+        count += len(batch[-1].words)
         if count >= BATCH_WORDS or index == len(texts) - 1:
             yield first, _shingle(batch, length)
             first, batch, count = index + 1, [], 0
@@ -120,12 +121,12 @@ def runs(starts: Any, sizes: Any) -> Any:
     return numpy.arange(ends[-1] if len(ends) else 0) + numpy.repeat(starts - ends + sizes, sizes)
 
 
-def _shingle(batch: list[list[str]], length: int) -> Shingled:
+def _shingle(batch: list[_Read], length: int) -> Shingled:
     import numpy
 
-    digests = b"".join(hashlib.sha256(" ".join(found).encode()).digest()[:16] for found in batch)
+    digests = b"".join(hashlib.sha256(one.whole.encode()).digest()[:16] for one in batch)
     keys = numpy.frombuffer(digests, dtype=">u8").astype(numpy.uint64).reshape(-1, 2)
-    padded = [found + [""] * (length - len(found)) for found in batch]
+    padded = [one.words + [""] * (length - len(one.words)) for one in batch]
     numbers = {word: index for index, word in enumerate(dict.fromkeys(chain.from_iterable(padded)))}
     hashed = numpy.frombuffer(
         b"".join(hashlib.blake2b(word.encode(), digest_size=8).digest() for word in numbers), dtype="<u8"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS, SHINGLES, MADE = "documents.parquet", "shingles.parquet", "made.json"
 HALF = 32
-PROBE = "Was Müller um 9 Uhr schrieb: a job ran all night and did not stop; it waited, für immer, for a lock 你好."
+PROBE = "Was Müller um 9 Uhr schrieb: a job (C++) ran all night at -5 °C and did not stop; für immer, for a lock 你好."
 STRINGS = ("id", "source")
 DOCUMENT_COLUMNS = ("id", "source", "order", "high", "low")
 TEXT_COLUMNS = ("high", "low", "count")
@@ -39,7 +39,8 @@ def made_with(partitions: int, config: DeduplicateConfig) -> dict[str, Any]:
     """What is told of a sketch: its partitions, and `kind`, a digest of what a fixed text becomes. Sketches of one kind
     can be compared, whatever settings and libraries they were made with."""
     ((_, probe),) = shingled([PROBE], config.shingle_words)
-    digest = hashlib.sha256(probe.shingles.tobytes() + band_keys(probe, config).tobytes()).hexdigest()
+    columns = (probe.high, probe.low, probe.shingles, band_keys(probe, config))
+    digest = hashlib.sha256(b"".join(column.tobytes() for column in columns)).hexdigest()
     return {"kind": digest[:16], "partitions": partitions}
 
 
