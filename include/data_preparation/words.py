@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import regex
 
@@ -73,6 +74,7 @@ def runs(words: Sequence[str], least: int) -> Iterator[tuple[int, int]]:
         total -= _size(word)
 
 
+@lru_cache(maxsize=1 << 16)
 def _size(word: str) -> int:
     found = None if word.isascii() or len(word) > 1 else _QUARTERS.match(word)
     return WORD if not found else 2 if found["half"] else 1

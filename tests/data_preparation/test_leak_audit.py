@@ -124,6 +124,7 @@ def test_a_value_found_in_any_text_is_known_in_all_and_the_longest_wins() -> Non
     ("name", "text", "found"),
     [
         ("Mark Page", "The lines in 97 mark page after page, and page mark is kept", ""),
+        ("User Data", "user_data = load(); the user data is kept", ""),
         ("Mark Page", "Mark page 3 as read; Page Mark is a setting", ""),
         ("Joy Reading", "they joy reading, joyed reading", ""),
         ("Mark Page", "ask Mark Page", "Mark Page"),

@@ -10,6 +10,7 @@ from include.data_preparation.privacy.recognition.engine import batches
 from include.data_preparation.privacy.recognition.features import featurize, pipeline, readable
 from include.data_preparation.privacy.recognition.network import build, joined
 from include.data_preparation.privacy.recognition.patterns import shaped
+from include.data_preparation.privacy.recognition.predefined import certain
 from include.data_preparation.privacy.recognition.recipe import recipe
 from include.data_preparation.privacy.recognition.repair import repaired
 from include.data_preparation.privacy.recognition.sentences import Labelled, generate, templates
@@ -216,3 +217,14 @@ def test_long_texts_are_tagged_few_at_a_time() -> None:
     groups = list(batches(texts, 32))
     assert [text for group in groups for text in group] == texts
     assert [len(group) for group in groups] == [3, 1, 1, 32, 9]
+
+
+@pytest.mark.parametrize(
+    "text", ["accuracy 0.5564543226524334", "ts=1643842498632914", "0.4111111111111111", "at 1.4111111111111111s"]
+)
+def test_decimals_and_times_are_no_cards(text: str) -> None:
+    assert not list(certain(text, {"CREDIT_CARD"}))
+
+
+def test_a_card_of_one_digit_over_and_over_is_one() -> None:
+    assert list(certain("Order 4111111111111111 was sent.", {"CREDIT_CARD"})) == [("CREDIT_CARD", 6, 22)]

@@ -45,6 +45,15 @@ SECRETS = {
     "PRIVATE_KEY": f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----",
 }
 LEFT_ALONE = [
+    "token, x1y2z3w4 = parse(line)",
+    "import secret; x1=y2+z3*a4-b5",
+    "token  0x7f3b2c1d4e5f",
+    "$ pwd\n/home/user1/proj2/src3/x4y",
+    "secret\nhttps://s3.amazonaws.com/x/v1a2b3c4/d5e6.tar.gz",
+    "secret key ECDSA-P256-SHA384-AES128-GCM8",
+    "token\n123e4567-e89b-12d3-a456-426614174000",
+    "token: 2024-01-15T10:20:30Z",
+    "secret: https://docs.python.org/3/lib1a2b3",
     "Set password=os.environ['DB_PASSWORD'] before you call connect().",
     "postgresql://scott:tiger@localhost/test is the URL in the tutorial.",
     "The token is invalid, and the secret: nobody told me.",

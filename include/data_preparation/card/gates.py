@@ -16,6 +16,7 @@ from include.data_preparation.division.phrases import PhraseIndex
 from include.data_preparation.division.questions import normalized
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
 from include.data_preparation.row_files import Rows
+from include.data_preparation.sources.licences import spdx
 from include.data_preparation.words import words_of
 
 NAMES = ("PERSON", "STREET_ADDRESS")
@@ -107,7 +108,8 @@ def licence_gates(train: Rows, heldout: Rows, corpus: Rows, charter: CharterLimi
     if allowed is None:
         return []
     used = {str(row["license"]) for row in chain(train, heldout, corpus)}
-    foreign = sorted(name for name in used if not _is_allowed(name, set(allowed)))
+    known = {spdx(name) for name in allowed}
+    foreign = sorted(name for name in used if not _is_allowed(spdx(name), known))
     told = ", ".join(foreign[:SHOWN]) + (f" and {len(foreign) - SHOWN} others" if len(foreign) > SHOWN else "")
     return [Gate("licences outside the charter", told or "none", ", ".join(allowed), not foreign)]
 

@@ -78,7 +78,7 @@ ASSIGNED = re.compile(
     rf"{_NAME}\s*(?:=>|:=|[:=]|is|(?<=[a-z])>)[\"'`*]{{0,3}}{_OPENED}(?P<value>[^\s\"'`<>,;(){{}}\[\]]{{8,4000}})"
 )
 # in the next cell of a row, or on the next line
-BESIDE = re.compile(rf"{_NAME}(?:\s*[|,;]|:?\s){_OPENED}(?P<value>[^\s\"'`<>,;|(){{}}\[\]]{{8,4000}})")
+BESIDE = re.compile(rf"{_NAME}(?:\s*\||[,;](?=\S)|:?\s){_OPENED}(?P<value>[^\s\"'`<>,;|(){{}}\[\]]{{8,4000}})")
 # at the head of a column, and what stands in one
 HEADING = re.compile(
     rf"(?m)(?:^|[|,;])[ ]{{0,64}}[\"'`*]{{0,3}}(?:\w{{1,20}}[ _]){{0,2}}(?i:{_NAMES})"
@@ -97,6 +97,13 @@ _EXAMPLE = re.compile(
 _NO_PASSWORD = re.compile(
     r"(?i)pass(?:w(?:or)?d|w0rd|phrase)?|pw|pswd|pwd|secret|token|key|api_?key|cred(?:ential)?s|tiger|foo|bar|baz|none|"
     r"null|user(?:name)?|port"
+)
+# moments and addresses
+_NO_VALUE = re.compile(r"(?i)\d{4}-\d\d-\d\dT[\d:.+-]{4,20}Z?|[a-z][a-z0-9+.-]{1,20}://.*")
+# what a word before it does not make a secret: paths, numbers of machines, UUIDs, names of algorithms, assignments
+_NAMED = re.compile(
+    r"(?i)[.~]?(?:/[\w.@-]+)+/?|0x[0-9a-f]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z]+\d*(?:[-_.][a-z]+\d*)+"
+    r"|\w+=[\w+*/-]+"
 )
 # whatever a shell or a template fills in, and signs that hide
 _FILLED_IN = re.compile(r"[$%{\[(<].*|.*[})\]>%]|[*.•x]+", re.IGNORECASE)
@@ -142,7 +149,7 @@ def looks_random(value: str) -> bool:
     letters, digits = any(one.isalpha() for one in value), any(one.isdigit() for one in value)
     if not (letters and digits) or re.fullmatch(r"[A-Za-z_.]+\d{0,4}|[\d.]+[A-Za-z]{0,3}\d*|\$.*|%.*|\.*", value):
         return False
-    if _EXAMPLE.search(value) or len(value) < 8:
+    if _EXAMPLE.search(value) or len(value) < 8 or _NO_VALUE.fullmatch(value):
         return False
     counts = Counter(value)
     entropy = -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
@@ -152,7 +159,7 @@ def looks_random(value: str) -> bool:
 def is_mixed(value: str) -> bool:
     """Whether a value looks random enough to be one where only a name before it says so: letters and digits change
     places often, or signs, digits and letters of both cases come together."""
-    if not looks_random(value):
+    if not looks_random(value) or _NAMED.fullmatch(value):
         return False
     if re.search(r"[!$^~&]", value) and value.lower() != value != value.upper():
         return True

@@ -1,4 +1,4 @@
-"""Which of many phrases stands in a text: exact, and in time linear in the text."""
+"""Which of many phrases stands in a text: exact, and in time linear in the text where nothing in it is replaced."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,7 +58,7 @@ class PhraseIndex:
         """
         for start in range(len(words)):
             for phrase in map(self._phrase, self._beginning(words, start)):
-                if _fits(phrase, words, start):
+                if _may_fit(phrase, words, start) and _fits(phrase, words, start):
                     return " ".join(phrase)
         return ""
 
@@ -120,6 +120,17 @@ def _below(node: dict[str, Any]) -> Iterator[tuple[int, int]]:
             yield one
         else:
             waiting += one.values()
+
+
+def _may_fit(phrase: Sequence[str], words: Sequence[str], start: int) -> bool:
+    """Whether the word after the first gap comes soon enough in the phrase; told fast, for many phrases begin alike."""
+    length = next((place for place, (one, two) in enumerate(zip(phrase, words[start:], strict=False)) if one != two), 0)
+    gap = start + length
+    if gap + 1 >= len(words) or words[gap] != _GAP or words[gap + 1] == _GAP:
+        return True
+    after = phrase[length + 1 : length + 1 + _WIDEST * WORD]
+    # a phrase that ends within the gap has half of its words before it
+    return words[gap + 1] in after or 2 * size(phrase[:length]) >= size(phrase)
 
 
 def _fits(phrase: Sequence[str], words: Sequence[str], start: int) -> bool:

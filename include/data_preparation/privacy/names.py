@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 
 from include.data_preparation.privacy.recognition.features import folder
 
-_CLASSES = ("verb", "adj", "adv")  # the nouns of the tables have Anna and Schmidt among them
+_CLASSES = ("verb", "adj", "adv", "noun")
 
 
 def in_order(words: Sequence[str], commas: Sequence[int]) -> str:
@@ -31,11 +31,17 @@ def _ordinary(word: str) -> bool:
 
 @cache
 def _vocabulary() -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
-    """English words, and what the endings of other forms stand for: the tables of the pipeline's lemmatizer."""
+    """English words, and what the endings of other forms stand for: the tables of the pipeline's lemmatizer.
+
+    Its nouns have Anna and Schmidt among them: those that are names to Faker are left out.
+    """
+    from faker.providers.person.en_US import Provider
     from spacy.lang.en.stop_words import STOP_WORDS
     from spacy.lookups import Lookups
 
     tables = Lookups().from_disk(folder() / "lemmatizer" / "lookups")
     index, irregular, endings = (tables.get_table(f"lemma_{name}") for name in ("index", "exc", "rules"))
-    words = {word for kind in _CLASSES for table in (index, irregular) for word in table[kind]}
-    return frozenset(words | STOP_WORDS), tuple((old, new) for old, new in endings["verb"])
+    found = {kind: {word for table in (index, irregular) for word in table[kind]} for kind in _CLASSES}
+    names = {name.casefold() for name in (*Provider.first_names, *Provider.last_names)}
+    found["noun"] -= names
+    return frozenset(STOP_WORDS.union(*found.values())), tuple((old, new) for old, new in endings["verb"])

@@ -34,7 +34,8 @@ def iban(text: str) -> bool:
     return int("".join(str(int(letter, 36)) for letter in compact[4:] + compact[:4])) % 97 == 1
 
 
-def _card(text: str) -> bool:
+def card(text: str) -> bool:
+    """Whether the digits of `text` are those of a payment card: an issuer's, with their check digit."""
     digits = re.sub(r"\D", "", text)
     issued = digits[0] in "3456" or digits[:4] in ("1800", "2131") or "2221" <= digits[:4] <= "2720"
     return issued and luhn(digits)
@@ -82,7 +83,7 @@ _SHAPES = {
     ),
     "CREDIT_CARD": (
         _START + r"(?:\d{4}(?:[ .-]?\d{4}){2}[ .-]?\d{1,7}|3[47]\d{2}([ .-])\d{6}\1\d{5})" + _END,
-        _card,
+        card,
     ),
     "US_SSN": (_START + r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}" + _END, _always),
     "ACCOUNT_NUMBER": (r"(?<![\w-])(?!GH-|PR-)[A-Z]{2,3}-\d{6,12}(?![\w-])", _always),

@@ -1,14 +1,16 @@
 """What Presidio's own recognizers are sure of: the finder replaces it, and the audit looks for it."""
 
+import re
 from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
 from include.data_preparation.privacy.recognition.features import readable
-from include.data_preparation.privacy.recognition.patterns import personal_mail
+from include.data_preparation.privacy.recognition.patterns import card, personal_mail
 from include.data_preparation.privacy.recognition.repair import Found
 
 SURE = 0.7
+_DECIMAL = re.compile(r"\d[.,]$")
 
 
 def certain(text: str, entities: Collection[str]) -> Iterator[Found]:
@@ -17,9 +19,15 @@ def certain(text: str, entities: Collection[str]) -> Iterator[Found]:
     for recognizer in _recognizers(frozenset(entities)):
         wanted = [entity for entity in recognizer.supported_entities if entity in entities]
         for result in recognizer.analyze(text, wanted, None) or ():
-            value = text[result.start : result.end]
-            if result.score >= SURE and (result.entity_type != "EMAIL_ADDRESS" or personal_mail(value)):
+            if result.score >= SURE and _is_one(text, result.entity_type, result.start, result.end):
                 yield result.entity_type, result.start, result.end
+
+
+def _is_one(text: str, entity: str, start: int, end: int) -> bool:
+    """Whether a finding is no repository's address, and no part of a decimal or a time in microseconds."""
+    if entity == "CREDIT_CARD":
+        return card(text[start:end]) and not _DECIMAL.search(text, max(0, start - 2), start)
+    return entity != "EMAIL_ADDRESS" or personal_mail(text[start:end])
 
 
 @cache
