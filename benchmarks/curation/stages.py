@@ -16,7 +16,8 @@ from include.data_preparation.documents import shard_name, write_table
 from include.data_preparation.duplicates.earlier_datasets import INDEX, Earlier
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
 from include.data_preparation.match import write_matches
-from include.data_preparation.privacy.audited import TABLES, Digests, audit_tables
+from include.data_preparation.privacy.audited import TABLES, audit_tables
+from include.data_preparation.privacy.digests import Digests
 from include.data_preparation.privacy.leak_audit import audit
 from include.data_preparation.row_files import RowFile, write_row_groups
 from include.data_preparation.sketch import write_sketch

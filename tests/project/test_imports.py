@@ -15,9 +15,9 @@ HEAVY |= {"presidio_analyzer", "presidio_anonymizer", "openvino_genai", "rensa",
 SERVING = ("include.inferencing.export_openvino", "include.inferencing.triton_model")
 
 
-def modules() -> list[str]:
-    """Every module of include that this environment imports."""
-    files = sorted((PROJECT_ROOT / "include").rglob("*.py"))
+def modules(package: str = "include") -> list[str]:
+    """Every module of a package that this environment imports."""
+    files = sorted((PROJECT_ROOT / package).rglob("*.py"))
     names = [".".join(path.relative_to(PROJECT_ROOT).with_suffix("").parts) for path in files]
     return [name.removesuffix(".__init__") for name in names if not name.startswith(SERVING)]
 
@@ -60,3 +60,8 @@ def test_importing_the_project_loads_no_heavy_library() -> None:
 
 def test_include_does_not_import_airflow() -> None:
     assert "airflow" not in imported_by(modules())
+
+
+def test_benchmarks_import_what_there_is() -> None:
+    """What they measure against is imported when they run: the tests' environment does not have it."""
+    assert "benchmarks" in imported_by(modules("benchmarks"))
