@@ -49,7 +49,8 @@ def encode(tokenizer: Any, question: str, answer: str, length: int) -> tuple[lis
 
 def main(job: Job) -> None:
     """Load the base, add the adapter, train it, and let rank 0 save the adapter."""
-    from include.distributed.loop import Plan, start_ranks, train
+    from include.distributed.engine import Plan
+    from include.distributed.loop import start_ranks, train
 
     config = read_config(job.spec["config"])
     start_ranks(config.seed)

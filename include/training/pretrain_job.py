@@ -33,7 +33,8 @@ def main(job: Job) -> None:
     """Build the model, train it, and let rank 0 save it with its number of parameters."""
     from transformers import AutoTokenizer, LlamaForCausalLM
 
-    from include.distributed.loop import Plan, start_ranks, train
+    from include.distributed.engine import Plan
+    from include.distributed.loop import start_ranks, train
 
     config = PretrainConfig.model_validate(job.spec["config"])
     start_ranks(config.seed)

@@ -42,7 +42,8 @@ class TinyBatches:
 def main(job: Job) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from include.distributed.loop import Plan, start_ranks, train
+    from include.distributed.engine import Plan
+    from include.distributed.loop import start_ranks, train
 
     start_ranks(seed=5)
     model = LlamaForCausalLM(
