@@ -88,9 +88,7 @@ class CheckpointStore:
         waited = time.monotonic()
         self.wait()
         if (seconds := time.monotonic() - waited) > 1 and self.job.rank == 0:
-            _log.info(
-                "training waited %.1f s for the checkpoint before: save less often or to a faster store", seconds
-            )
+            _log.info("training waited %.1f s for the checkpoint before: save less often or to a faster store", seconds)
         if self.job.ranks > 1 and self._meeting is None:
             self._meeting = Meeting(self.job.rank, self.job.ranks)
         attempt = [new_attempt() if self.job.rank == 0 else ""]
