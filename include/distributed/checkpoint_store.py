@@ -15,6 +15,7 @@ from include.artifacts.store import MANIFEST, new_attempt
 from include.artifacts.workspace import local_copy
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, JobFailedError
 from include.distributed.job import Job
+from include.distributed.messages import tell_owner
 from include.distributed.writer import Meeting, Writer
 
 KEPT = 2
@@ -176,6 +177,7 @@ class CheckpointStore:
                 seconds=round(time.monotonic() - started, 2),
             )
         )
+        tell_owner("checkpoint", step)
         self._kept = [step, *(other for other in self._kept if other != step)]
         for old in self._kept[KEPT:]:
             self.discard(old)
