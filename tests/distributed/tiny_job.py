@@ -38,6 +38,8 @@ class TinyBatches:
         return {"input_ids": rows, "labels": labels}
 
     def _trap(self, step: int) -> None:
+        if "reached" in self.job.spec and step == self.job.spec["steps"] // 2:
+            Path(self.job.spec["reached"]).touch()
         victim = self.job.spec.get("traps", {}).get(str(step))
         if victim and self.job.rank == 1:
             sprung = Path(self.job.spec["folder"]) / f"pids-{victim}"
@@ -56,7 +58,7 @@ def main(job: Job) -> None:
 
     start_ranks(seed=5)
     plan = Plan(
-        steps=STEPS,
+        steps=job.spec.get("steps", STEPS),
         batch=BATCH,
         accumulation=2,
         learning_rate=1e-2,
@@ -65,7 +67,7 @@ def main(job: Job) -> None:
         clip=1.0,
         seed=5,
         log_every=1,
-        save_every=SAVE_EVERY,
+        save_every=job.spec.get("save_every", SAVE_EVERY),
     )
     train(job, noisy_model(), TinyBatches(job), plan)
 
