@@ -1,46 +1,66 @@
 """DeepSpeed's engine for a model and a plan of its training."""
 
 import json
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from include.core.errors import ConfigurationError
+from include.distributed.kernels import use_kernels
+from include.distributed.plan import Plan
 
-ZERO2 = Path(__file__).with_name("zero2.json")
+__all__ = ["RESOURCES", "Plan", "build_engine", "building", "engine_config"]
+
+_FOLDER = Path(__file__).with_name("deepspeed")
+# what decides a training step's result beside its modules
+RESOURCES = tuple(f"include/distributed/deepspeed/{path.name}" for path in sorted(_FOLDER.glob("*.json")))
+_OURS = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast to train. `batch` is the examples a step, over all ranks and accumulated parts."""
+@contextmanager
+def building(plan: Plan, ranks: int) -> Iterator[None]:
+    """Models that transformers builds or loads inside are divided among the ranks at once, at ZeRO stage 3.
 
-    steps: int
-    batch: int
-    accumulation: int
-    learning_rate: float
-    warmup: int
-    weight_decay: float
-    clip: float
-    seed: int
-    log_every: int
-    save_every: int
+    So no rank ever holds all of one. The same random numbers on every rank and stage give the same weights.
+    """
+    import torch
+    from transformers.integrations import HfDeepSpeedConfig
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
-    def rate(self, step: int) -> float:
-        """The learning rate's factor at `step` (from 0): linear warm-up, then a cosine down to a tenth."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, done)))
-
-    def saves_at(self, step: int) -> bool:
-        """Whether a checkpoint follows the first `step` steps."""
-        return step == self.steps or step % self.save_every == 0
+    config = engine_config(plan, ranks)
+    # transformers looks at it for as long as it lives
+    watched = HfDeepSpeedConfig(config) if _stage(config) == 3 else None
+    torch.manual_seed(plan.seed)
+    try:
+        yield
+    finally:
+        if watched:
+            unset_hf_deepspeed_config()
 
 
 def build_engine(model: Any, plan: Plan, ranks: int) -> Any:
     """The engine that trains those parameters of `model` that require gradients; the ranks are connected."""
     import deepspeed
+    import torch
+
+    config = engine_config(plan, ranks)
+    use_kernels(model, plan)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    engine, *_ = deepspeed.initialize(
+        model=model,
+        model_parameters=trained,
+        config=config,
+        lr_scheduler=lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, plan.rate),
+    )
+    return engine
+
+
+def engine_config(plan: Plan, ranks: int) -> dict[str, Any]:
+    """DeepSpeed's configuration for a plan: its own JSON, or that of its stage and offload, filled in.
+
+    ConfigurationError where the batch does not divide, or the JSON decides what the plan decides.
+    """
     import torch
 
     parts = ranks * plan.accumulation
@@ -51,17 +71,52 @@ def build_engine(model: Any, plan: Plan, ranks: int) -> Any:
             f"it does not divide by {ranks} ranks x {plan.accumulation} accumulated parts",
             f"Use a multiple of {parts}",
         )
-    config = json.loads(ZERO2.read_text())
-    config["train_batch_size"] = plan.batch
-    config["train_micro_batch_size_per_gpu"] = plan.batch // parts
-    config["gradient_accumulation_steps"] = plan.accumulation
-    config["gradient_clipping"] = plan.clip
-    config["optimizer"]["params"] |= {"lr": plan.learning_rate, "weight_decay": plan.weight_decay}
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    engine, *_ = deepspeed.initialize(
-        model=model,
-        model_parameters=trained,
-        config=config,
-        lr_scheduler=lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, plan.rate),
-    )
-    return engine
+    config = _own(plan.deepspeed) if plan.deepspeed is not None else _of_stage(plan)
+    gpu = torch.cuda.is_available()
+    config |= {
+        "train_batch_size": plan.batch,
+        "train_micro_batch_size_per_gpu": plan.batch // parts,
+        "gradient_accumulation_steps": plan.accumulation,
+        "gradient_clipping": plan.clip,
+    }
+    optimizer = config.setdefault("optimizer", {"type": "AdamW", "params": {"torch_adam": True}})
+    rates = {"lr": plan.learning_rate, "weight_decay": plan.weight_decay}
+    optimizer["params"] = optimizer.get("params", {}) | rates
+    if optimizer["params"].get("torch_adam") and gpu:
+        optimizer["params"]["fused"] = True
+    if plan.precision == "bf16" or (plan.precision == "auto" and gpu):
+        config["bf16"] = {"enabled": True}
+    return config
+
+
+def _of_stage(plan: Plan) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((_FOLDER / f"zero{plan.zero}.json").read_text())
+    if plan.offload != "none":
+        config = _merged(config, json.loads((_FOLDER / f"offload_{plan.offload}.json").read_text()))
+    return config
+
+
+def _own(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that was written for DeepSpeed or transformers: `auto` leaves a value to the plan."""
+    config: dict[str, Any] = _without_auto(given)
+    for name in _OURS:
+        if name in config:
+            raise ConfigurationError(
+                f"deepspeed.{name}", config[name], "batch and accumulation decide it", 'Leave it out, or write "auto"'
+            )
+    return config
+
+
+def _without_auto(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_auto(inner) for name, inner in value.items() if inner != "auto"}
+    return value
+
+
+def _merged(base: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {name: _merged(base[name], value) for name, value in other.items() if isinstance(base.get(name), dict)}
+    return base | dict(other) | inner
+
+
+def _stage(config: Mapping[str, Any]) -> int:
+    return int(config.get("zero_optimization", {}).get("stage", 0))

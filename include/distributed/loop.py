@@ -11,6 +11,7 @@ from include.distributed.checkpoint import Checkpoints
 from include.distributed.engine import Plan, build_engine
 from include.distributed.job import Job
 from include.distributed.meter import Meter, Progress
+from include.distributed.validation import Validation, validate
 
 CURVE = "curve.json"
 # Above the slowest checkpoint; torch's own default is 30 minutes.
@@ -29,7 +30,9 @@ def start_ranks(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def train(job: Job, model: Any, batches: Batches, plan: Plan) -> tuple[Any, Progress]:
+def train(
+    job: Job, model: Any, batches: Batches, plan: Plan, validation: Validation | None = None
+) -> tuple[Any, Progress]:
     """Train `model` by `plan`, resuming where a checkpoint of this job is; returns the engine and what was done.
 
     Rank 0 writes curve.json with every step's loss. Raises ModelError where the loss is not finite.
@@ -41,7 +44,7 @@ def train(job: Job, model: Any, batches: Batches, plan: Plan) -> tuple[Any, Prog
     torch.manual_seed(plan.seed * 1000 + job.rank)
     progress = Progress(**(checkpoints.load(engine) or {}).get("progress", {}))
     engine.train()
-    meter = Meter(plan, progress)
+    meter = Meter(job, plan, progress, engine)
     while progress.step < plan.steps:
         loss, tokens = _step(engine, job, batches, plan, progress.step)
         progress.step += 1
@@ -50,9 +53,12 @@ def train(job: Job, model: Any, batches: Batches, plan: Plan) -> tuple[Any, Prog
         _require_finite(loss, progress.step)
         if job.rank == 0:
             meter.tick()
+        if validation and plan.validates_at(progress.step):
+            progress.validation.append((progress.step, validate(engine, validation, job.rank, job.ranks)))
+            meter.validated(job.rank)
         if plan.saves_at(progress.step):
-            meter.stop()
             checkpoints.save(engine, progress.step, {"progress": vars(progress)})
+            meter.resume()
     if job.rank == 0:
         (job.results / CURVE).write_text(json.dumps(vars(progress)))
     return engine, progress

@@ -16,7 +16,10 @@ class ShapeConfig(TrainingPart):
     layers: int | None = Field(None, ge=1, le=256, description="Transformer blocks; null: the preset's.")
     heads: int | None = Field(None, ge=1, le=256, description="Attention heads; they divide the width; null: its own.")
     key_value_heads: int | None = Field(
-        None, ge=1, le=256, description="Heads of keys and values; null: for as many query heads each as the preset has."
+        None,
+        ge=1,
+        le=256,
+        description="Heads of keys and values; null: each for as many query heads as the preset's.",
     )
     intermediate_size: int | None = Field(
         None, ge=16, le=65_536, description="Width inside a block's feed-forward network; null: the preset's."
