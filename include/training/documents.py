@@ -32,7 +32,7 @@ class Document:
 class Documents:
     """The rows of corpus.parquet and train.parquet, read anew each time and a few hundred at once.
 
-    Kept are the development questions with the texts that they come from, and `share` of the other texts. Ids decide.
+    Kept are the development questions, a `share` of the texts, and what goes with either: ids decide.
     """
 
     def __init__(self, work: Workspace, dataset: ArtifactRef, share: float) -> None:
@@ -55,14 +55,16 @@ class Documents:
     def texts(self) -> Iterator[Document]:
         """The corpus, in the order of its file."""
         for row in _rows(self.corpus, [*_RIGHTS, "text"]):
-            kept = row["id"] in self.development or place_of("validation", row["id"]) < self.share
-            yield Document(row["id"], row["source"], row["license"], row["text"], "", "", kept)
+            yield Document(row["id"], row["source"], row["license"], row["text"], "", "", self._keeps(row["id"]))
 
     def pairs(self) -> Iterator[Document]:
         """Questions and answers, in the order of their file."""
         for row in _rows(self.train, [*_RIGHTS, "question", "answer"]):
-            kept = row["id"] in self.development
-            yield Document(row["id"], row["source"], row["license"], "", row["question"], row["answer"], kept)
+            question, answer, kept = row["question"], row["answer"], self._keeps(row["id"])
+            yield Document(row["id"], row["source"], row["license"], "", question, answer, kept)
+
+    def _keeps(self, id: str) -> bool:
+        return id in self.development or place_of("validation", id) < self.share
 
 
 def place_of(purpose: str, id: str) -> float:

@@ -109,7 +109,7 @@ def _describe(work: Workspace, config: PackConfig, parts: dict[str, Part]) -> No
     rows = [(name, part.documents, part.tokens, part.size, len(part.rows)) for name, part in parts.items()]
     Report("Packed rows").text(
         f"Rows of {config.length} tokens. What is kept to measure on is never trained on: the development questions, "
-        "the texts that they come from, and a share of the other texts."
+        "a share of the texts, and what goes with either."
     ).table(["part", "documents", "tokens", "rows", "files"], rows).table(
         ["knob", "value"], list(config.model_dump().items()), "Configuration"
     ).write(work.output)
