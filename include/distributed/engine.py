@@ -19,7 +19,7 @@ _OURS = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumul
 
 
 @contextmanager
-def building(plan: Plan, ranks: int) -> Iterator[None]:
+def building(plan: Plan) -> Iterator[None]:
     """Models that transformers builds or loads inside are divided among the ranks at once, at ZeRO stage 3.
 
     So no rank ever holds all of one. The same random numbers on every rank and stage give the same weights.
@@ -28,9 +28,9 @@ def building(plan: Plan, ranks: int) -> Iterator[None]:
     from transformers.integrations import HfDeepSpeedConfig
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
-    config = engine_config(plan, ranks)
-    # transformers looks at it for as long as it lives
-    watched = HfDeepSpeedConfig(config) if _stage(config) == 3 else None
+    config = _of_plan(plan)
+    # transformers looks at it for as long as it lives; DeepSpeed wants some batch to read it
+    watched = HfDeepSpeedConfig(config | {"train_micro_batch_size_per_gpu": 1}) if _stage(config) == 3 else None
     torch.manual_seed(plan.seed)
     try:
         yield
@@ -61,8 +61,6 @@ def engine_config(plan: Plan, ranks: int) -> dict[str, Any]:
 
     ConfigurationError where the batch does not divide, or the JSON decides what the plan decides.
     """
-    import torch
-
     parts = ranks * plan.accumulation
     if plan.batch % parts:
         raise ConfigurationError(
@@ -71,14 +69,20 @@ def engine_config(plan: Plan, ranks: int) -> dict[str, Any]:
             f"it does not divide by {ranks} ranks x {plan.accumulation} accumulated parts",
             f"Use a multiple of {parts}",
         )
-    config = _own(plan.deepspeed) if plan.deepspeed is not None else _of_stage(plan)
-    gpu = torch.cuda.is_available()
-    config |= {
+    return _of_plan(plan) | {
         "train_batch_size": plan.batch,
         "train_micro_batch_size_per_gpu": plan.batch // parts,
         "gradient_accumulation_steps": plan.accumulation,
-        "gradient_clipping": plan.clip,
     }
+
+
+def _of_plan(plan: Plan) -> dict[str, Any]:
+    """All but the batch."""
+    import torch
+
+    config = _own(plan.deepspeed) if plan.deepspeed is not None else _of_stage(plan)
+    gpu = torch.cuda.is_available()
+    config["gradient_clipping"] = plan.clip
     optimizer = config.setdefault("optimizer", {"type": "AdamW", "params": {"torch_adam": True}})
     rates = {"lr": plan.learning_rate, "weight_decay": plan.weight_decay}
     optimizer["params"] = optimizer.get("params", {}) | rates

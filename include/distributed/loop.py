@@ -2,15 +2,17 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from include.core.errors import ModelError
-from include.distributed.batches import Batches
+from include.distributed.batches import Batches, accumulation_of, micro_batch_of
 from include.distributed.checkpoint import Checkpoints
 from include.distributed.engine import Plan, build_engine
 from include.distributed.job import Job
 from include.distributed.meter import Meter, Progress
+from include.distributed.random_state import seed_rank
 from include.distributed.validation import Validation, validate
 
 CURVE = "curve.json"
@@ -37,12 +39,14 @@ def train(
 
     Rank 0 writes curve.json with every step's loss. Raises ModelError where the loss is not finite.
     """
-    import torch
-
-    engine = build_engine(model, plan, job.ranks)
     checkpoints = Checkpoints(job, (step for step in range(1, plan.steps + 1) if plan.saves_at(step)))
-    torch.manual_seed(plan.seed * 1000 + job.rank)
-    progress = Progress(**(checkpoints.load(engine) or {}).get("progress", {}))
+    found = checkpoints.newest()
+    micro = found.facts["micro_batch"] if found else micro_batch_of(plan.batch, plan.accumulation, job.ranks)
+    # the same examples are computed together on any number of ranks, as far as their number divides them
+    plan = replace(plan, accumulation=accumulation_of(plan.batch, micro, job.ranks))
+    engine = build_engine(model, plan, job.ranks)
+    seed_rank(plan.seed, job.rank, found.step if found else 0)
+    progress = Progress(**(checkpoints.restore(engine, found)["progress"] if found else {}))
     engine.train()
     meter = Meter(job, plan, progress, engine)
     while progress.step < plan.steps:
@@ -51,14 +55,16 @@ def train(
         progress.tokens += tokens
         progress.losses.append(loss)
         _require_finite(loss, progress.step)
+        checkpoints.check()
         if job.rank == 0:
             meter.tick()
         if validation and plan.validates_at(progress.step):
             progress.validation.append((progress.step, validate(engine, validation, job.rank, job.ranks)))
             meter.validated(job.rank)
         if plan.saves_at(progress.step):
-            checkpoints.save(engine, progress.step, {"progress": vars(progress)})
+            checkpoints.save(engine, progress.step, {"progress": vars(progress)}, {"micro_batch": micro})
             meter.resume()
+    checkpoints.close()
     if job.rank == 0:
         (job.results / CURVE).write_text(json.dumps(vars(progress)))
     return engine, progress

@@ -77,11 +77,11 @@ def main(job: Job) -> None:
     start_ranks(config.seed)
     index = Index.read(job.fetch(packed, only=INDEX))
     tokenizer = load_tokenizer(job.fetch(packed, only=TOKENIZER) / TOKENIZER)
-    with building(plan, job.ranks):
+    with building(plan):
         special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
         model = AutoModelForCausalLM.from_config(llama(config.shape, len(tokenizer), *special))
     batches = PackedBatches(job, packed, index, config)
-    width = config.batch // job.ranks // config.accumulation
+    width = max(1, config.batch // job.ranks // config.accumulation)
     validation = PackedValidation(job, packed, index, config, width)
     engine, _ = train(job, model, batches, plan, validation)
     state = gathered(engine, job.rank)
