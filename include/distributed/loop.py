@@ -50,27 +50,28 @@ def train(
     engine.train()
     meter = Meter(job, plan, progress, engine)
     while progress.step < plan.steps:
-        loss, tokens = _step(engine, job, batches, plan, progress.step)
+        loss, tokens = train_step(engine, job, batches, plan, progress.step)
         progress.step += 1
         progress.tokens += tokens
         progress.losses.append(loss)
         _require_finite(loss, progress.step)
         checkpoints.check()
-        if job.rank == 0:
-            meter.tick()
+        meter.stop()
         if validation and plan.validates_at(progress.step):
             progress.validation.append((progress.step, validate(engine, validation, job.rank, job.ranks)))
-            meter.validated(job.rank)
+        if job.rank == 0:
+            meter.tick()
         if plan.saves_at(progress.step):
             checkpoints.save(engine, progress.step, {"progress": vars(progress)}, {"micro_batch": micro})
-            meter.resume()
+        meter.resume()
     checkpoints.close()
     if job.rank == 0:
         (job.results / CURVE).write_text(json.dumps(vars(progress)))
     return engine, progress
 
 
-def _step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -> tuple[float, int]:
+def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -> tuple[float, int]:
+    """One optimizer step: its mean loss, and the tokens that all ranks read."""
     import torch
     import torch.distributed as dist
 

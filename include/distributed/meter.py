@@ -46,8 +46,10 @@ class Meter:
         self.peak = _peak(engine)
 
     def tick(self) -> None:
-        """After a step: a line where one is due."""
-        self.stop()
+        """After a step: the lines that are due."""
+        if self.progress.validation and self.progress.validation[-1][0] == self.progress.step:
+            losses = "  ".join(f"{name} {loss:.4f}" for name, loss in self.progress.validation[-1][1].items())
+            _log.info("step %d  validation %s", self.progress.step, losses)
         if self.progress.step % self.plan.log_every and self.progress.step != self.plan.steps:
             return
         told = self.told()
@@ -81,13 +83,6 @@ class Meter:
             "mfu": self._mfu(tokens / elapsed, tokens / steps / self.plan.batch),
             "eta_seconds": round((self.plan.steps - progress.step) * elapsed / steps, 1),
         }
-
-    def validated(self, rank: int) -> None:
-        """After the validation loss was measured."""
-        step, losses = self.progress.validation[-1]
-        if rank == 0:
-            _log.info("step %d  validation %s", step, "  ".join(f"{name} {loss:.4f}" for name, loss in losses.items()))
-        self.resume()
 
     def stop(self) -> None:
         """Count the time so far as training time."""
