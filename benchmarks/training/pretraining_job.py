@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from include.artifacts.manifest import sha256_of
@@ -33,9 +34,7 @@ class Timed:
 
 def main(job: Job) -> None:
     """Rank 0 writes the seconds of each round's steps, by loop, and when the first step had ended."""
-    from transformers import AutoModelForCausalLM
-
-    from include.distributed.engine import building
+    from include.distributed.engine import build_model
     from include.distributed.loop import start_ranks, train
 
     plan, packed = Plan(**job.spec["plan"]), ArtifactRef.model_validate(job.spec["packed"])
@@ -44,8 +43,7 @@ def main(job: Job) -> None:
     found: dict[str, Any] = {"ours": [], "bare": []}
     for number in range(job.spec["rounds"]):
         for loop in ("ours", "bare"):
-            with building(plan):
-                model = AutoModelForCausalLM.from_config(llama(PRESETS[job.spec["preset"]], index.vocabulary))
+            model = build_model(llama(PRESETS[job.spec["preset"]], index.vocabulary), plan)
             batches = Timed(job, packed, index, plan)
             if loop == "ours":
                 train(replace(job, fingerprint=sha256_of([job.fingerprint, number])), model, batches, plan)
@@ -53,7 +51,7 @@ def main(job: Job) -> None:
                 found.setdefault("second_step_at", time.time() - (time.monotonic() - asked[1]))
             else:
                 asked = _bare(job, model, batches, plan)
-            found[loop].append([end - start for start, end in zip(asked[:-1], asked[1:], strict=True)])
+            found[loop].append([end - start for start, end in pairwise(asked)])
     if job.rank == 0:
         (job.results / RESULT).write_text(json.dumps(found))
 

@@ -117,9 +117,7 @@ def _timed(
 
 def _ours(config: Any, tokens: Tokens, case: Case, arguments: argparse.Namespace, compiled: bool) -> Any:
     """DeepSpeed's engine and the training step of `include.distributed.loop`, on one rank."""
-    from transformers import AutoModelForCausalLM
-
-    from include.distributed.engine import build_engine, building
+    from include.distributed.engine import build_engine, build_model
     from include.distributed.loop import start_ranks, train_step
 
     plan = Plan(
@@ -140,9 +138,7 @@ def _ours(config: Any, tokens: Tokens, case: Case, arguments: argparse.Namespace
     )
     _connect(arguments.device)
     start_ranks(plan.seed)
-    with building(plan):
-        model = AutoModelForCausalLM.from_config(config)
-    engine = build_engine(model, plan, 1)
+    engine = build_engine(build_model(config, plan), plan, 1)
     engine.train()
     job = Job(spec={}, scratch=Path(tempfile.gettempdir()), step="", fingerprint="", rank=0, ranks=1)
     return engine.module, lambda step: train_step(engine, job, tokens, plan, step)

@@ -10,7 +10,7 @@ from include.core.errors import ConfigurationError
 from include.distributed.kernels import use_kernels
 from include.distributed.plan import Plan
 
-__all__ = ["RESOURCES", "Plan", "build_engine", "building", "engine_config"]
+__all__ = ["RESOURCES", "Plan", "build_engine", "build_model", "building", "engine_config"]
 
 _FOLDER = Path(__file__).with_name("deepspeed")
 # what decides a training step's result beside its modules
@@ -22,21 +22,36 @@ _OURS = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumul
 def building(plan: Plan) -> Iterator[None]:
     """Models that transformers builds or loads inside are divided among the ranks at once, at ZeRO stage 3.
 
-    So no rank ever holds all of one. The same random numbers on every rank and stage give the same weights.
+    So no rank ever holds all of one.
     """
-    import torch
     from transformers.integrations import HfDeepSpeedConfig
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     config = _of_plan(plan)
     # transformers looks at it for as long as it lives; DeepSpeed wants some batch to read it
     watched = HfDeepSpeedConfig(config | {"train_micro_batch_size_per_gpu": 1}) if _stage(config) == 3 else None
-    torch.manual_seed(plan.seed)
     try:
         yield
     finally:
         if watched:
             unset_hf_deepspeed_config()
+
+
+def build_model(shape: Any, plan: Plan) -> Any:
+    """A causal language model of a transformers configuration: one seed gives the same weights at every stage."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.initialization import no_init_weights
+
+    torch.manual_seed(plan.seed)
+    with building(plan):
+        if _stage(_of_plan(plan)) == 3:
+            return AutoModelForCausalLM.from_config(shape)
+        # torch's own first weights would take random numbers that stage 3 does not take
+        with no_init_weights():
+            model = AutoModelForCausalLM.from_config(shape)
+        model.init_weights()
+        return model
 
 
 def build_engine(model: Any, plan: Plan, ranks: int) -> Any:

@@ -64,9 +64,7 @@ class PackedValidation:
 
 def main(job: Job) -> None:
     """Build the model, train it, and let rank 0 save it with its number of parameters."""
-    from transformers import AutoModelForCausalLM
-
-    from include.distributed.engine import Plan, building
+    from include.distributed.engine import Plan, build_model
     from include.distributed.loop import start_ranks, train
     from include.distributed.weights import gathered, size
 
@@ -77,9 +75,8 @@ def main(job: Job) -> None:
     start_ranks(config.seed)
     index = Index.read(job.fetch(packed, only=INDEX))
     tokenizer = load_tokenizer(job.fetch(packed, only=TOKENIZER) / TOKENIZER)
-    with building(plan):
-        special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-        model = AutoModelForCausalLM.from_config(llama(config.shape, len(tokenizer), *special))
+    special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    model = build_model(llama(config.shape, len(tokenizer), *special), plan)
     batches = PackedBatches(job, packed, index, config)
     width = max(1, config.batch // job.ranks // config.accumulation)
     validation = PackedValidation(job, packed, index, config, width)

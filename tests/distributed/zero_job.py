@@ -61,9 +61,9 @@ class Tokens:
 
 
 def main(job: Job) -> None:
-    from transformers import AutoModelForCausalLM, LlamaConfig
+    from transformers import LlamaConfig
 
-    from include.distributed.engine import building
+    from include.distributed.engine import build_model
     from include.distributed.loop import start_ranks, train
     from include.distributed.weights import gathered, size
 
@@ -80,8 +80,7 @@ def main(job: Job) -> None:
     found = {}
     for name, way in WAYS.items():
         plan, tokens = replace(PLAN, **way), Tokens()
-        with building(plan):
-            model = AutoModelForCausalLM.from_config(shape)
+        model = build_model(shape, plan)
         engine, progress = train(replace(job, fingerprint=sha256_of(name)), model, tokens, plan, tokens)
         state = gathered(engine, job.rank)
         if state is not None:

@@ -23,8 +23,8 @@ from include.training.tokenizer import END_OF_TEXT, load_tokenizer
 from include.training.train_tokenizer import train_tokenizer
 from tests.training.sample_dataset import sample_dataset
 
-# files of 16 rows
-CONFIG = PackConfig(length=32, shard_megabytes=0.001, validation_share=0.05, canaries=3)
+# files of 62 rows
+CONFIG = PackConfig(length=32, shard_megabytes=0.004, validation_share=0.05, canaries=3)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_a_stream_reads_every_row_with_few_files_on_disk(
         # two ranks of a host take turns; each lets go of files that the other may still read
         for rank, stream in enumerate(ranks):
             read += stream.read(first + 4 * rank, 4).tolist()
-        on_disk = list((tmp_path / "host").rglob("*.npy"))
+        on_disk = list((tmp_path / "host" / "inputs").glob("*.npy"))
         assert len(on_disk) <= 3 * 2 + 2, on_disk
     for stream in ranks:
         stream.close()
@@ -133,14 +133,14 @@ def test_a_stream_reads_every_row_with_few_files_on_disk(
     assert {tuple(row) for row in read} <= {tuple(row) for row in whole.tolist()}
     if len(whole) % 8 == 0:
         assert sorted(read) == sorted(whole.tolist())
-    assert list((tmp_path / "host").rglob("*.npy")) == []
+    assert list((tmp_path / "host" / "inputs").glob("*.npy")) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"length": 100_000}, r"corpus has \d+ tokens in \d+ texts, and one row needs 100000.*shorten training.pack"),
-        ({"length": 8192}, r"validation_corpus has \d+ tokens.*one row needs 8192.*raise the share"),
+        ({"length": 20_000}, r"validation_corpus has \d+ tokens.*one row needs 20000.*raise the share"),
     ],
 )
 def test_a_dataset_too_small_is_told_what_is_needed(
