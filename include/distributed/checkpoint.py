@@ -52,6 +52,10 @@ class Checkpoints:
         """Raise what went wrong in the background, if anything did."""
         self.store.check()
 
+    def writing(self) -> bool:
+        """Whether the last checkpoint of this rank is still being written."""
+        return self.store.writing()
+
     def close(self) -> None:
         """Return when the last checkpoint is in the store."""
         self.store.wait()

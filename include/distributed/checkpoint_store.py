@@ -100,6 +100,10 @@ class CheckpointStore:
         """Raise what went wrong in the background, if it has ended."""
         self._writer.check()
 
+    def writing(self) -> bool:
+        """Whether this rank's last write goes on."""
+        return self._writer.busy
+
     def wait(self) -> None:
         """Return when this rank's last write has ended; raise what went wrong."""
         self._writer.wait()

@@ -1,4 +1,4 @@
-"""The owner of a job that is killed: `python -m tests.faults.training.owner JSON`; it exits with 3 where a retry helps."""
+"""The owner of a job that is killed: `python -m tests.faults.training.owner JSON`; exits with 3 where a retry helps."""
 
 import json
 import logging
