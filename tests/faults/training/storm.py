@@ -52,29 +52,35 @@ class Storm:
         self.fingerprint = sha256_of([subject.name, name])
         self.killed: Counter[str] = Counter()
         self.problems: list[str] = []
+        self.owner: subprocess.Popen[bytes] | None = None
         self.folder.mkdir()
 
     def run(self, kills: int, every: float | None = None) -> Ended:
         """Until the job ends, and `kills` at the most."""
         started, until = time.monotonic(), time.monotonic() + _HANGS + kills * (every or _HANGS)
-        owner = self._start()
         moment = self._moments(every)
-        while not self.curve.exists() or owner.poll() is None:
-            if owner.poll() is not None:
-                self._await_gone()
-                owner = self._start()
-            if sum(self.killed.values()) < kills and next(moment):
-                self._kill(owner)
-            if time.monotonic() > until:
-                owner.kill()
-                raise TimeoutError(f"{self.subject.name} hangs: {self.log.read_text()[-2000:]}")
-            time.sleep(_TICK)
+        try:
+            while not self.curve.exists() or self._owner_lives():
+                if not self._owner_lives():
+                    self._await_gone()
+                    self.owner = self._start()
+                if self.killed.total() < kills and next(moment):
+                    self._kill()
+                if time.monotonic() > until:
+                    raise TimeoutError(f"{self.subject.name} hangs: {self.log.read_text()[-2000:]}")
+                time.sleep(_TICK)
+        finally:
+            if self.owner:
+                self.owner.kill()
         self._await_gone()
         curve = json.loads(self.curve.read_text())
         reads, computed = self._reads()
         fewer = "ranks take part" in self.log.read_text()
         step_seconds = curve["seconds"] / curve["step"]
         return Ended(curve["losses"], reads, computed, fewer, step_seconds, time.monotonic() - started)
+
+    def _owner_lives(self) -> bool:
+        return self.owner is not None and self.owner.poll() is None
 
     @property
     def curve(self) -> Path:
@@ -132,11 +138,12 @@ class Storm:
         """Folders that ranks are writing checkpoints from."""
         return Path(os.environ["GENAI_STATE_FOLDER"]).glob("scratch/owner-*/job-*/checkpoints/rank-*")
 
-    def _kill(self, owner: "subprocess.Popen[bytes]") -> None:
+    def _kill(self) -> None:
         """One process, chosen among all of the job's."""
+        assert self.owner
         try:
-            children = psutil.Process(owner.pid).children(recursive=True)
-            victim = self.random.choice([psutil.Process(owner.pid), *children])
+            owner = psutil.Process(self.owner.pid)
+            victim = self.random.choice([owner, *owner.children(recursive=True)])
             kind = _kind(victim, owner.pid)
             victim.send_signal(signal.SIGKILL)
         except psutil.NoSuchProcess:
@@ -152,11 +159,12 @@ class Storm:
                 return
             time.sleep(_TICK)
 
-    def _processes(self) -> Iterator[list[str]]:
+    def _processes(self) -> Iterator[str]:
         """The command lines of this job's processes, whoever their parent is."""
+        places = str(self.folder), os.environ["GENAI_STATE_FOLDER"]
         for process in psutil.process_iter(["cmdline", "status"]):
-            line = process.info["cmdline"] or []
-            if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(self.folder.parent) in word for word in line):
+            line = " ".join(process.info["cmdline"] or [])
+            if process.info["status"] != psutil.STATUS_ZOMBIE and any(place in line for place in places):
                 yield line
 
     def _reads(self) -> tuple[dict[tuple[int, int], set[int]], int]:
