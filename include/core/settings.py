@@ -68,7 +68,7 @@ class Settings(BaseModel):
     )
     read_hub: bool = Field(
         False,
-        description="Local stack: tasks may read datasets and models of the Hugging Face hub; elsewhere HF_HUB_OFFLINE=0.",
+        description="Local stack: tasks may read datasets and models of the Hugging Face hub, else HF_HUB_OFFLINE=0.",
     )
     text_endpoint: str = Field(
         "",

@@ -42,9 +42,8 @@ LM_EVAL = "lm_eval."
 # metrics of lm-eval's own; what else a task may name is code from elsewhere
 _HIGHER = ("acc", "acc_norm", "acc_mutual_info", "exact_match", "f1", "mcc", "bleu", "chrf")
 _LOWER = ("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "brier_score", "ter")
-LM_EVAL_METRICS: Mapping[str, Direction] = MappingProxyType(
-    {**{name: "at_least" for name in _HIGHER}, **{name: "at_most" for name in _LOWER}}
-)
+_DIRECTIONS: dict[str, Direction] = {name: "at_most" if name in _LOWER else "at_least" for name in (*_HIGHER, *_LOWER)}
+LM_EVAL_METRICS: Mapping[str, Direction] = MappingProxyType(_DIRECTIONS)
 
 
 def measure(name: str) -> Measure | None:
