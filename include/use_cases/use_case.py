@@ -57,10 +57,12 @@ class UseCase(BaseModel):
         value: Any = self
         for depth, name in enumerate(path.split(".")):
             known = list(type(value).model_fields) if isinstance(value, BaseModel) else []
+            if isinstance(value, dict):
+                known = list(value)
             if name not in known:
                 field = ".".join(path.split(".")[: depth + 1])
                 raise ConfigurationError(field, path, "the use case has no such field", nearest(name, known))
-            value = getattr(value, name)
+            value = value[name] if isinstance(value, dict) else getattr(value, name)
         return value
 
 

@@ -18,4 +18,5 @@ def list_techniques(**context: object) -> list[str]:
 
     with failing_at_once():
         use_case = load_for_run(Context(**context))  # type: ignore[typeddict-item]
-    return [f"customization.{name}" for name in use_case.customization.techniques]
+    customization = use_case.customization
+    return [customization.path(name) for name in customization.techniques]
