@@ -45,6 +45,7 @@ STEPS = {
         )
     },
     "training.pretrain": "model",
+    "training.screen": "report",
     "training.import_pretrained": "model",
     "training.select_model": "report",
     "evaluation.evaluate": "report",
@@ -136,7 +137,7 @@ class DataPreparation(_Model):
 
 class Training(_Model):
     pretrain: Pretrain = Pretrain()
-    pretrained: Knob = Knob()
+    candidates: dict[str, Knob] = {"smollm2": Knob(), "other": Knob(value=2)}  # noqa: RUF012
     select: Knob = Knob()
 
 
@@ -145,6 +146,9 @@ class Customization(_Model):
     lora: Lora = Lora()
     prompt_tuning: Knob = Knob()
     gate: Knob = Knob()
+
+    def path(self, name: str) -> str:
+        return f"customization.{name}"
 
 
 class Inferencing(_Model):
@@ -166,7 +170,7 @@ class SampleUseCase(_Model):
     def at(self, path: str) -> Any:
         value: Any = self
         for part in path.split("."):
-            value = getattr(value, part)
+            value = value[part] if isinstance(value, dict) else getattr(value, part)
         return value
 
 
@@ -225,6 +229,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
+    if "candidates" in arguments:
+        work.metrics["candidates"] = list(arguments["candidates"])
     for choice in ("adapters", "models"):
         if choice in arguments:
             work.metrics["selected"] = arguments[choice][0].model_dump()
