@@ -137,7 +137,7 @@ class DataPreparation(_Model):
 
 class Training(_Model):
     pretrain: Pretrain = Pretrain()
-    candidates: dict[str, Knob] = {"smollm2": Knob(), "other": Knob(value=2)}  # noqa: RUF012
+    candidates: dict[str, Knob] = {"smollm2": Knob(), "other": Knob(value=2)}
     select: Knob = Knob()
 
 
