@@ -8,8 +8,9 @@ from typing import Any
 from include.evaluation.answers import generate_answers
 from include.evaluation.canaries import Canary, alternatives
 from include.evaluation.config import EvaluationConfig
-from include.evaluation.likelihood import score_references
+from include.evaluation.likelihood import score_answers
 from include.evaluation.model import LoadedModel
+from include.evaluation.prompt import answer_ids
 
 
 def search_canaries(
@@ -23,13 +24,14 @@ def search_canaries(
     """
     rest = _digits(" ".join(answers))
     questions = [canary.question for canary in planted]
-    said = generate_answers(loaded, questions, config.batch_size, config.max_new_tokens, config.max_tokens)
+    longest = max(len(answer_ids(loaded.tokenizer, canary.answer)) for canary in planted)
+    # short answers of the evaluation must not cut a code off
+    room = max(config.max_new_tokens, longest)
+    said = generate_answers(loaded, questions, config.batch_size, room, config.max_tokens)
     rows = []
     for canary, (text, _) in zip(planted, said, strict=True):
-        ranked = [canary, *alternatives(canary, config.canary_alternatives)]
-        scores = score_references(
-            loaded, [(one.question, one.answer) for one in ranked], config.batch_size, config.max_tokens
-        )
+        ranked = [canary.answer, *(other.answer for other in alternatives(canary, config.canary_alternatives))]
+        scores = score_answers(loaded, canary.question, ranked, config.max_tokens)
         losses = [score.nll * score.tokens for score in scores]
         # of equals, the canary is the last: a model that finds all alike exposes none
         rank = sum(loss <= losses[0] for loss in losses)

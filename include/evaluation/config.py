@@ -63,7 +63,7 @@ class EvaluationConfig(_Config):
     waits: int = Field(4, ge=1, le=1000, description="Questions asked alone, one after another, to time the tokens.")
     wait_tokens: int = Field(8, ge=2, le=4096, description="Tokens that each of these answers has.")
     canary_alternatives: int = Field(
-        31, ge=1, le=100_000, description="Other codes that a canary is ranked among, where the model has any."
+        31, ge=1, le=1000, description="Other codes that a canary is ranked among, where the model has any."
     )
     lm_eval: LmEvalConfig = Field(LmEvalConfig(), description="Tasks of lm-eval.")
     judge: JudgeConfig = Field(JudgeConfig(), description="A model that rates the answers.")
