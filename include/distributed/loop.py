@@ -41,7 +41,8 @@ def train(
     """
     checkpoints = Checkpoints(job, (step for step in range(1, plan.steps + 1) if plan.saves_at(step)))
     found = checkpoints.newest()
-    micro = found.facts["micro_batch"] if found else micro_batch_of(plan.batch, plan.accumulation, job.ranks)
+    asked = found.facts["micro_batch"] if found else micro_batch_of(plan.batch, plan.accumulation, job.ranks)
+    micro = job.notes["micro_batch"] = job.micro_batch or asked
     # the same examples are computed together on any number of ranks, as far as their number divides them
     plan = replace(plan, accumulation=accumulation_of(plan.batch, micro, job.ranks))
     engine = build_engine(model, plan, job.ranks)
