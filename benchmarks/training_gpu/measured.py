@@ -165,6 +165,7 @@ def _plain(config: Any, tokens: Tokens, case: Case, arguments: argparse.Namespac
     gpu = arguments.device == "cuda"
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_config(config).to(arguments.device)
+    model.config.use_cache = False
     if case.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     optimizer = torch.optim.AdamW(model.parameters(), RATE, betas=BETAS, weight_decay=DECAY, fused=gpu or None)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from include.artifacts.manifest import REPORT_FILE
 from include.artifacts.report_template import PAGE
+from include.artifacts.scatter import Point, scatter_block
 
 
 class Link(NamedTuple):
@@ -101,6 +102,11 @@ class Report:
                 "heading": heading,
             }
         )
+        return self
+
+    def scatter(self, points: Sequence[Point], x: str, y: str, heading: str, line: Sequence[Point] = ()) -> "Report":
+        """Named points, coloured by group, over axes named `x` and `y`; a line through some of them, in order."""
+        self.blocks.append(scatter_block(points, x, y, heading, line))
         return self
 
     def page(self) -> str:

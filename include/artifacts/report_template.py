@@ -90,6 +90,26 @@ height="{{ column.height }}"><title>{{ column.label }}</title></rect>
 {% for label, x in block.labels %}<text x="{{ x }}" y="225" text-anchor="middle">{{ label }}</text>{% endfor %}
 <text x="376" y="245" text-anchor="middle">{{ block.unit }}</text>
 </svg>
+{% elif block.kind == "scatter" %}
+<svg viewBox="0 0 640 340" role="img" aria-labelledby="t{{ loop.index }} d{{ loop.index }}">
+<title id="t{{ loop.index }}">{{ block.heading }}</title>
+<desc id="d{{ loop.index }}">{% for point in block.points %}{{ point.title }}. {% endfor %}</desc>
+{% for group, x in block.legend %}
+<circle class="s{{ loop.index0 }}" cx="{{ x + 5 }}" cy="8" r="5"/><text x="{{ x + 14 }}" y="12">{{ group }}</text>
+{% endfor %}
+<line class="axis" x1="60" x2="510" y1="275" y2="275"/><line class="axis" x1="60" x2="60" y1="20" y2="275"/>
+{% if block.line %}<polyline class="axis" fill="none" points="{{ block.line }}"/>{% endif %}
+{% for point in block.points %}
+<circle class="s{{ point.series }}" cx="{{ point.x }}" cy="{{ point.y }}" r="5">\
+<title>{{ point.title }}</title></circle>
+<text x="{{ point.x + 8 }}" y="{{ point.y + 4 }}">{{ point.name }}</text>
+{% endfor %}
+<text x="60" y="291">{{ block.ends[0] }}</text><text x="510" y="291" text-anchor="end">{{ block.ends[1] }}</text>
+<text x="56" y="275" text-anchor="end">{{ block.ends[2] }}</text>
+<text x="56" y="28" text-anchor="end">{{ block.ends[3] }}</text>
+<text x="285" y="308" text-anchor="middle">{{ block.x }}</text>
+<text x="60" y="330">up: {{ block.y }}</text>
+</svg>
 {% elif block.kind == "curve" %}
 <svg viewBox="0 0 640 240" role="img" aria-label="{{ block.heading }}">
 <polyline fill="none" stroke="var(--c0)" stroke-width="2" points="{{ block.points }}"/>

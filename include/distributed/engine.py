@@ -38,7 +38,10 @@ def building(plan: Plan) -> Iterator[None]:
 
 
 def build_model(shape: Any, plan: Plan) -> Any:
-    """A causal language model of a transformers configuration: one seed gives the same weights at every stage."""
+    """A causal language model of a transformers configuration: one seed gives the same weights at every stage.
+
+    It keeps no cache of keys and values, which training has no use for: set `config.use_cache` before saving it.
+    """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.initialization import no_init_weights
@@ -46,12 +49,14 @@ def build_model(shape: Any, plan: Plan) -> Any:
     torch.manual_seed(plan.seed)
     with building(plan):
         if _stage(_of_plan(plan)) == 3:
-            return AutoModelForCausalLM.from_config(shape)
-        # torch's own first weights would take random numbers that stage 3 does not take
-        with no_init_weights():
             model = AutoModelForCausalLM.from_config(shape)
-        model.init_weights()
-        return model
+        else:
+            # torch's own first weights would take random numbers that stage 3 does not take
+            with no_init_weights():
+                model = AutoModelForCausalLM.from_config(shape)
+            model.init_weights()
+    model.config.use_cache = False
+    return model
 
 
 def build_engine(model: Any, plan: Plan, ranks: int) -> Any:

@@ -46,4 +46,4 @@ def flops_per_token(model: Any, length: float) -> float:
     looked_up = 0 if config.tie_word_embeddings else config.vocab_size * config.hidden_size
     multiplied = found.parameters - looked_up
     trained = min(found.trained, multiplied)
-    return 4 * multiplied + 2 * trained + 12 * config.num_hidden_layers * heads * width * length
+    return float(4 * multiplied + 2 * trained + 12 * config.num_hidden_layers * heads * width * length)

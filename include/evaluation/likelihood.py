@@ -37,6 +37,37 @@ def score_references(
     return [scores[i] for i in range(len(pairs))]
 
 
+def score_answers(loaded: LoadedModel, question: str, answers: Sequence[str], max_tokens: int) -> list[Score]:
+    """What `score_references` gives for one question and many short answers, the prompt computed once for all."""
+    import torch
+
+    encoded = [_encode(loaded, question, answer, max_tokens) for answer in answers]
+    prompts = {tuple(prompt) for prompt, _ in encoded}
+    # a learned prefix is a cache already, and prompts that were cut to their answers differ
+    if len(prompts) > 1 or hasattr(loaded.model, "peft_config"):
+        return score_references(loaded, [(question, answer) for answer in answers], len(answers), max_tokens)
+    prompt, ids = encoded[0][0], [answer for _, answer in encoded]
+    width = max(len(answer) for answer in ids)
+    labels = torch.tensor([answer + [IGNORED] * (width - len(answer)) for answer in ids])
+    with torch.inference_mode():
+        first = loaded.model(input_ids=torch.tensor([prompt]), use_cache=True)
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(len(ids))
+        # what is padded on the right is seen by nothing before it
+        rest = loaded.model(input_ids=labels[:, :-1].clamp(min=0), past_key_values=cache).logits
+        before = first.logits[:, -1:].expand(len(ids), -1, -1)
+        logits = torch.cat([before, rest], dim=1)[..., : loaded.vocabulary]
+        losses = torch.nn.functional.cross_entropy(
+            logits.transpose(1, 2).float(), labels, ignore_index=IGNORED, reduction="none"
+        )
+    counts = (labels != IGNORED).sum(1)
+    texts = [loaded.tokenizer.decode(answer, skip_special_tokens=True) for answer in ids]
+    return [
+        Score(float(loss), len(answer), len(text))
+        for loss, answer, text in zip(losses.sum(1) / counts, ids, texts, strict=True)
+    ]
+
+
 def _encode(loaded: LoadedModel, question: str, answer: str, max_tokens: int) -> tuple[list[int], list[int]]:
     limit = min(max_tokens, loaded.context - len(loaded.soft_prompt))
     room = max(limit - len(prompt_ids(loaded.tokenizer, question)), limit // 4)

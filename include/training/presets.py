@@ -57,5 +57,4 @@ def llama(shape: Shape, vocabulary: int, bos: int | None = None, eos: int | None
         bos_token_id=bos,
         eos_token_id=eos,
         pad_token_id=pad,
-        use_cache=False,
     )

@@ -1,6 +1,8 @@
 """Train a byte-level BPE tokenizer on the dataset's texts."""
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
@@ -51,10 +53,8 @@ class _Counted:
         return text
 
 
-def _characters_per_token(tokenizer: object, documents: Documents) -> float:
+def _characters_per_token(tokenizer: Any, documents: Documents) -> float:
     """Of the first texts of the corpus."""
-    from itertools import islice
-
     texts = [document.text for document in islice(documents.texts(), 200)]
-    tokens = sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])  # type: ignore[operator]
+    tokens = sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
     return sum(map(len, texts)) / max(1, tokens)

@@ -1,6 +1,6 @@
 """Turns Pydantic's findings into the project's one message: field, value, problem, remedy."""
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -20,19 +20,19 @@ def configuration_error(
     """
     findings = error.errors(include_url=False)
     first = next((finding for finding in findings if finding["type"] == "extra_forbidden"), findings[0])
-    location = _without_union_tags(model, first["loc"])
+    location, owner = _walk(model, first["loc"])
     path = ".".join(map(str, location))
     from_parameter = any(f"{path}.".startswith(f"{name}.") or name.startswith(f"{path}.") for name in overridden)
     field = f"parameter {path}" if from_parameter else f"{file}: {path}" if path else file
     problem = first["msg"].removeprefix("Value error, ")
     more = f" ({len(findings) - 1} more wrong)" if len(findings) > 1 else ""
     if first["type"] == "extra_forbidden":
-        owner = _model_at(model, location[:-1])
         known = list(owner.model_fields) if owner else []
         return ConfigurationError(field, first["input"], f"unknown key{more}", nearest(str(location[-1]), known))
+    about = _description(owner.model_fields.get(str(location[-1])) if owner else None)
     if first["type"] == "missing":
-        return ConfigurationError(field, None, f"it is required{more}", f"Add it. {_description(model, location)}")
-    return ConfigurationError(field, _shown(first["input"]), problem + more, _description(model, location))
+        return ConfigurationError(field, None, f"it is required{more}", f"Add it. {about}")
+    return ConfigurationError(field, _shown(first["input"]), problem + more, about)
 
 
 def _shown(value: Any) -> Any:
@@ -40,41 +40,41 @@ def _shown(value: Any) -> Any:
     return value if len(text) <= 120 else text[:117] + "..."
 
 
-def _without_union_tags(model: type[BaseModel], location: Location) -> Location:
-    """Pydantic adds the tried member of a union to the location; people do not write it in their YAML."""
+def _walk(model: type[BaseModel], location: Location) -> tuple[Location, type[BaseModel] | None]:
+    """A location as people write it, and the model that has its last part, or should.
+
+    Pydantic adds the tried member of a union to the location, which people do not write in their YAML.
+    """
     kept: list[int | str] = []
-    for part in location:
-        owner = _model_at(model, tuple(kept))
-        if isinstance(part, int) or owner is None or part in owner.model_fields or part == location[-1]:
+    here: Any = model
+    owner: type[BaseModel] | None = None
+    for index, part in enumerate(location):
+        models = _models_in(here)
+        if isinstance(part, int) or get_origin(here) is dict:
             kept.append(part)
-    return tuple(kept)
+            owner, here = None, get_args(here)[-1] if get_origin(here) is dict else here
+        elif holder := next((one for one in models if part in one.model_fields), None):
+            kept.append(part)
+            owner, here = holder, holder.model_fields[part].annotation
+        elif not models or index == len(location) - 1:
+            kept.append(part)
+            owner = models[0] if models else None
+        else:
+            here = next((one for one in models if part in _tags(one)), here)
+    return tuple(kept), owner
 
 
-def _description(model: type[BaseModel], location: Location) -> str:
-    field = _field_at(model, location)
+def _description(field: FieldInfo | None) -> str:
     return f"What it is: {field.description}" if field and field.description else "See the section's other fields"
 
 
-def _field_at(model: type[BaseModel], location: Location) -> FieldInfo | None:
-    names = [index for index, part in enumerate(location) if isinstance(part, str)]
-    if not names:
-        return None
-    owner = _model_at(model, location[: names[-1]])
-    return owner.model_fields.get(str(location[names[-1]])) if owner else None
+def _tags(model: type[BaseModel]) -> list[Any]:
+    """What a discriminated union may know a model by."""
+    fields = [field.annotation for field in model.model_fields.values()]
+    return [tag for annotation in fields if get_origin(annotation) is Literal for tag in get_args(annotation)]
 
 
-def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
-    """The model that holds the fields at a location, through lists and optional fields."""
-    current: type[BaseModel] | None = model
-    for part in location:
-        if isinstance(part, int):
-            continue
-        field = current.model_fields.get(part) if current else None
-        current = _model_in(field.annotation) if field else None
-    return current
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _models_in(inner)]

@@ -1,5 +1,8 @@
 """What mapped tasks are mapped over. Airflow maps over return values only, hence tasks of their own."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from airflow.sdk import Context, task
 
 from genai_airflow.run_options import load_for_run
@@ -12,10 +15,24 @@ def list_shards(shards: list[int]) -> list[int]:
 
 
 @task
+def list_candidates(candidates: list[str]) -> list[str]:
+    """The candidates that passed the screening, as paths of their configurations."""
+    return [f"training.candidates.{name}" for name in candidates]
+
+
+@task
+def list_models(trained: dict[str, Any], imported: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The model from scratch first, then the imported ones: all are compared alike."""
+    # outputs of mapped tasks are a lazy sequence; its slice is one request
+    return [trained, *imported[:]]
+
+
+@task
 def list_techniques(**context: object) -> list[str]:
     """The use case's customization techniques, as paths of their configurations."""
     from genai_airflow.step_operators import failing_at_once
 
     with failing_at_once():
         use_case = load_for_run(Context(**context))  # type: ignore[typeddict-item]
-    return [f"customization.{name}" for name in use_case.customization.techniques]
+    customization = use_case.customization
+    return [customization.path(name) for name in customization.techniques]

@@ -54,7 +54,8 @@ def _knob(use_case: "UseCase", path: str) -> Param:
     if definitions := whole.get("$defs"):
         schema["$defs"] = definitions
     schema.pop("default", None)
-    choices = schema.get("items", {}).get("enum")
+    items = schema.get("items", {})
+    choices = items.get("enum") or items.get("examples")
     if choices:
         # the web form shows an array with examples as a multiple choice
         schema["examples"] = choices

@@ -58,7 +58,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
         `earlier` all artifacts that this argument was in runs of earlier moments that passed there.
 
     XComs: `return_value` (the artifact's reference), `outcome` (reused, reason, metrics, seconds), and
-    `shards` and `selected` where the step's metrics have them.
+    `shards`, `candidates` and `selected` where the step's metrics have them.
     """
 
     template_fields = ("arguments", "config", "item")
@@ -135,7 +135,8 @@ class RunStepOperator(LineageEvents, BaseOperator):
         if isinstance(item, ArtifactRef):
             made = store.manifest(item)
             part = f"shard {made.parts.config['shard']}" if "shard" in made.parts.config else ""
-            return str(made.metrics.get("technique") or part or item.step.rpartition(".")[2])
+            named = made.metrics.get("technique") or made.metrics.get("name")
+            return str(named or part or item.step.rpartition(".")[2])
         return f"{self.over} {item}"
 
 
@@ -200,9 +201,9 @@ def import_step(path: str) -> "Step[...]":
 
 
 def chosen(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """What other tasks take from a step's metrics: the shards to map over, the artifact that it selected."""
+    """What other tasks take from a step's metrics: shards or candidates to map over, the artifact that it selected."""
     found = {"shards": list(range(int(metrics["shards"])))} if "shards" in metrics else {}
-    return found | ({"selected": metrics["selected"]} if "selected" in metrics else {})
+    return found | {name: metrics[name] for name in ("selected", "candidates") if name in metrics}
 
 
 def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:

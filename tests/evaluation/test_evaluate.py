@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, ModelError, SourceError
 from include.evaluation.answers import generate_answers
 from include.evaluation.config import EvaluationConfig
-from include.evaluation.evaluate import evaluate, read_questions
-from include.evaluation.likelihood import score_references
+from include.evaluation.evaluate import evaluate
+from include.evaluation.likelihood import score_answers, score_references
 from include.evaluation.model import load_model
 from include.evaluation.prompt import answer_ids, prompt_ids
+from include.evaluation.questions import read_questions
 from include.evaluation.statistics import bootstrap_mean, paired_bootstrap
 from tests.tiny_model import TEXTS, build_adapter, build_model, tiny_adapter, tiny_dataset, tiny_model
 
@@ -68,6 +70,17 @@ def test_a_loaded_adapter_computes_what_peft_computes(base: Path, tmp_path: Path
     score = score_references(loaded, pairs, 3, 512)[1]
     assert math.isclose(score.nll, -float(expected), abs_tol=1e-4)
     assert (score.tokens, score.characters) == (len(answer), len(TEXTS[1]))
+
+
+@pytest.mark.parametrize("technique", ["lora", "prompt_tuning", "prefix_tuning"])
+def test_answers_to_one_question_are_scored_as_each_alone(base: Path, tmp_path: Path, technique: str) -> None:
+    build_adapter(tmp_path, base, technique)
+    loaded = load_model(base, tmp_path, 1)
+    answers = ["x", TEXTS[1], "The made-up code is 1234-5678."]
+    together = score_answers(loaded, TEXTS[0], answers, 512)
+    alone = [score_references(loaded, [(TEXTS[0], answer)], 1, 512)[0] for answer in answers]
+    assert [one.nll for one in together] == pytest.approx([one.nll for one in alone], abs=1e-4)
+    assert [one[1:] for one in map(astuple, together)] == [one[1:] for one in map(astuple, alone)]
 
 
 @pytest.mark.parametrize("technique", ["prompt_tuning", "prefix_tuning"])

@@ -47,6 +47,7 @@ STEPS = {
     "training.train_tokenizer": "tokenizer",
     "training.pack": "dataset",
     "training.pretrain": "model",
+    "training.screen": "report",
     "training.import_pretrained": "model",
     "training.select_model": "report",
     "evaluation.evaluate": "report",
@@ -140,7 +141,7 @@ class Training(_Model):
     tokenizer: Knob = Knob()
     pack: Knob = Knob()
     pretrain: Pretrain = Pretrain()
-    pretrained: Knob = Knob()
+    candidates: dict[str, Knob] = {"smollm2": Knob(), "other": Knob(value=2)}
     select: Knob = Knob()
 
 
@@ -149,6 +150,9 @@ class Customization(_Model):
     lora: Lora = Lora()
     prompt_tuning: Knob = Knob()
     gate: Knob = Knob()
+
+    def path(self, name: str) -> str:
+        return f"customization.{name}"
 
 
 class Inferencing(_Model):
@@ -170,7 +174,7 @@ class SampleUseCase(_Model):
     def at(self, path: str) -> Any:
         value: Any = self
         for part in path.split("."):
-            value = getattr(value, part)
+            value = value[part] if isinstance(value, dict) else getattr(value, part)
         return value
 
 
@@ -229,6 +233,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
+    if "candidates" in arguments:
+        work.metrics["candidates"] = list(arguments["candidates"])
     for choice in ("adapters", "models"):
         if choice in arguments:
             work.metrics["selected"] = arguments[choice][0].model_dump()

@@ -51,6 +51,9 @@ def test_pretrain_writes_a_plain_model_that_chats(store: ArtifactStore, tmp_path
     info = json.loads((folder / "model_info.json").read_text())
     assert info["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
+    assert model.config.use_cache and model.generation_config.use_cache is not False
     assert outcome.metrics["steps"] == 20 and outcome.metrics["final_loss"] < 6.2
+    assert outcome.metrics["validation_corpus"] < 6.2 and outcome.metrics["validation_chat"] < 6.2
+    assert "Validation loss, corpus" in (folder / "report.html").read_text()
     assert "<polyline" in (folder / "report.html").read_text()
     assert pretrain.run(store, {"packed": packed, "config": TINY}).reused

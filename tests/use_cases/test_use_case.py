@@ -268,5 +268,33 @@ def test_mistakes_in_the_sections_of_other_packages_are_named_alike() -> None:
         load_use_case("python_assistant", {"customization.lora.rnk": 8})
     with pytest.raises(ConfigurationError, match=r"parameter customization\.lora\.rank = 0: .*greater than or equal"):
         load_use_case("python_assistant", {"customization.lora.rank": 0})
-    with pytest.raises(ConfigurationError, match=r"customization\.techniques\.1 = 'dora': .*'lora' or 'prompt_tuning'"):
-        load_use_case("python_assistant", {"customization.techniques": ["lora", "dora"]})
+    with pytest.raises(ConfigurationError, match=r"customization\.techniques = .*'doora' is neither.* dora, "):
+        load_use_case("python_assistant", {"customization.techniques": ["lora", "doora"]})
+
+
+def test_a_variant_is_a_technique_with_settings_of_its_own() -> None:
+    variant = {"technique": "lora", "rank": 4}
+    overrides = {"customization.variants.narrow": variant, "customization.techniques": ["lora", "narrow"]}
+
+    found = load_use_case("python_assistant", overrides)
+
+    assert [found.at(found.customization.path(name)).rank for name in found.customization.techniques] == [16, 4]
+    assert (
+        load_use_case("python_assistant", overrides | {"customization.variants.narrow.rank": 2}).at(
+            "customization.variants.narrow.rank"
+        )
+        == 2
+    )
+    with pytest.raises(
+        ConfigurationError, match=r"customization\.variants\.wide = .*: the use case has no such.*narrow"
+    ):
+        found.at("customization.variants.wide")
+    for wrong, said in (
+        ({"rnk": 8}, r"customization\.variants\.narrow\.rnk = 8: unknown key.*mean rank\?"),
+        ({"rank": 0}, r"customization\.variants\.narrow\.rank = 0: .*greater than.*What it is: Rank"),
+        ({"technique": "magic"}, r"customization\.variants\.narrow = .*'lora', 'dora'"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            load_use_case("python_assistant", {"customization.variants": {"narrow": variant | wrong}})
+    with pytest.raises(ConfigurationError, match="'lora' is no name of a variant's own"):
+        load_use_case("python_assistant", {"customization.variants": {"lora": variant}})

@@ -1,16 +1,36 @@
 """What training does: a small model from scratch, a pretrained one, and the choice between them."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from include.training.config.base import TrainingPart
+from include.training.config.candidates import (
+    SMOLLM2,
+    Candidate,
+    FolderCandidate,
+    HubCandidate,
+    PackageCandidate,
+    StoreCandidate,
+)
 from include.training.config.pretrain import PretrainConfig
-from include.training.config.pretrained import PretrainedConfig
 from include.training.config.select import SelectConfig
 from include.training.config.tokens import PackConfig, TokenizerConfig
 
-__all__ = ["PackConfig", "PretrainConfig", "PretrainedConfig", "SelectConfig", "TokenizerConfig", "TrainingConfig"]
+__all__ = [
+    "Candidate",
+    "FolderCandidate",
+    "HubCandidate",
+    "PackConfig",
+    "PackageCandidate",
+    "PretrainConfig",
+    "SelectConfig",
+    "StoreCandidate",
+    "TokenizerConfig",
+    "TrainingConfig",
+]
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 class TrainingConfig(TrainingPart):
@@ -19,8 +39,10 @@ class TrainingConfig(TrainingPart):
     tokenizer: TokenizerConfig = Field(TokenizerConfig(), description="The tokenizer of the model from scratch.")
     pack: PackConfig = Field(PackConfig(), description="What the model from scratch reads.")
     pretrain: PretrainConfig = Field(PretrainConfig(), description="The model from scratch.")
-    pretrained: PretrainedConfig = Field(PretrainedConfig(), description="The model that exists already.")
-    select: SelectConfig = Field(SelectConfig(), description="The choice between them.")
+    candidates: dict[Name, Candidate] = Field(
+        {"smollm2": SMOLLM2}, min_length=1, description="Models that exist already, by a name of your own each."
+    )
+    select: SelectConfig = Field(SelectConfig(), description="The choice between all of them.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
