@@ -44,6 +44,8 @@ STEPS = {
             "queue_reviews",
         )
     },
+    "training.train_tokenizer": "tokenizer",
+    "training.pack": "dataset",
     "training.pretrain": "model",
     "training.screen": "report",
     "training.import_pretrained": "model",
@@ -136,6 +138,8 @@ class DataPreparation(_Model):
 
 
 class Training(_Model):
+    tokenizer: Knob = Knob()
+    pack: Knob = Knob()
     pretrain: Pretrain = Pretrain()
     candidates: dict[str, Knob] = {"smollm2": Knob(), "other": Knob(value=2)}
     select: Knob = Knob()
