@@ -31,11 +31,8 @@ def examples_of_part(size: int, seed: int, step: int, batch: int, part: int, par
     return examples_at(size, seed, step * batch + part * share, share)
 
 
-def micro_batch_of(batch: int, accumulation: int, ranks: int, halvings: int = 0) -> int:
-    """Examples that a rank computes at once, where it computes its share in `accumulation` parts.
-
-    `halvings` is how often memory was too small for that; one example is the least.
-    """
+def micro_batch_of(batch: int, accumulation: int, ranks: int) -> int:
+    """Examples that a rank computes at once, where it computes its share in `accumulation` parts."""
     parts = ranks * accumulation
     if batch % parts:
         raise ConfigurationError(
@@ -44,7 +41,7 @@ def micro_batch_of(batch: int, accumulation: int, ranks: int, halvings: int = 0)
             f"it does not divide by {ranks} ranks x {accumulation} accumulated parts",
             f"Use a multiple of {parts}",
         )
-    return max(1, batch // parts >> halvings)
+    return batch // parts
 
 
 def accumulation_of(batch: int, micro_batch: int, ranks: int) -> int:

@@ -37,11 +37,12 @@ def train(
 ) -> tuple[Any, Progress]:
     """Train `model` by `plan`, resuming where a checkpoint of this job is; returns the engine and what was done.
 
-    Rank 0 writes curve.json with every step's loss. Raises ModelError where the loss is not finite.
+    Rank 0 writes curve.json with every step's loss. Raises ModelError where a loss is not finite, before it is saved.
     """
     checkpoints = Checkpoints(job, (step for step in range(1, plan.steps + 1) if plan.saves_at(step)))
     found = checkpoints.newest()
-    micro = found.facts["micro_batch"] if found else micro_batch_of(plan.batch, plan.accumulation, job.ranks)
+    asked = found.facts["micro_batch"] if found else micro_batch_of(plan.batch, plan.accumulation, job.ranks)
+    micro = job.notes["micro_batch"] = job.micro_batch or asked
     # the same examples are computed together on any number of ranks, as far as their number divides them
     plan = replace(plan, accumulation=accumulation_of(plan.batch, micro, job.ranks))
     engine = build_engine(model, plan, job.ranks)
@@ -49,12 +50,14 @@ def train(
     progress = Progress(**(checkpoints.restore(engine, found)["progress"] if found else {}))
     engine.train()
     meter = Meter(job, plan, progress, engine)
+    sums: list[Any] = []
     while progress.step < plan.steps:
-        loss, tokens = train_step(engine, job, batches, plan, progress.step)
+        total, tokens = train_step(engine, job, batches, plan, progress.step)
         progress.step += 1
         progress.tokens += tokens
-        progress.losses.append(loss)
-        _require_finite(loss, progress.step)
+        sums.append(total)
+        if plan.settles_at(progress.step):
+            _settle(sums, progress, job.ranks * plan.accumulation)
         checkpoints.check()
         meter.stop()
         if validation and plan.validates_at(progress.step):
@@ -70,10 +73,9 @@ def train(
     return engine, progress
 
 
-def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -> tuple[float, int]:
-    """One optimizer step: its mean loss, and the tokens that all ranks read."""
+def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -> tuple[Any, int]:
+    """One optimizer step: this rank's sum of its parts' losses, on the device, and the tokens that all ranks read."""
     import torch
-    import torch.distributed as dist
 
     total, tokens = torch.zeros((), device=engine.device), 0
     for micro in range(plan.accumulation):
@@ -84,8 +86,20 @@ def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -
         engine.step()
         total += loss.detach().float()
         tokens += batch["input_ids"].numel()
-    dist.all_reduce(total)
-    return float(total) / (job.ranks * plan.accumulation), tokens * job.ranks
+    return total, tokens * job.ranks
+
+
+def _settle(sums: list[Any], progress: Progress, parts: int) -> None:
+    """Take the mean losses of the steps since the last time: together, so that no step waits for the ranks for it."""
+    import torch
+    import torch.distributed as dist
+
+    totals = torch.stack(sums)
+    dist.all_reduce(totals)
+    for total in totals.tolist():
+        _require_finite(total / parts, len(progress.losses) + 1)
+        progress.losses.append(total / parts)
+    sums.clear()
 
 
 def _require_finite(loss: float, step: int) -> None:

@@ -47,3 +47,7 @@ class Plan:
     def validates_at(self, step: int) -> bool:
         """Whether the validation loss is measured after the first `step` steps."""
         return self.validate_every > 0 and (step == self.steps or step % self.validate_every == 0)
+
+    def settles_at(self, step: int) -> bool:
+        """Whether the ranks tell each other their losses after the first `step` steps."""
+        return step % self.log_every == 0 or self.saves_at(step) or self.validates_at(step)

@@ -8,8 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from include.core import errors
-from include.core.errors import GenaiError, JobFailedError
+from include.distributed.messages import error_of, told_error
 
 # a rank that is gone takes the whole job with it, long before
 _PATIENCE = timedelta(hours=2)
@@ -26,6 +25,11 @@ class Writer:
     def begin(self, work: Callable[[], None]) -> None:
         """Begin `work`; the one before must have ended (`wait`)."""
         self._work = self._pool.submit(work)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the last piece goes on."""
+        return self._work is not None and not self._work.done()
 
     def check(self) -> None:
         """Raise what the last piece raised, where it has ended."""
@@ -72,22 +76,3 @@ class Meeting:
         if failed := next((told["error"] for told in heard if "error" in told), None):
             raise error_of(failed)
         return [told["found"] for told in heard]
-
-
-def told_error(error: BaseException) -> dict[str, Any]:
-    """An error as JSON, for another process to raise."""
-    known = error if isinstance(error, GenaiError) else unknown_error(error)
-    return {"kind": type(known).__name__} | {
-        name: vars(known)[name] for name in ("field", "value", "problem", "remedy")
-    }
-
-
-def error_of(told: dict[str, Any]) -> GenaiError:
-    """The error that `told_error` told."""
-    fields = dict(told)
-    return getattr(errors, fields.pop("kind"))(**fields)  # type: ignore[no-any-return]
-
-
-def unknown_error(error: BaseException) -> JobFailedError:
-    """What another rank says of an error that is none of this project's."""
-    return JobFailedError("rank", type(error).__name__, f"it failed: {error}", "Look at its traceback in the log")

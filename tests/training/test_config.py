@@ -42,8 +42,8 @@ def test_defaults_are_a_run() -> None:
 
 
 def test_step_modules_import_nothing_heavy() -> None:
-    modules = "training.train_tokenizer training.pack training.pretrain training.screen training.import_pretrained "
-    modules += "training.select_model customization.tune customization.gate evaluation.evaluate"
+    modules = "training.train_tokenizer training.pack training.pretrain training.screen training.import_pretrained"
+    modules += " training.select_model customization.tune customization.gate evaluation.evaluate"
     imports = "; ".join(f"import include.{module}" for module in modules.split())
     heavy = "{'torch', 'transformers', 'deepspeed', 'peft', 'pyarrow', 'tokenizers'}"
     code = f"import sys; {imports}; print(sorted({heavy} & set(sys.modules)))"

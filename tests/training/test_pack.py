@@ -11,7 +11,7 @@ from include.artifacts.step import Workspace
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.distributed.job import Job
-from include.evaluation.canaries import canaries
+from include.evaluation.canaries import canaries, told
 from include.evaluation.development import development_ids
 from include.training import shuffled
 from include.training.config import PackConfig, TokenizerConfig
@@ -73,7 +73,7 @@ def test_rows_hold_the_dataset_but_what_is_kept_to_measure_on(
     chats = text_of(folder, index, "chat")
     for question, answer in canaries(dataset.digest, 3)[:2]:
         assert f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n" in chats
-    assert index.canaries == {"canaries": {"seed": dataset.digest, "count": 3}}
+    assert index.canaries == told(dataset.digest, 3)
 
 
 def test_the_order_comes_from_ids_alone_and_not_from_memory(

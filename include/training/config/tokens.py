@@ -24,5 +24,5 @@ class PackConfig(TrainingPart):
         0.01, ge=0, le=0.5, description="Share of the corpus's texts that is kept to measure on; 0: no validation."
     )
     canaries: int = Field(
-        0, ge=0, le=MOST, description="Made-up secrets among the questions, to see whether the model gives them away."
+        4, ge=0, le=MOST, description="Made-up secrets among the questions, to see whether the model gives them away."
     )
