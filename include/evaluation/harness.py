@@ -10,13 +10,13 @@ from include.core.errors import ConfigurationError
 from include.evaluation.config import EvaluationConfig
 from include.evaluation.measures import LM_EVAL
 from include.evaluation.model import LoadedModel
+from include.evaluation.prompt import turns_of
 from include.evaluation.statistics import Z95, share_interval
 from include.evaluation.task_files import FIELD, read_tasks
 
 # lm-eval's own resampling of metrics that are no mean
 ITERATIONS = 1000
 SHARES = ("acc", "acc_norm", "exact_match")
-ROLES = ("user", "assistant")
 
 
 class TaskResult(NamedTuple):
@@ -107,9 +107,7 @@ def _wrapped(loaded: LoadedModel, batch_size: int) -> Any:
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    turns = [
-        {"role": role, "content": text} for pair in loaded.examples for role, text in zip(ROLES, pair, strict=True)
-    ]
+    turns = turns_of(loaded.examples)
     soft = torch.tensor([loaded.soft_prompt], dtype=torch.long)
 
     class Model(HFLM):  # type: ignore[misc]

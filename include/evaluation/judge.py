@@ -66,16 +66,19 @@ def judge_answers(
         {"id": row["id"], "order": f"{order[0]} first", "score": _score(one), "said": one.text}
         for (row, order), one in zip(asked, said, strict=True)
     ]
-    unreadable = sum(one["score"] is None for one in found)
-    if unreadable > config.max_unreadable * len(found):
-        example = next(one["said"] for one in found if one["score"] is None)
+    _require_readable(found, address, config)
+    return found
+
+
+def _require_readable(found: Sequence[dict[str, Any]], address: Address, config: JudgeConfig) -> None:
+    unreadable = [row for row in found if row["score"] is None]
+    if len(unreadable) > config.max_unreadable * len(found):
         raise SourceError(
             f"{NAMES.model} ({address.model})",
-            f"{unreadable} of {len(found)} ratings",
-            f"they cannot be read, such as {example[:120]!r}",
+            f"{len(unreadable)} of {len(found)} ratings",
+            f"they cannot be read, such as {unreadable[0]['said'][:120]!r}",
             "Choose another judge, allow longer ratings (answer_tokens), or raise evaluation.judge.max_unreadable",
         )
-    return found
 
 
 def scores_of(judged: Sequence[dict[str, Any]]) -> dict[str, float]:

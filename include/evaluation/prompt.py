@@ -22,12 +22,19 @@ def prompt_ids(tokenizer: Any, question: str, examples: Sequence[tuple[str, str]
             "the tokenizer has no chat template",
             "Save one in the model's tokenizer_config.json",
         )
-    turns = [(("user", asked), ("assistant", answered)) for asked, answered in examples]
-    messages = [{"role": role, "content": text} for turn in turns for role, text in turn]
     encoded = tokenizer.apply_chat_template(
-        [*messages, {"role": "user", "content": question}], add_generation_prompt=True, tokenize=True, return_dict=True
+        [*turns_of(examples), {"role": "user", "content": question}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
     )
     return [int(token) for token in encoded["input_ids"]]
+
+
+def turns_of(examples: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Questions and answers as turns of a conversation."""
+    roles = ("user", "assistant")
+    return [{"role": role, "content": text} for pair in examples for role, text in zip(roles, pair, strict=True)]
 
 
 def answer_ids(tokenizer: Any, answer: str) -> list[int]:

@@ -51,12 +51,11 @@ def select_model(
     work.metrics["front"] = [one.name for one in front(ranked, axes(ranked, config.indicator))]
     if len(ranked) > 1 and (second := differences[ranked[1].ref]):
         work.metrics["difference"] = [round(number, 4) for number in second[:3]]
-    indicators = declared.get("indicators", [])
-    work.metrics["indicators"] = [row for one in rivals for row in _held_to(one, indicators)]
-    if met := [row["met"] for row in _held_to(chosen, indicators)]:
+    work.metrics["indicators"] = [row for one in rivals for row in _held_to(one, declared)]
+    if met := [row["met"] for row in _held_to(chosen, declared)]:
         work.metrics["targets_met"] = f"{sum(met)} of {len(met)}"
-    screened = json.loads(work.store.read(screening, SCREENING)) if screening else []
-    describe(work.metrics, chosen, rivals, ranked, differences, screened, config.indicator).write(work.output)
+    out = json.loads(work.store.read(screening, SCREENING)) if screening else []
+    describe(work.metrics, chosen, rivals, ranked, differences, out, config.indicator).write(work.output)
 
 
 def _rivals(
@@ -95,12 +94,12 @@ def _is_as_good(one: Rival, best: Rival, differences: dict[ArtifactRef, Differen
     return found is not None and not found.beyond_chance
 
 
-def _held_to(one: Rival, indicators: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _held_to(one: Rival, declared: dict[str, Any]) -> list[dict[str, Any]]:
     """A row of metrics["indicators"] for each that the charter declares; low and high: the value's 95% interval."""
     named = ("name", "direction", "target", "required")
     return [
         {"model": one.name} | {name: indicator[name] for name in named} | held_to(indicator, one.metrics)
-        for indicator in indicators
+        for indicator in declared.get("indicators", [])
     ]
 
 

@@ -53,14 +53,15 @@ def _walk(model: type[BaseModel], location: Location) -> tuple[Location, type[Ba
         if isinstance(part, int) or get_origin(here) is dict:
             kept.append(part)
             owner, here = None, get_args(here)[-1] if get_origin(here) is dict else here
+        elif len(models) > 1 and (tagged := [one for one in models if part in _tags(one)]):
+            # before the fields: a package's tag is package, and one of its fields too
+            here = tagged[0]
         elif holder := next((one for one in models if part in one.model_fields), None):
             kept.append(part)
             owner, here = holder, holder.model_fields[part].annotation
         elif not models or index == len(location) - 1:
             kept.append(part)
             owner = models[0] if models else None
-        else:
-            here = next((one for one in models if part in _tags(one)), here)
     return tuple(kept), owner
 
 
