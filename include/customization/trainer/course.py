@@ -15,14 +15,14 @@ from include.distributed.job import Job
 from include.distributed.loop import CURVE
 from include.distributed.meter import Meter, Progress
 
-PROGRESS, STATE = "progress.json", "state"
+PROGRESS, STATE, SUMMARY = "progress.json", "state", "summary.json"
 
 
 def train(job: Job, trainer: Any, config: TuningConfig, *, share: float = 1.0, resume: Path | None = None) -> Progress:
     """Train from this job's newest checkpoint on, else from the `state/` that `resume` is, else from the beginning.
 
     Stops after `share` of the steps, the schedule being that of all, and then leaves the trainer's state in
-    `job.results / "state"`. Rank 0 writes curve.json. ModelError where a loss is not finite.
+    `job.results / "state"`. Rank 0 writes curve.json and summary.json. ModelError where a loss is not finite.
     """
     import torch
     from transformers import PrinterCallback
@@ -35,11 +35,25 @@ def train(job: Job, trainer: Any, config: TuningConfig, *, share: float = 1.0, r
     saved = SavedTrainers(job, (step for step in range(1, config.steps + 1) if plan_of(config).saves_at(step)))
     start = saved.newest() or resume
     course = Course(job, config, _progress(start), last, saved)
+    earlier = course.progress.seconds
     trainer.add_callback(_callback(course))
     trainer.train(resume_from_checkpoint=str(start) if start else None)
     if job.rank == 0:
         (job.results / CURVE).write_text(json.dumps(vars(course.progress)))
+        summary = _summary(job, trainer) | {"steps": course.progress.step - _progress(resume).step}
+        (job.results / SUMMARY).write_text(json.dumps(summary | {"earlier_seconds": earlier}))
     return course.progress
+
+
+def _summary(job: Job, trainer: Any) -> dict[str, Any]:
+    from transformers.trainer_pt_utils import get_model_param_count
+
+    return {
+        "trained_parameters": get_model_param_count(trainer.model, trainable_only=True),
+        "examples": len(trainer.train_dataset),
+        "ranks": job.ranks,
+        "on_gpu": trainer.args.device.type == "cuda",
+    }
 
 
 class Course:
