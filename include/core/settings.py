@@ -62,6 +62,9 @@ class Settings(BaseModel):
         None, description="Python of the serving environment; empty: the local stack's."
     )
     training_ranks: int = Field(2, ge=1, le=1024, description="Processes of a DeepSpeed job on this machine.")
+    training_hostfile: Path | None = Field(
+        None, description="DeepSpeed's hostfile: the hosts that train, over SSH, in place of this machine."
+    )
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
     private_source_hosts: str = Field(
         "", description="Hosts at private addresses that http sources may be read from, separated by commas."
@@ -83,7 +86,7 @@ class Settings(BaseModel):
         description="Local stack: the catalogue that Airflow sends OpenLineage events to; empty: none are sent.",
     )
 
-    @field_validator("state_folder", "use_cases_folder", "serving_python")
+    @field_validator("state_folder", "use_cases_folder", "serving_python", "training_hostfile")
     @classmethod
     def _from_here(cls, path: Path | None) -> Path | None:
         """Children run in other folders."""

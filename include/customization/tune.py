@@ -20,6 +20,7 @@ from include.customization.trainer.base import require_room
 from include.customization.trainer.course import STATE, SUMMARY
 from include.customization.trainer.forms import ADAPTER, adapter_info
 from include.customization.trainer.questions import trained_pairs
+from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
 from include.evaluation.model import INFO
@@ -29,7 +30,7 @@ TRAINING = "training.json"
 JOBS: Mapping[str, str] = MappingProxyType({})
 
 
-@step("adapter", resources=("include/distributed/zero2.json",))
+@step("adapter", resources=RESOURCES)
 def tune(
     work: Workspace,
     model: ArtifactRef,
