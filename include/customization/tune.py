@@ -17,9 +17,10 @@ from include.customization import tune_job
 from include.customization.config import AnyTechnique, FewShotConfig, TuningConfig
 from include.customization.few_shot import choose_examples
 from include.customization.trainer.base import require_room
-from include.customization.trainer.course import STATE, SUMMARY
+from include.customization.trainer.course import SUMMARY
 from include.customization.trainer.forms import ADAPTER, adapter_info
 from include.customization.trainer.questions import trained_pairs
+from include.customization.trainer.start import STATE
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
@@ -71,7 +72,8 @@ def tune(
 def _train(work: Workspace, config: TuningConfig, spec: dict[str, Any], training: dict[str, Any]) -> None:
     """Run the technique's job; its adapter, the state that it left, and its figures."""
     started = time.monotonic()
-    results = run_job(work, JOBS.get(config.technique, tune_job.__name__), spec)
+    entry = JOBS.get(config.technique, tune_job.__name__)
+    results = run_job(work, entry, spec, batch=config.batch, smaller_micro_batch=config.smaller_micro_batch)
     shutil.copytree(results / ADAPTER, work.output, dirs_exist_ok=True)
     if (results / STATE).exists():
         shutil.copytree(results / STATE, work.output / STATE)

@@ -18,27 +18,25 @@ def main(job: Job) -> None:
     from include.customization.trainer.course import train
     from include.customization.trainer.exact import exact
     from include.customization.trainer.forms import write_form
+    from include.customization.trainer.start import begin
     from include.customization.trainer.techniques import adapt
     from include.distributed.loop import start_ranks
 
     config = read_config(job.spec["config"])
     start_ranks(config.seed)
-    # before the model: ZeRO 3 divides it while it is loaded
-    arguments = training_arguments(
-        job, config, trl.SFTConfig, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}
-    )
+    start = begin(job, config)
+    arguments = training_arguments(start, trl.SFTConfig, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
     base = job.fetch(reference(job, "model"))
     model, tokenizer = load_base(base, four_bits=config.technique == "qlora")
     rows = _rows(job, tokenizer, config)
-    trainer = exact(trl.SFTTrainer, config)(
+    trainer = exact(trl.SFTTrainer, start)(
         model=adapt(model, tokenizer, config), args=arguments, train_dataset=rows, processing_class=tokenizer
     )
     if config.technique == "qlora":
         # TRL takes such adapters to bf16, in which small updates would be lost
         for parameter in trainer.model.parameters():
             parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
-    state = job.fetch(reference(job, "resume"), only="state/") / "state" if job.spec["resume"] else None
-    train(job, trainer, config, share=job.spec["share"], resume=state)
+    train(start, trainer)
     write_form(job, trainer, base, config.canaries)
 
 

@@ -1,5 +1,6 @@
 """Jobs of one rank in the test's own process: what a rank does, without the minute that launching eight jobs takes."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from include.artifacts.manifest import sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.settings import settings
@@ -46,6 +48,19 @@ def rank_of(folder: Path, config: Any, model: ArtifactRef, dataset: ArtifactRef,
     """A job as its only rank sees it."""
     refs = {"model": model.model_dump(), "dataset": dataset.model_dump(), "resume": None}
     spec = {**refs, "config": config.model_dump(), "canaries": dataset.digest, "share": 1.0}
-    job = Job(spec, folder / "job", "tests.tune", (name or config.technique).encode().hex(), rank=0, ranks=1)
+    job = Job(
+        spec,
+        folder / "job",
+        "tests.tune",
+        sha256_of([name or config.technique, str(folder) if not name else ""]),
+        rank=0,
+        ranks=1,
+    )
     job.results.mkdir(parents=True)
     return job
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Path -> digest of the files below a folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

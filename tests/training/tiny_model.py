@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from include.artifacts.step import Workspace, step
-from include.training.tokenizer import save_tokenizer, train_tokenizer
+from include.training.tokenizer import build_tokenizer, save_tokenizer
 
 TEXTS = ["What does textwrap.dedent do?", "Remove any common leading whitespace from every line in text."] * 20
 
@@ -19,7 +19,8 @@ def write_tiny_model(folder: Path) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
-    tokenizer = train_tokenizer(TEXTS, 400, 256)
+    tokenizer = build_tokenizer(TEXTS, 400)
+    tokenizer.model_max_length = 256
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,

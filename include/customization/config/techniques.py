@@ -20,8 +20,17 @@ class TuningConfig(Config):
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay.")
     clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient.")
     zero: Literal[0, 1, 2] = Field(0, description="DeepSpeed's ZeRO stage: what the ranks divide among them.")
-    recompute: bool = Field(False, description="Save memory: compute activations again in the backward pass.")
+    activation_checkpointing: bool = Field(False, description="Compute activations twice to save memory.")
+    smaller_micro_batch: bool = Field(
+        False, description="Out of memory: compute fewer examples at once instead of failing."
+    )
     canaries: int = Field(4, ge=0, le=1000, description="Made-up secrets added to what is trained on, to be searched.")
+
+    @property
+    def trains_weights(self) -> bool:
+        """Whether the model's own weights are trained, not an adapter's."""
+        return False
+
     seed: int = Field(29, ge=0, le=2**31, description="Seed of new weights and of the order of examples.")
     log_every: int = Field(4, ge=1, description="Steps between two lines in the log.")
     save_every: int = Field(16, ge=1, description="Steps between two checkpoints.")
@@ -44,6 +53,11 @@ class WeightsConfig(TuningConfig):
     zero: Literal[0, 1, 2, 3] = Field(  # type: ignore[assignment]
         2, description="DeepSpeed's ZeRO stage: what the ranks divide among them."
     )
+
+    @property
+    def trains_weights(self) -> bool:
+        """Whether the model's own weights are trained, not an adapter's."""
+        return True
 
 
 class FullConfig(WeightsConfig):

@@ -1,74 +1,70 @@
-"""The course of one training: what it has done, where it stops, and its checkpoints in the store."""
+"""The course of one training: what it has done, what it says of it, and its checkpoints in the store."""
 
 import json
 import logging
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from include.core.errors import ModelError
-from include.customization.config import TuningConfig
-from include.customization.trainer.exact import plan_of
-from include.customization.trainer.saved import SavedTrainers
-from include.distributed.job import Job
+from include.customization.trainer.start import STATE, Start
 from include.distributed.loop import CURVE
 from include.distributed.meter import Meter, Progress
+from include.distributed.random_state import seed_rank
 
-PROGRESS, STATE, SUMMARY = "progress.json", "state", "summary.json"
+PROGRESS, SUMMARY = "progress.json", "summary.json"
+# the time that a training took is no part of what it leaves
+UNTIMED: dict[str, Any] = {"seconds": 0.0, "speeds": []}
+_log = logging.getLogger("genai.distributed.job")
 
 
-def train(job: Job, trainer: Any, config: TuningConfig, *, share: float = 1.0, resume: Path | None = None) -> Progress:
-    """Train from this job's newest checkpoint on, else from the `state/` that `resume` is, else from the beginning.
+def train(start: Start, trainer: Any) -> Progress:
+    """Train from `start` to its last step. Rank 0 writes curve.json and summary.json.
 
-    Stops after `share` of the steps, the schedule being that of all, and then leaves the trainer's state in
-    `job.results / "state"`. Rank 0 writes curve.json and summary.json. ModelError where a loss is not finite.
+    Where that is not the last of all steps, the trainer's state is left in `job.results / "state"`, from which another
+    job goes on as if none had stopped. ModelError where a loss is not finite, or a checkpoint is of another model.
     """
-    import torch
     from transformers import PrinterCallback
 
+    job, found = start.job, start.found
+    folder = start.checkpoints.restore(trainer.model, found, start.config.zero) or start.left
+    course = Course(start, _progress(folder))
+    earlier = course.progress.seconds
     # dropout differs between the ranks; a resumed rank goes on with the random numbers of its checkpoint
-    torch.manual_seed(config.seed * 1000 + job.rank)
+    seed_rank(start.config.seed, job.rank, course.progress.step)
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     trainer.remove_callback(PrinterCallback)
-    last = max(1, round(share * config.steps))
-    saved = SavedTrainers(job, (step for step in range(1, config.steps + 1) if plan_of(config).saves_at(step)))
-    start = saved.newest() or resume
-    course = Course(job, config, _progress(start), last, saved)
-    earlier = course.progress.seconds
-    trainer.add_callback(_callback(course))
-    trainer.train(resume_from_checkpoint=str(start) if start else None)
+    trainer.add_callback(_callback(course, trainer))
+    if found and job.rank == 0:
+        _log.info("resumed from the checkpoint after step %d", found.step)
+    trainer.train(resume_from_checkpoint=str(folder) if folder else None)
+    start.checkpoints.close()
+    if start.last < start.config.steps:
+        _leave(start)
     if job.rank == 0:
         (job.results / CURVE).write_text(json.dumps(vars(course.progress)))
-        summary = _summary(job, trainer) | {"steps": course.progress.step - _progress(resume).step}
-        (job.results / SUMMARY).write_text(json.dumps(summary | {"earlier_seconds": earlier}))
+        steps = course.progress.step - _progress(start.left).step
+        summary = _summary(start, trainer) | {"steps": steps, "earlier_seconds": earlier}
+        (job.results / SUMMARY).write_text(json.dumps(summary))
     return course.progress
-
-
-def _summary(job: Job, trainer: Any) -> dict[str, Any]:
-    from transformers.trainer_pt_utils import get_model_param_count
-
-    return {
-        "trained_parameters": get_model_param_count(trainer.model, trainable_only=True),
-        "examples": len(trainer.train_dataset),
-        "ranks": job.ranks,
-        "on_gpu": trainer.args.device.type == "cuda",
-    }
 
 
 class Course:
     """Follows a trainer. Every rank calls every method."""
 
-    def __init__(self, job: Job, config: TuningConfig, progress: Progress, last: int, saved: SavedTrainers) -> None:
-        self.job, self.config, self.progress, self.last, self.saved = job, config, progress, last, saved
-        self.meter = Meter(plan_of(config), progress)
+    def __init__(self, start: Start, progress: Progress) -> None:
+        self.start, self.progress = start, progress
+        self.meter: Meter | None = None
 
-    def began(self) -> None:
+    def began(self, engine: Any) -> None:
         """What happened before the first step is no training time."""
-        self.meter = Meter(plan_of(self.config), self.progress)
+        self.meter = Meter(self.start.job, replace(self.start.plan, steps=self.start.last), self.progress, engine)
 
     def stepped(self, step: int, loss: float, tokens: int) -> None:
         """Take over a step's loss and the tokens of all steps; ModelError where the loss is not finite."""
+        assert self.meter
         if not math.isfinite(loss):
             raise ModelError(
                 "learning_rate",
@@ -76,43 +72,59 @@ class Course:
                 f"the loss of step {step} is not a finite number",
                 "Lower the learning rate or look at the data; a retry computes the same",
             )
-        self.progress.step = step
-        self.progress.tokens = tokens
+        self.progress.step, self.progress.tokens = step, tokens
         self.progress.losses.append(loss)
-        if self.job.rank == 0:
+        self.start.checkpoints.check()
+        self.meter.stop()
+        if self.start.job.rank == 0:
             self.meter.tick()
+        self.meter.resume()
 
-    def save(self, folder: Path) -> None:
-        """Commit the trainer's checkpoint; where the training stops early, leave it to what resumes from there."""
-        self.meter.stop()
-        early = self.last < self.config.steps and self.progress.step == self.last
-        if self.job.rank == 0:
-            # the time that a training took is no part of what it leaves
-            told = vars(self.progress) | ({"seconds": 0.0} if early else {})
-            (folder / PROGRESS).write_text(json.dumps(told))
-        if early:
-            self.saved.leave(folder, self.job.results / STATE)
-        else:
-            self.saved.commit(folder, self.progress.step)
-        self.meter.stop()
+    def save(self, model: Any, folder: Path) -> None:
+        """Commit the trainer's checkpoint, while it goes on."""
+        assert self.meter
+        if self.start.job.rank == 0:
+            (folder / PROGRESS).write_text(json.dumps(vars(self.progress)))
+        self.start.checkpoints.save(model, folder, self.progress.step, self.start.facts)
+        self.meter.resume()
 
 
 def _progress(folder: Path | None) -> Progress:
     return Progress(**json.loads((folder / PROGRESS).read_text())) if folder else Progress()
 
 
-def _callback(course: Course) -> Any:
+def _leave(start: Start) -> None:
+    """Give the owner the last checkpoint: all ranks' files of it, whatever their hosts."""
+    found = start.checkpoints.newest()
+    if start.job.rank == 0 and found:
+        target = start.job.results / STATE
+        shutil.copytree(found.folder, target)
+        (target / PROGRESS).write_text(json.dumps(vars(_progress(found.folder)) | UNTIMED))
+
+
+def _summary(start: Start, trainer: Any) -> dict[str, Any]:
+    from transformers.trainer_pt_utils import get_model_param_count
+
+    return {
+        "trained_parameters": get_model_param_count(trainer.model, trainable_only=True),
+        "examples": len(trainer.train_dataset),
+        "ranks": start.job.ranks,
+        "on_gpu": trainer.args.device.type == "cuda",
+    }
+
+
+def _callback(course: Course, trainer: Any) -> Any:
     from transformers import TrainerCallback
 
     class Follows(TrainerCallback):  # type: ignore[misc]
         """Tells the course of its trainer's events."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            course.began()
+            course.began(trainer.model_wrapped)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step >= course.last:
-                control.should_training_stop = control.should_save = True
+            if state.global_step >= course.start.last:
+                control.should_save = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
             if "loss" in logs:
@@ -121,8 +133,6 @@ def _callback(course: Course) -> Any:
             state.log_history.clear()
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            course.save(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            course.save(trainer.model, Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     return Follows()

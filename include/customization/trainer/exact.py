@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from include.customization.config import TuningConfig
+from include.customization.trainer.start import Start
 from include.distributed.batches import examples_at
-from include.distributed.engine import Plan
 
 
 class Order:
@@ -15,8 +14,8 @@ class Order:
     examples on any number of ranks; skipping what a resumed trainer has seen reads no data.
     """
 
-    def __init__(self, size: int, config: TuningConfig) -> None:
-        self.size, self.seed, self.total = size, config.seed, config.steps * config.batch
+    def __init__(self, size: int, start: Start) -> None:
+        self.size, self.seed, self.total = size, start.config.seed, start.last * start.config.batch
 
     def __len__(self) -> int:
         return self.total
@@ -29,15 +28,15 @@ class Order:
 class Lean:
     """What is done otherwise than in any Hugging Face trainer: the schedule of all jobs, and lean checkpoints."""
 
-    config: TuningConfig
+    start: Start
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """Linear warm-up, then a cosine down to a tenth."""
+        """The schedule of all steps, wherever this part of them stops."""
         import torch
 
         trainer: Any = self
         if trainer.lr_scheduler is None:
-            rate = plan_of(self.config).rate
+            rate = self.start.plan.rate
             trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or trainer.optimizer, rate)
             trainer._created_lr_scheduler = True
         return trainer.lr_scheduler
@@ -56,14 +55,9 @@ class InOrder(Lean):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Order:
         trainer: Any = self
-        return Order(len(train_dataset if train_dataset is not None else trainer.train_dataset), self.config)
+        return Order(len(train_dataset if train_dataset is not None else trainer.train_dataset), self.start)
 
 
-def exact(trainer: type[Any], config: TuningConfig, how: type[Lean] = InOrder) -> type[Any]:
-    """The class `trainer` of transformers or TRL, made exact for `config`."""
-    return type(f"Exact{trainer.__name__}", (how, trainer), {"config": config})
-
-
-def plan_of(config: TuningConfig) -> Plan:
-    """What the distributed loop's meter and schedule know of a training."""
-    return Plan(**config.model_dump(include=set(Plan.__dataclass_fields__)))
+def exact(trainer: type[Any], start: Start, how: type[Lean] = InOrder) -> type[Any]:
+    """The class `trainer` of transformers or TRL, made exact from `start` on."""
+    return type(f"Exact{trainer.__name__}", (how, trainer), {"start": start})

@@ -29,17 +29,21 @@ def _lora(model: Any, _: Any, config: LowRankConfig) -> Any:
     import peft
 
     if config.technique == "qlora":
-        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=config.recompute)
-    return peft.get_peft_model(
-        model,
-        peft.LoraConfig(
-            task_type=CAUSAL,
-            r=config.rank,
-            lora_alpha=config.alpha,
-            lora_dropout=config.dropout,
-            target_modules="all-linear",
-            use_dora=config.technique == "dora",
-        ),
+        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=config.activation_checkpointing)
+    return peft.get_peft_model(model, low_rank(config))
+
+
+def low_rank(config: LowRankConfig, task: str = CAUSAL) -> Any:
+    """PEFT's configuration of low-rank updates of all linear layers."""
+    import peft
+
+    return peft.LoraConfig(
+        task_type=task,
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules="all-linear",
+        use_dora=config.technique == "dora",
     )
 
 
