@@ -11,6 +11,12 @@ from include.distributed.job import Job
 
 def main(job: Job) -> None:
     """Load the base, leave to train what the technique trains, train it, and write its form."""
+    from include.customization.trainer.start import begin
+    from include.distributed.loop import start_ranks
+
+    config = read_config(job.spec["config"])
+    start_ranks(config.seed)
+    start = begin(job, config)
     import trl
 
     from include.customization.trainer.arguments import training_arguments
@@ -18,13 +24,8 @@ def main(job: Job) -> None:
     from include.customization.trainer.course import train
     from include.customization.trainer.exact import exact
     from include.customization.trainer.forms import write_form
-    from include.customization.trainer.start import begin
     from include.customization.trainer.techniques import adapt
-    from include.distributed.loop import start_ranks
 
-    config = read_config(job.spec["config"])
-    start_ranks(config.seed)
-    start = begin(job, config)
     arguments = training_arguments(start, trl.SFTConfig, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
     base = job.fetch(reference(job, "model"))
     model, tokenizer = load_base(base, four_bits=config.technique == "qlora")

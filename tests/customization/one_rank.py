@@ -44,18 +44,11 @@ def one_rank(tmp_path_factory: pytest.TempPathFactory, store: ArtifactStore) -> 
     settings.cache_clear()
 
 
-def rank_of(folder: Path, config: Any, model: ArtifactRef, dataset: ArtifactRef, name: str = "") -> Job:
-    """A job as its only rank sees it."""
-    refs = {"model": model.model_dump(), "dataset": dataset.model_dump(), "resume": None}
-    spec = {**refs, "config": config.model_dump(), "canaries": dataset.digest, "share": 1.0}
-    job = Job(
-        spec,
-        folder / "job",
-        "tests.tune",
-        sha256_of([name or config.technique, str(folder) if not name else ""]),
-        rank=0,
-        ranks=1,
-    )
+def rank_of(folder: Path, config: Any, model: ArtifactRef, dataset: ArtifactRef, name: str = "", **more: Any) -> Job:
+    """A job as its only rank sees it; jobs of one `name` share their checkpoints. `more` is said in its spec."""
+    spec = {"model": model.model_dump(), "dataset": dataset.model_dump(), "resume": None, "share": 1.0}
+    spec |= {"config": config.model_dump(), "canaries": dataset.digest, **more}
+    job = Job(spec, folder / "job", "tests.tune", sha256_of([name or str(folder)]), rank=0, ranks=1)
     job.results.mkdir(parents=True)
     return job
 

@@ -28,7 +28,6 @@ def training_arguments(start: Start, kind: type[Any], **more: Any) -> Any:
         "max_grad_norm": config.clip,
         "seed": config.seed,
         "save_steps": config.save_every,
-        "save_total_limit": 1,
         "logging_steps": 1,
         "include_num_input_tokens_seen": "non_padding",
         # a loss that is not finite has to be seen

@@ -43,6 +43,8 @@ def load_base(folder: Path, *, four_bits: bool = False) -> tuple[Any, Any]:
             f"it cannot be loaded ({type(error).__name__}: {str(error)[:200]})",
             "Run the step that wrote it with force_rerun",
         ) from error
+    # rows are cut where they are made, so that longer texts are no reason to warn
+    tokenizer.model_max_length = 1 << 30
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer

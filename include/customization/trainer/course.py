@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from include.core.errors import ModelError
-from include.customization.trainer.start import STATE, Start
+from include.customization.trainer.start import STATE, Start, write_left
 from include.distributed.loop import CURVE
 from include.distributed.meter import Meter, Progress
 from include.distributed.random_state import seed_rank
@@ -29,23 +29,22 @@ def train(start: Start, trainer: Any) -> Progress:
     from transformers import PrinterCallback
 
     job, found = start.job, start.found
-    folder = start.checkpoints.restore(trainer.model, found, start.config.zero) or start.left
+    folder = start.checkpoints.restore(trainer.model, found, start.config.zero)
     course = Course(start, _progress(folder))
     earlier = course.progress.seconds
     # dropout differs between the ranks; a resumed rank goes on with the random numbers of its checkpoint
     seed_rank(start.config.seed, job.rank, course.progress.step)
-    logging.getLogger("accelerate").setLevel(logging.ERROR)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_callback(course, trainer))
     if found and job.rank == 0:
-        _log.info("resumed from the checkpoint after step %d", found.step)
+        _log.info("goes on after step %d%s", found.step, ", where another job stopped" if found is start.left else "")
     trainer.train(resume_from_checkpoint=str(folder) if folder else None)
     start.checkpoints.close()
     if start.last < start.config.steps:
         _leave(start)
     if job.rank == 0:
         (job.results / CURVE).write_text(json.dumps(vars(course.progress)))
-        steps = course.progress.step - _progress(start.left).step
+        steps = course.progress.step - (start.left.step if start.left else 0)
         summary = _summary(start, trainer) | {"steps": steps, "earlier_seconds": earlier}
         (job.results / SUMMARY).write_text(json.dumps(summary))
     return course.progress
@@ -98,7 +97,7 @@ def _leave(start: Start) -> None:
     found = start.checkpoints.newest()
     if start.job.rank == 0 and found:
         target = start.job.results / STATE
-        shutil.copytree(found.folder, target)
+        write_left(found, target)
         (target / PROGRESS).write_text(json.dumps(vars(_progress(found.folder)) | UNTIMED))
 
 
@@ -133,6 +132,9 @@ def _callback(course: Course, trainer: Any) -> Any:
             state.log_history.clear()
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            course.save(trainer.model, Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            course.save(trainer.model, folder)
+            if args.local_process_index == 0:
+                shutil.rmtree(folder)
 
     return Follows()

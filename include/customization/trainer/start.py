@@ -1,5 +1,8 @@
 """Where one job's training begins: at its newest checkpoint, at what an earlier part left, or at the first step."""
 
+import json
+import logging
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,13 +14,13 @@ from include.distributed.job import Job
 from include.distributed.plan import Plan
 from include.distributed.trainer_checkpoints import TrainerCheckpoints
 
-STATE = "state"
+STATE, FACTS = "state", "facts.json"
 
 
 class Start(NamedTuple):
     """`config` with the accumulation that suits the ranks that are there; `last` is the step to stop after.
 
-    `found` is this job's checkpoint, `left` the folder that another job left when it stopped at a share of the steps.
+    `found` is this job's checkpoint, or what another job left when it stopped at a share of the steps, which is `left`.
     """
 
     job: Job
@@ -25,7 +28,7 @@ class Start(NamedTuple):
     last: int
     checkpoints: TrainerCheckpoints
     found: Found | None
-    left: Path | None
+    left: Found | None
 
     @property
     def plan(self) -> Plan:
@@ -51,17 +54,30 @@ def begin(job: Job, config: TuningConfig, share: float | None = None) -> Start:
     The ranks are connected. The same examples are computed together on any number of ranks, as far as their number
     divides them. ConfigurationError where the batch does not divide by the ranks.
     """
+    for library in ("accelerate", "bitsandbytes"):
+        # they warn of what is meant
+        logging.getLogger(library).setLevel(logging.ERROR)
     share = job.spec.get("share", 1.0) if share is None else share
     last = max(1, round(share * config.steps))
     saved = (step for step in range(1, last + 1) if step == last or step % config.save_every == 0)
     checkpoints = TrainerCheckpoints(job, saved)
-    found = checkpoints.newest()
+    left = _left(job)
+    found = checkpoints.newest() or left
     asked = found.facts["micro_batch"] if found else micro_batch_of(config.batch, config.accumulation, job.ranks)
     micro = job.notes["micro_batch"] = job.micro_batch or asked
     fitted = config.model_copy(update={"accumulation": accumulation_of(config.batch, micro, job.ranks)})
-    return Start(job, fitted, last, checkpoints, found, None if found else _left(job))
+    return Start(job, fitted, last, checkpoints, found, left)
 
 
-def _left(job: Job) -> Path | None:
-    resume = job.spec.get("resume")
-    return job.fetch(ArtifactRef.model_validate(resume), only=f"{STATE}/") / STATE if resume else None
+def write_left(found: Found, folder: Path) -> None:
+    """Put a checkpoint where another job finds it as what this one left."""
+    shutil.copytree(found.folder, folder)
+    (folder / FACTS).write_text(json.dumps(found.facts, indent=1, sort_keys=True))
+
+
+def _left(job: Job) -> Found | None:
+    if not job.spec.get("resume"):
+        return None
+    folder = job.fetch(ArtifactRef.model_validate(job.spec["resume"]), only=f"{STATE}/") / STATE
+    facts = json.loads((folder / FACTS).read_text())
+    return Found(facts["step"], facts, folder)
