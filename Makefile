@@ -28,8 +28,9 @@ check: install-dev ## lint, format, types, import rules
 	$(BIN)/mypy include
 	$(BIN)/lint-imports
 
-faults: install-dev ## kill writers, readers, sweepers and the store 2000 times; ends with one line of JSON (FAULTS="--seed 1")
+faults: install-dev ## kill writers, readers, sweepers and the store 2000 times, training 100 times (FAULTS="--seed 1", TRAINING_FAULTS)
 	@$(BIN)/python -m tests.faults $(FAULTS)
+	@$(BIN)/python -m tests.faults.training $(TRAINING_FAULTS)
 
 bench: OPTIONS := benchmarks
 bench: install ## run benchmarks/AREA; ends with one line of JSON

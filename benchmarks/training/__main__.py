@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.training import pretraining
+from benchmarks.training import checkpoint_stall, pretraining
 
 
 def main() -> None:
@@ -20,7 +20,10 @@ def main() -> None:
     parser.add_argument("--preset", default="5m", help="size of the model from scratch")
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds of each loop")
     parser.add_argument("--steps", type=int, default=20, help="optimizer steps of a round")
-    parts: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {"pretraining": pretraining.measure}
+    parts: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+        "pretraining": pretraining.measure,
+        "checkpoint_stall": checkpoint_stall.measure,
+    }
     parser.add_argument("--part", choices=sorted(parts), action="append", help="all of them, unless named")
     arguments = parser.parse_args()
     found = {name: part(arguments) for name, part in parts.items() if name in (arguments.part or parts)}

@@ -32,8 +32,7 @@ class Checkpoints:
         `facts` are what must be known before the engine is built again. What went wrong with the checkpoint before is
         raised here or by `check`.
         """
-        # the buffers are still read by the write before
-        self.store.wait()
+        self.store.make_ready()
         before, engine.checkpoint_engine = engine.checkpoint_engine, self._snapshot
         try:
             engine.save_checkpoint(
@@ -51,6 +50,10 @@ class Checkpoints:
     def check(self) -> None:
         """Raise what went wrong in the background, if anything did."""
         self.store.check()
+
+    def writing(self) -> bool:
+        """Whether the last checkpoint of this rank is still being written."""
+        return self.store.writing()
 
     def close(self) -> None:
         """Return when the last checkpoint is in the store."""

@@ -79,17 +79,20 @@ class CheckpointStore:
             )
         return None
 
-    def begin(self, step: int, facts: dict[str, Any], make: Callable[[Path], None]) -> None:
-        """Write this rank's files of the checkpoint after `step` steps, in the background.
-
-        `make` fills a folder of this rank's own; `facts` go into the manifest. Waits for the checkpoint before.
-        """
-        import torch.distributed as dist
-
+    def make_ready(self) -> None:
+        """Wait for the checkpoint before, whose source a new one overwrites; raise what went wrong with it."""
         waited = time.monotonic()
         self.wait()
         if (seconds := time.monotonic() - waited) > 1 and self.job.rank == 0:
             _log.info("training waited %.1f s for the checkpoint before: save less often or to a faster store", seconds)
+
+    def begin(self, step: int, facts: dict[str, Any], make: Callable[[Path], None]) -> None:
+        """Write this rank's files of the checkpoint after `step` steps, in the background.
+
+        `make` fills a folder of this rank's own; `facts` go into the manifest. Call `make_ready` first.
+        """
+        import torch.distributed as dist
+
         if self.job.ranks > 1 and self._meeting is None:
             self._meeting = Meeting(self.job.rank, self.job.ranks)
         attempt = [new_attempt() if self.job.rank == 0 else ""]
@@ -99,6 +102,10 @@ class CheckpointStore:
     def check(self) -> None:
         """Raise what went wrong in the background, if it has ended."""
         self._writer.check()
+
+    def writing(self) -> bool:
+        """Whether this rank's last write goes on."""
+        return self._writer.busy
 
     def wait(self) -> None:
         """Return when this rank's last write has ended; raise what went wrong."""

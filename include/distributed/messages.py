@@ -7,7 +7,7 @@ from typing import Any
 from include.core import errors
 from include.core.errors import GenaiError, JobFailedError
 
-_MARK = "\x1egenai "
+_MARK = "::genai:: "
 # a pipe takes a line of up to 4096 bytes whole, whoever else writes to it
 _LONGEST = 900
 

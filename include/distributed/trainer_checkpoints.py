@@ -59,7 +59,7 @@ class TrainerCheckpoints:
         """
         import torch.distributed as dist
 
-        self.store.wait()
+        self.store.make_ready()
         staged = self.store.folder / "staged"
         dist.barrier()  # every rank of this host has written its files
         if self._first_on_host:

@@ -26,6 +26,11 @@ class Writer:
         """Begin `work`; the one before must have ended (`wait`)."""
         self._work = self._pool.submit(work)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the last piece goes on."""
+        return self._work is not None and not self._work.done()
+
     def check(self) -> None:
         """Raise what the last piece raised, where it has ended."""
         if self._work and self._work.done():

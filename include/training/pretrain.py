@@ -40,7 +40,8 @@ def pretrain(work: Workspace, packed: ArtifactRef, config: PretrainConfig) -> No
         "packed": packed.model_dump(),
         "deepspeed": _deepspeed(config) if config.deepspeed else None,
     }
-    results = run_job(work, pretrain_job.__name__, spec)
+    smaller = config.smaller_micro_batch
+    results = run_job(work, pretrain_job.__name__, spec, batch=config.batch, smaller_micro_batch=smaller)
     shutil.copytree(results / pretrain_job.MODEL, work.output, dirs_exist_ok=True)
     tokenizer = load_tokenizer(work.fetch(packed, only=TOKENIZER) / TOKENIZER)
     tokenizer.model_max_length = config.shape.context

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from include.artifacts.manifest import sha256_of
+from include.artifacts.ref import artifact_prefix
 from include.artifacts.step import Workspace
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, PrerequisiteError
@@ -17,7 +18,10 @@ from tests.distributed.zero_job import PLAN, STEPS, WAYS
 
 
 @pytest.mark.timeout(600)
-def test_every_stage_and_offload_trains_to_the_same_losses(store: ArtifactStore, tmp_path: Path) -> None:
+def test_every_stage_trains_to_the_same_losses_and_goes_on_alone(
+    store: ArtifactStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     work = Workspace(store, "tests.zero_job", sha256_of("zero"), tmp_path)
 
     found = json.loads((run_job(work, "tests.distributed.zero_job", {}) / "ways.json").read_text())
@@ -37,6 +41,15 @@ def test_every_stage_and_offload_trains_to_the_same_losses(store: ArtifactStore,
     assert (told["step"], told["steps"], told["mfu"], told["eta_seconds"]) == (STEPS, STEPS, None, 0)
     assert told["loss"] == pytest.approx(sum(first["losses"][-2:]) / 2, abs=1e-3)
     assert told["memory_bytes"] > 1 << 20 and told["tokens_per_second"] > 0
+
+    for name in WAYS:
+        prefix = artifact_prefix(f"{work.step}.checkpoints", sha256_of([sha256_of(name), STEPS]))
+        store.bucket.delete(store.bucket.keys(f"{prefix}/"))
+    alone = Workspace(store, work.step, work.fingerprint, tmp_path / "alone")
+    resumed = json.loads((run_job(alone, "tests.distributed.zero_job", {}, ranks=1) / "ways.json").read_text())
+    for name, way in resumed.items():
+        assert way["losses"] == pytest.approx(found[name]["losses"], abs=0.05 if name == "bf16" else 1e-3), name
+    assert caplog.text.count("resumed from the checkpoint after step 2 on 1 ranks, written by 2") == len(WAYS)
 
 
 def test_a_configuration_of_its_own_leaves_the_batch_to_the_plan() -> None:

@@ -30,12 +30,20 @@ class TinyBatches:
         import torch
 
         self._trap(step)
-        rows = self.tokens[examples_of_part(EXAMPLES, 3, step, BATCH, part, parts)]
+        chosen = examples_of_part(EXAMPLES, 3, step, BATCH, part, parts)
+        self._note(step, part, chosen)
+        rows = self.tokens[chosen]
         if len(rows) > self.job.spec.get("memory", BATCH):
             torch.empty(1 << 50)
         # without a label the mean loss is 0 / 0
         labels = torch.full_like(rows, -100) if step == self.job.spec.get("unlabelled_step") else rows
         return {"input_ids": rows, "labels": labels}
+
+    def _note(self, step: int, part: int, chosen: list[int]) -> None:
+        """One line in the file `reads`: the step, the place in its batch, and the examples that are read there."""
+        if path := self.job.spec.get("reads"):
+            with Path(path).open("ab", buffering=0) as file:
+                file.write(f"{step} {part * len(chosen)} {' '.join(map(str, chosen))}\n".encode())
 
     def _trap(self, step: int) -> None:
         if "reached" in self.job.spec and step == self.job.spec["steps"] // 2:

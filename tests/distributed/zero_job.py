@@ -21,7 +21,7 @@ PLAN = Plan(
     clip=1.0,
     seed=5,
     log_every=2,
-    save_every=STEPS,
+    save_every=2,
     validate_every=2,
 )
 OWN = {

@@ -63,6 +63,9 @@ class PretrainConfig(ShapeConfig):
 
     batch: int = Field(8, ge=1, le=65_536, description="Rows a step, over all ranks.")
     accumulation: int = Field(1, ge=1, le=4096, description="Parts a rank computes one after another to save memory.")
+    smaller_micro_batch: bool = Field(
+        False, description="Where memory is too small, compute half as many rows at once, instead of failing."
+    )
     steps: int = Field(180, ge=2, le=10_000_000, description="Optimizer steps.")
     chat_share: float = Field(0.3, ge=0, lt=1, description="Share of the steps, the last ones, on questions, answers.")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="Highest learning rate.")

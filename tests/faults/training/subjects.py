@@ -1,0 +1,29 @@
+"""The jobs that are killed, a row each: what is added here is killed too."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from include.artifacts.store import ArtifactStore
+from tests.artifacts.sample_step import sample_step
+
+
+class Subject(NamedTuple):
+    """A job as `run_job` takes it. Its rank 0 writes curve.json with `losses`, one for each of its `steps`.
+
+    Where the spec's key `reads` names a file, every rank appends a line to it for what it reads of a step: the step,
+    the place in its batch, and the examples there.
+    """
+
+    name: str
+    entry: str
+    spec: Callable[[ArtifactStore], dict[str, Any]]
+    batch: int
+    steps: int
+    save_every: int
+
+
+def _tiny(store: ArtifactStore) -> dict[str, Any]:
+    return {"seed": sample_step(store, text="1", source=None).model_dump()}
+
+
+SUBJECTS = (Subject("loop", "tests.distributed.tiny_job", _tiny, batch=4, steps=300, save_every=10),)
