@@ -9,7 +9,6 @@ from include.core.settings import PROJECT_ROOT
 
 DAGS = PROJECT_ROOT / "tests" / "plugins" / "job_dags"
 ENVIRONMENT = {
-    "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
 }
@@ -36,6 +35,7 @@ def _work(ti: str, folder: Path, log: str) -> None:
     # what a fork must not share: connections to the database, the thread of the parent's API
     settings.dispose_orm(do_log=False)
     settings.configure_orm()
+    settings.DAGS_FOLDER = str(DAGS)
     supervisor.in_process_api_server.cache_clear()
     supervisor.supervise_task(
         ti=TaskInstance.model_validate_json(ti),
