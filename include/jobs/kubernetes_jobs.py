@@ -5,6 +5,7 @@ the cluster is found as kubectl finds it, or from inside a pod by its service ac
 """
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,9 @@ class KubernetesJobs:
                 field = f"GENAI_{name.upper()}"
                 raise ConfigurationError(field, "", "GENAI_JOBS=kubernetes needs it", f"Set {field}")
         try:
-            config.load_config()  # type: ignore[no-untyped-call]
+            # by name: the client has read the variable when it was imported
+            named = {"config_file": path} if (path := os.environ.get("KUBECONFIG")) else {}
+            config.load_config(**named)  # type: ignore[no-untyped-call]
         except config.ConfigException as error:
             raise ConfigurationError(
                 "KUBECONFIG", "", f"no cluster is known: {error}", "Set it, or run Airflow in the cluster"
