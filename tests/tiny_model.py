@@ -49,15 +49,16 @@ def build_model(folder: Path, seed: int = 0) -> None:
 
 
 def build_adapter(folder: Path, base: Path, technique: str) -> None:
-    """Write a PEFT adapter of random weights: `lora`, `prompt_tuning` or `p_tuning`."""
+    """Write a PEFT adapter of random weights: `lora`, `prompt_tuning`, `p_tuning` or `prefix_tuning`."""
     import torch
-    from peft import LoraConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
+    from peft import LoraConfig, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     configs: dict[str, Any] = {
         "lora": LoraConfig(task_type="CAUSAL_LM", r=4, init_lora_weights=False, target_modules=["q_proj", "v_proj"]),
         "prompt_tuning": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=6),
         "p_tuning": PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=6, encoder_hidden_size=32),
+        "prefix_tuning": PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=6),
     }
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Kind = Literal["charter", "dataset", "checkpoint", "model", "adapter", "report", "package", "deployment"]
+Kind = Literal["charter", "dataset", "tokenizer", "checkpoint", "model", "adapter", "report", "package", "deployment"]
 
 
 _ARTIFACT = re.compile(r"(?!(?:runs|aliases)/)([^/]+(?:/[^/]+)*?)/([0-9a-f]{64})/")

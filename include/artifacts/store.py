@@ -34,6 +34,11 @@ def files_of(folder: Path) -> dict[str, Path]:
     return found
 
 
+def new_attempt() -> str:
+    """A name for an attempt that begins now."""
+    return f"{datetime.now(UTC).strftime(BIRTH)}-{uuid.uuid4().hex[:12]}"
+
+
 def attempt_birth(attempt: str) -> datetime | None:
     """When an attempt began, UTC, from its name; None for a name that is no attempt's."""
     try:
@@ -84,12 +89,15 @@ class ArtifactStore:
             )
         return found
 
-    def upload(self, prefix: str, folder: Path, *, fresh: bool = False) -> tuple[str, tuple[FileEntry, ...]]:
+    def upload(
+        self, prefix: str, folder: Path, *, fresh: bool = False, attempt: str = ""
+    ) -> tuple[str, tuple[FileEntry, ...]]:
         """Upload a folder's files; invisible until a manifest names the attempt that is returned with them.
 
-        What a killed writer of the same artifact left is taken up, unless `fresh` asks for all bytes anew.
+        What a killed writer of the same artifact left is taken up, unless `fresh` asks for all bytes anew. Several
+        writers of one artifact's files share the `attempt` that they are given.
         """
-        attempt, present = self._attempt(prefix, fresh=fresh)
+        attempt, present = (attempt, {}) if attempt else self._attempt(prefix, fresh=fresh)
         base = f"{prefix}/{attempt}"
         paths = files_of(folder)
         if self.bucket.address.on_this_machine:
@@ -125,7 +133,7 @@ class ArtifactStore:
             young = [name for name in names if (age := attempt_age(name)) is not None and age < self.window / 2]
             if young:
                 return max(young), present
-        return f"{datetime.now(UTC).strftime(BIRTH)}-{uuid.uuid4().hex[:12]}", {}
+        return new_attempt(), {}
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Make an uploaded attempt visible; where another writer was first, its manifest is the answer.

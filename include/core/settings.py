@@ -65,6 +65,9 @@ class Settings(BaseModel):
         None, description="Python of the serving environment; empty: the local stack's."
     )
     training_ranks: int = Field(2, ge=1, le=1024, description="Processes of a DeepSpeed job on this machine.")
+    training_hostfile: Path | None = Field(
+        None, description="DeepSpeed's hostfile: the hosts that train, over SSH, in place of this machine."
+    )
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
     jobs: Literal["local", "kubernetes"] = Field(
         "local", description="Where training steps run: beside the Airflow worker, or as Kubernetes jobs."
@@ -113,7 +116,7 @@ class Settings(BaseModel):
         description="Local stack: the catalogue that Airflow sends OpenLineage events to; empty: none are sent.",
     )
 
-    @field_validator("state_folder", "use_cases_folder", "serving_python")
+    @field_validator("state_folder", "use_cases_folder", "serving_python", "training_hostfile")
     @classmethod
     def _from_here(cls, path: Path | None) -> Path | None:
         """Children run in other folders."""
@@ -143,13 +146,6 @@ class Settings(BaseModel):
     def triton_address(self) -> str:
         """host:port of Triton's gRPC endpoint in use."""
         return self.triton_url or f"{self.host}:{self.triton_grpc_port}"
-
-    @property
-    def training_slots(self) -> int:
-        """Devices of one training job (ranks on a CPU): what it takes of Airflow's pool of accelerators."""
-        if self.jobs == "local":
-            return self.training_ranks
-        return self.kubernetes_nodes * (self.kubernetes_gpus or self.training_ranks)
 
     @property
     def serving_interpreter(self) -> Path:

@@ -10,11 +10,12 @@ from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
 from include.customization import tune_job
 from include.customization.config import LoraConfig, PromptTuningConfig
-from include.distributed.launch import observed_ranks, run_job
+from include.distributed.engine import RESOURCES
+from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
 
 
-@step("adapter", resources=("include/distributed/zero2.json",), observes=observed_ranks)
+@step("adapter", resources=RESOURCES)
 def tune(work: Workspace, model: ArtifactRef, dataset: ArtifactRef, config: LoraConfig | PromptTuningConfig) -> None:
     """Write a plain PEFT folder and adapter_info.json.
 

@@ -1,8 +1,11 @@
 """Which examples a training step reads: a pure function of seed and position, so that a resumed job reads the same."""
 
+from math import gcd
 from typing import Any, Protocol
 
 import numpy as np
+
+from include.core.errors import ConfigurationError
 
 
 class Batches(Protocol):
@@ -26,3 +29,29 @@ def examples_of_part(size: int, seed: int, step: int, batch: int, part: int, par
     """The indices of one of `parts` equal parts of the batch of `batch` examples that `step` (from 0) reads."""
     share = batch // parts
     return examples_at(size, seed, step * batch + part * share, share)
+
+
+def micro_batch_of(batch: int, accumulation: int, ranks: int) -> int:
+    """Examples that a rank computes at once, where it computes its share in `accumulation` parts."""
+    parts = ranks * accumulation
+    if batch % parts:
+        raise ConfigurationError(
+            "batch",
+            batch,
+            f"it does not divide by {ranks} ranks x {accumulation} accumulated parts",
+            f"Use a multiple of {parts}",
+        )
+    return batch // parts
+
+
+def accumulation_of(batch: int, micro_batch: int, ranks: int) -> int:
+    """Parts in which each of `ranks` computes its share of `batch`, `micro_batch` examples at once or fewer."""
+    if batch % ranks:
+        raise ConfigurationError(
+            "batch",
+            batch,
+            f"it does not divide by the {ranks} ranks that are there now",
+            f"Use a multiple of {ranks}, or set GENAI_TRAINING_RANKS to a divisor of {batch}",
+        )
+    share = batch // ranks
+    return share // gcd(share, micro_batch)

@@ -1,159 +1,113 @@
-"""Checkpoints of a running job in the object store: committed by their manifest, verified when read."""
+"""Checkpoints of a DeepSpeed engine: taken in memory, written beside training, resumed by any number of ranks."""
 
 import logging
 import shutil
-import socket
-import time
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from include.artifacts.manifest import FingerprintParts, Manifest, sha256_of
-from include.artifacts.ref import artifact_prefix
-from include.artifacts.store import MANIFEST, ArtifactStore
-from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, ModelError
+from include.core.errors import ModelError
+from include.distributed.checkpoint_store import CheckpointStore, Found
 from include.distributed.job import Job
+from include.distributed.random_state import random_state, set_random_state
+from include.distributed.snapshot import Snapshot
+from include.distributed.universal import to_universal
 
-KEPT = 2
 _log = logging.getLogger("genai.distributed.job")
 
 
 class Checkpoints:
-    """The checkpoints of one job, by step number. Every rank calls every method; the ranks share one machine's disk.
-
-    They belong to the owner's fingerprint and the number of ranks: other code, configuration, inputs or
-    ranks never resume from them.
-    """
+    """The checkpoints of one job's engine. All ranks call every method, in one order."""
 
     def __init__(self, job: Job, steps: Iterable[int]) -> None:
-        self.job, self.store = job, job.store()
-        self.name = f"{job.step}.checkpoints"
-        self.step_of = {self.fingerprint(step): step for step in steps}
-        self.folder = job.scratch / "checkpoints"
+        self.job, self.store = job, CheckpointStore(job, steps)
+        self._snapshot = Snapshot()
 
-    def fingerprint(self, step: int) -> str:
-        """The fingerprint under which the checkpoint after `step` steps lies."""
-        return sha256_of([self.job.fingerprint, self.job.ranks, step])
+    def newest(self) -> Found | None:
+        """What `restore` would go on from: call it before the engine is built, which depends on `facts`."""
+        return self.store.newest()
 
-    def committed(self) -> list[int]:
-        """Steps with a committed checkpoint, newest first."""
-        prefix = artifact_prefix(self.name, "")
-        found = [key.removeprefix(prefix).split("/") for key in self.store.bucket.keys(prefix)]
-        manifests = [parts[0] for parts in found if len(parts) == 2 and parts[1] == MANIFEST]
-        return sorted((self.step_of[name] for name in manifests if name in self.step_of), reverse=True)
+    def save(self, engine: Any, step: int, state: dict[str, Any], facts: Mapping[str, Any]) -> None:
+        """Take the checkpoint after `step` steps, with the loop's `state`; it is written while training goes on.
 
-    def save(self, engine: Any, step: int, state: dict[str, Any]) -> None:
-        """Commit the checkpoint after `step` steps with the loop's `state`, then let go of all but the last two."""
+        `facts` are what must be known before the engine is built again. What went wrong with the checkpoint before is
+        raised here or by `check`.
+        """
+        # the buffers are still read by the write before
+        self.store.wait()
+        before, engine.checkpoint_engine = engine.checkpoint_engine, self._snapshot
+        try:
+            engine.save_checkpoint(
+                str(self.store.folder / "deepspeed"),
+                tag=f"step-{step:08d}",
+                client_state=state,
+                save_latest=False,
+                exclude_frozen_parameters=True,
+            )
+        finally:
+            engine.checkpoint_engine = before
+        self._snapshot.save(random_state(), _random_file(self.job.rank))
+        self.store.begin(step, {**facts, "parameters": shapes(engine.module)}, self._snapshot.write)
+
+    def check(self) -> None:
+        """Raise what went wrong in the background, if anything did."""
+        self.store.check()
+
+    def close(self) -> None:
+        """Return when the last checkpoint is in the store."""
+        self.store.wait()
+
+    def restore(self, engine: Any, found: Found) -> dict[str, Any]:
+        """Load the checkpoint that `newest` found; the loop's state.
+
+        On another number of ranks optimizer and weights carry over, and the ranks' random numbers begin anew. Raises
+        ModelError where the checkpoint is of another model.
+        """
         import torch.distributed as dist
 
-        started = time.monotonic()
-        tag = f"step-{step:08d}"
-        engine.save_checkpoint(
-            str(self.folder), tag=tag, client_state=state, save_latest=False, exclude_frozen_parameters=True
-        )
-        _save_random_state(self.folder / tag / f"random-{self.job.rank}.pt")
-        dist.barrier()
-        if self.job.rank == 0:
-            self._commit(step, self.folder / tag, started)
-            for old in self.committed()[KEPT:]:
-                self.discard(old)
-            shutil.rmtree(self.folder / tag)
-        dist.barrier()
-
-    def load(self, engine: Any) -> dict[str, Any] | None:
-        """Restore the newest checkpoint whose bytes verify; its state, or None where there is none."""
-        import torch.distributed as dist
-
-        chosen: list[int | None] = [self._fetch_newest() if self.job.rank == 0 else None]
-        dist.broadcast_object_list(chosen, src=0)
-        if chosen[0] is None:
-            return None
-        tag = f"step-{chosen[0]:08d}"
+        require_same(found.facts["parameters"], shapes(engine.module))
+        same = found.facts["ranks"] == self.job.ranks
+        universal = not same and engine.zero_optimization()
+        folder = to_universal(found.folder) if universal else found.folder
         strict = all(parameter.requires_grad for parameter in engine.module.parameters())
-        loaded, state = engine.load_checkpoint(str(self.folder), tag=tag, load_module_strict=strict)
+        before, engine.checkpoint_engine = engine.checkpoint_engine, self._snapshot
+        engine._config.load_universal_checkpoint = universal
+        try:
+            loaded, state = engine.load_checkpoint(str(folder.parent), tag=folder.name, load_module_strict=strict)
+        finally:
+            engine.checkpoint_engine, engine._config.load_universal_checkpoint = before, False
         if loaded is None:
-            raise ModelError(tag, str(self.folder), "DeepSpeed found nothing to load", "Run the step with force_rerun")
-        _load_random_state(self.folder / tag / f"random-{self.job.rank}.pt")
+            raise ModelError(
+                f"step {found.step}", str(folder), "DeepSpeed found nothing to load", "Run the step with force_rerun"
+            )
+        if same:
+            set_random_state(self._snapshot.load(str(found.folder / _random_file(self.job.rank))))
         dist.barrier()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(found.folder, ignore_errors=True)
         if self.job.rank == 0:
-            shutil.rmtree(self.folder / tag)
-            _log.info("resumed from the checkpoint after step %d", chosen[0])
+            ranks = "" if same else f" on {self.job.ranks} ranks, written by {found.facts['ranks']}"
+            _log.info("resumed from the checkpoint after step %d%s", found.step, ranks)
         return dict(state)
 
-    def discard(self, step: int) -> None:
-        """Delete a checkpoint: its manifest first, so that what is left of it is never seen."""
-        prefix = artifact_prefix(self.name, self.fingerprint(step))
-        self.store.bucket.delete([f"{prefix}/{MANIFEST}"])
-        self.store.bucket.delete(self.store.bucket.keys(f"{prefix}/"))
 
-    def _fetch_newest(self) -> int | None:
-        for step in self.committed():
-            target = self.folder / f"step-{step:08d}"
-            try:
-                _fetch(self.store, self.name, self.fingerprint(step), target)
-            except (CorruptedArtifactError, ArtifactNotFoundError) as error:
-                _log.warning("the checkpoint after step %d is discarded: %s", step, error)
-                shutil.rmtree(target, ignore_errors=True)
-                self.discard(step)
-            else:
-                return step
-        return None
+def shapes(module: Any) -> dict[str, list[int]]:
+    """Name -> shape of the parameters that are trained."""
+    named = ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)
+    return {name: list(getattr(parameter, "ds_shape", parameter.shape)) for name, parameter in named}
 
-    def _commit(self, step: int, folder: Path, started: float) -> None:
-        fingerprint = self.fingerprint(step)
-        attempt, files = self.store.upload(artifact_prefix(self.name, fingerprint), folder)
-        self.store.commit(
-            Manifest(
-                kind="checkpoint",
-                step=self.name,
-                fingerprint=fingerprint,
-                attempt=attempt,
-                parts=FingerprintParts(
-                    code={},
-                    libraries={},
-                    config={"step": step, "ranks": self.job.ranks},
-                    inputs={"job": self.job.fingerprint},
-                ),
-                inputs={},
-                files=files,
-                metrics={"step": step},
-                created_at=datetime.now(UTC).isoformat(),
-                created_by=f"{socket.gethostname()}:rank{self.job.rank}",
-                seconds=round(time.monotonic() - started, 2),
-            )
+
+def require_same(saved: Mapping[str, list[int]], built: Mapping[str, list[int]]) -> None:
+    """ModelError where a checkpoint's parameters are not those of the model that was built."""
+    different = [name for name in {**saved, **built} if saved.get(name) != built.get(name)]
+    if different:
+        name = different[0]
+        raise ModelError(
+            name,
+            f"{saved.get(name, 'missing')} in the checkpoint, {built.get(name, 'missing')} in the model",
+            f"the checkpoint is of another model: {len(different)} parameters differ",
+            "Resume the model that it was written for, or run the step with force_rerun",
         )
 
 
-def _fetch(store: ArtifactStore, name: str, fingerprint: str, target: Path) -> None:
-    manifest = store.find(name, fingerprint)
-    if manifest is None:
-        raise ArtifactNotFoundError(name, fingerprint[:12], "its manifest is gone", "Resume from the one before")
-    store.fetch(manifest.ref, target)
-
-
-def _save_random_state(path: Path) -> None:
-    import random
-
-    import numpy as np
-    import torch
-
-    state = {"torch": torch.get_rng_state(), "python": random.getstate(), "numpy": np.random.get_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    torch.save(state, path)
-
-
-def _load_random_state(path: Path) -> None:
-    import random
-
-    import numpy as np
-    import torch
-
-    # the bytes are verified against the manifest, so unpickling them is as safe as the store
-    state = torch.load(path, weights_only=False)
-    torch.set_rng_state(state["torch"])
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    if "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"])
+def _random_file(rank: int) -> str:
+    return f"random-{rank}.pt"

@@ -1,41 +1,57 @@
 """DeepSpeed's engine for a model and a plan of its training."""
 
 import json
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from include.core.errors import ConfigurationError
+from include.distributed.kernels import use_kernels
+from include.distributed.plan import Plan
 
-ZERO2 = Path(__file__).with_name("zero2.json")
+__all__ = ["RESOURCES", "Plan", "build_engine", "build_model", "building", "engine_config"]
+
+_FOLDER = Path(__file__).with_name("deepspeed")
+# what decides a training step's result beside its modules
+RESOURCES = tuple(f"include/distributed/deepspeed/{path.name}" for path in sorted(_FOLDER.glob("*.json")))
+_OURS = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast to train. `batch` is the examples a step, over all ranks and accumulated parts."""
+@contextmanager
+def building(plan: Plan) -> Iterator[None]:
+    """Models that transformers builds or loads inside are divided among the ranks at once, at ZeRO stage 3.
 
-    steps: int
-    batch: int
-    accumulation: int
-    learning_rate: float
-    warmup: int
-    weight_decay: float
-    clip: float
-    seed: int
-    log_every: int
-    save_every: int
+    So no rank ever holds all of one.
+    """
+    from transformers.integrations import HfDeepSpeedConfig
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
-    def rate(self, step: int) -> float:
-        """The learning rate's factor at `step` (from 0): linear warm-up, then a cosine down to a tenth."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, done)))
+    config = _of_plan(plan)
+    # transformers looks at it for as long as it lives; DeepSpeed wants some batch to read it
+    watched = HfDeepSpeedConfig(config | {"train_micro_batch_size_per_gpu": 1}) if _stage(config) == 3 else None
+    try:
+        yield
+    finally:
+        if watched:
+            unset_hf_deepspeed_config()
 
-    def saves_at(self, step: int) -> bool:
-        """Whether a checkpoint follows the first `step` steps."""
-        return step == self.steps or step % self.save_every == 0
+
+def build_model(shape: Any, plan: Plan) -> Any:
+    """A causal language model of a transformers configuration: one seed gives the same weights at every stage."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.initialization import no_init_weights
+
+    torch.manual_seed(plan.seed)
+    with building(plan):
+        if _stage(_of_plan(plan)) == 3:
+            return AutoModelForCausalLM.from_config(shape)
+        # torch's own first weights would take random numbers that stage 3 does not take
+        with no_init_weights():
+            model = AutoModelForCausalLM.from_config(shape)
+        model.init_weights()
+        return model
 
 
 def build_engine(model: Any, plan: Plan, ranks: int) -> Any:
@@ -43,20 +59,8 @@ def build_engine(model: Any, plan: Plan, ranks: int) -> Any:
     import deepspeed
     import torch
 
-    parts = ranks * plan.accumulation
-    if plan.batch % parts:
-        raise ConfigurationError(
-            "batch",
-            plan.batch,
-            f"it does not divide by {ranks} ranks x {plan.accumulation} accumulated parts",
-            f"Use a multiple of {parts}",
-        )
-    config = json.loads(ZERO2.read_text())
-    config["train_batch_size"] = plan.batch
-    config["train_micro_batch_size_per_gpu"] = plan.batch // parts
-    config["gradient_accumulation_steps"] = plan.accumulation
-    config["gradient_clipping"] = plan.clip
-    config["optimizer"]["params"] |= {"lr": plan.learning_rate, "weight_decay": plan.weight_decay}
+    config = engine_config(plan, ranks)
+    use_kernels(model, plan)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     engine, *_ = deepspeed.initialize(
         model=model,
@@ -65,3 +69,73 @@ def build_engine(model: Any, plan: Plan, ranks: int) -> Any:
         lr_scheduler=lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, plan.rate),
     )
     return engine
+
+
+def engine_config(plan: Plan, ranks: int) -> dict[str, Any]:
+    """DeepSpeed's configuration for a plan: its own JSON, or that of its stage and offload, filled in.
+
+    ConfigurationError where the batch does not divide, or the JSON decides what the plan decides.
+    """
+    parts = ranks * plan.accumulation
+    if plan.batch % parts:
+        raise ConfigurationError(
+            "batch",
+            plan.batch,
+            f"it does not divide by {ranks} ranks x {plan.accumulation} accumulated parts",
+            f"Use a multiple of {parts}",
+        )
+    return _of_plan(plan) | {
+        "train_batch_size": plan.batch,
+        "train_micro_batch_size_per_gpu": plan.batch // parts,
+        "gradient_accumulation_steps": plan.accumulation,
+    }
+
+
+def _of_plan(plan: Plan) -> dict[str, Any]:
+    """All but the batch."""
+    import torch
+
+    config = _own(plan.deepspeed) if plan.deepspeed is not None else _of_stage(plan)
+    gpu = torch.cuda.is_available()
+    config["gradient_clipping"] = plan.clip
+    optimizer = config.setdefault("optimizer", {"type": "AdamW", "params": {"torch_adam": True}})
+    rates = {"lr": plan.learning_rate, "weight_decay": plan.weight_decay}
+    optimizer["params"] = optimizer.get("params", {}) | rates
+    if optimizer["params"].get("torch_adam") and gpu:
+        optimizer["params"]["fused"] = True
+    if plan.precision == "bf16" or (plan.precision == "auto" and gpu):
+        config["bf16"] = {"enabled": True}
+    return config
+
+
+def _of_stage(plan: Plan) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((_FOLDER / f"zero{plan.zero}.json").read_text())
+    if plan.offload != "none":
+        config = _merged(config, json.loads((_FOLDER / f"offload_{plan.offload}.json").read_text()))
+    return config
+
+
+def _own(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that was written for DeepSpeed or transformers: `auto` leaves a value to the plan."""
+    config: dict[str, Any] = _without_auto(given)
+    for name in _OURS:
+        if name in config:
+            raise ConfigurationError(
+                f"deepspeed.{name}", config[name], "batch and accumulation decide it", 'Leave it out, or write "auto"'
+            )
+    return config
+
+
+def _without_auto(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_auto(inner) for name, inner in value.items() if inner != "auto"}
+    return value
+
+
+def _merged(base: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {name: _merged(base[name], value) for name, value in other.items() if isinstance(base.get(name), dict)}
+    return base | dict(other) | inner
+
+
+def _stage(config: Mapping[str, Any]) -> int:
+    return int(config.get("zero_optimization", {}).get("stage", 0))

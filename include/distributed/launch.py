@@ -1,171 +1,172 @@
-"""Runs a module under DeepSpeed's launcher, as a job that ends with its owner and never ends unnoticed."""
+"""Runs a module under DeepSpeed's launcher, as a job that ends with its owner and survives the loss of its ranks."""
 
 import json
 import logging
 import os
-import select
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections import deque
+import shutil
+import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from include.artifacts.manifest import sha256_of
 from include.artifacts.step import Workspace
-from include.artifacts.store import ArtifactStore
-from include.core import errors
-from include.core.errors import GenaiError, JobFailedError
-from include.core.settings import PROJECT_ROOT, settings
-from include.distributed.extension import prepare_extensions
+from include.core.errors import ConfigurationError, JobFailedError
+from include.core.settings import settings
+from include.distributed import host
+from include.distributed.environment import prepare_environment
+from include.distributed.hosts import Host, ask, fitting, over_ssh, read_hostfile, spread
+from include.distributed.launchers import DONE, RESULTS, local_command, write_description
+from include.distributed.messages import error_of
+from include.distributed.results import fetch_results
+from include.distributed.supervise import Command, Heard, supervise
 
-DONE, FAILURE = "done.json", "failure-{rank}.json"
-ENTRY = "include.distributed.job"
 STALL_SECONDS = 600
-_LAST_LINES = 25
-# how DeepSpeed marks its own reports; errors and warnings are marked otherwise
-_LAUNCHER_LINE = "] [INFO] ["
+# deaths without a checkpoint in between: as many with all ranks, then with fewer, then the job has failed
+_SAME_RANKS, _MOST_DEATHS = 2, 4
+# libraries that ranks talk through, configured where the owner runs
+_CARRIED = ("NCCL_", "GLOO_", "UCX_", "FI_", "GENAI_S3_", "GENAI_RANK_THREADS")
 _log = logging.getLogger("genai.distributed")
 
 
-def observed_ranks(_: ArtifactStore, **__: object) -> dict[str, int]:
-    """The number of ranks, which decides each rank's random numbers: it is part of a training step's fingerprint."""
-    return {"ranks": settings().training_ranks}
+class Launch(NamedTuple):
+    """One try: what the ranks said, their number, and where their results are if they are done."""
+
+    said: Heard
+    ranks: int
+    results: Path | None
 
 
 def run_job(
-    work: Workspace, entry: str, spec: dict[str, Any], *, ranks: int | None = None, stall_seconds: float = STALL_SECONDS
+    work: Workspace,
+    entry: str,
+    spec: dict[str, Any],
+    *,
+    ranks: int | None = None,
+    batch: int | None = None,
+    smaller_micro_batch: bool = False,
+    stall_seconds: float = STALL_SECONDS,
 ) -> Path:
-    """Run `main(job)` of module `entry` on `ranks` processes of this machine; returns the job's result folder.
+    """Run `main(job)` of module `entry` on ranks of this machine, or of the hosts in GENAI_TRAINING_HOSTFILE.
 
-    `spec` is JSON and holds no secret: ranks get the object store's keys through their environment. A job
-    that prints nothing for `stall_seconds` is ended. Errors: what a rank raised as a GenaiError is raised
-    here again; every other end without the job's own marker is a JobFailedError.
+    Returns a folder with what rank 0 wrote below `job.results`. `spec` is JSON and holds no secret: ranks get the
+    object store's keys through their environment. It holds no path either: references to artifacts travel in it, and
+    ranks get the files by `job.fetch`.
+
+    A job that dies, or prints nothing for `stall_seconds`, is started again from its last checkpoint, on the hosts
+    that are still there, with the largest number of ranks up to `ranks` that `batch` divides by. With
+    `smaller_micro_batch`, one that runs out of memory computes half as many examples at once. Errors: what a rank
+    raised as a GenaiError is raised here; JobFailedError where it dies again and again without a checkpoint.
     """
-    count = ranks or settings().training_ranks
-    folder = work.folder / f"job-{entry.rpartition('.')[2]}"
-    results = folder / "results"
-    results.mkdir(parents=True)
-    description = {
-        "entry": entry,
-        "spec": spec,
-        "results": str(results),
-        "scratch": str(folder),
-        "step": work.step,
-        "fingerprint": work.job,
-    }
-    (folder / "job.json").write_text(json.dumps(description))
-    environment = _environment(work, folder)
-    if environment["DS_ACCELERATOR"] == "cpu":
-        prepare_extensions(Path(environment["TORCH_EXTENSIONS_DIR"]), environment)
-    last_lines = _supervise(_command(count, folder / "job.json"), environment, stall_seconds)
-    if not (results / DONE).exists():
-        raise _failure(results, count, entry, last_lines)
-    return results
-
-
-def _command(ranks: int, description: Path) -> list[str]:
-    launcher = [sys.executable, "-m", "deepspeed.launcher.runner", "--num_gpus", str(ranks), "--no_local_rank"]
-    return [*launcher, "--master_port", str(_free_port()), "--module", ENTRY, str(description)]
-
-
-def _environment(work: Workspace, folder: Path) -> dict[str, str]:
-    threads = str(settings().rank_threads)
-    search = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    return (
-        dict(os.environ)
-        | work.address.environment()
-        | {
-            "DS_ACCELERATOR": os.environ.get("DS_ACCELERATOR") or ("cuda" if _has_gpu() else "cpu"),
-            "TORCH_EXTENSIONS_DIR": str(folder / "torch_extensions"),
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-            # a waiting OpenMP thread otherwise burns the core that another rank computes on
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "HF_HUB_OFFLINE": "1",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "PYTHONWARNINGS": "ignore::FutureWarning",
-            "TOKENIZERS_PARALLELISM": "false",
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])),
-            "PATH": os.pathsep.join(search),
-        }
-    )
-
-
-def _has_gpu() -> bool:
-    return Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _supervise(command: list[str], environment: dict[str, str], stall_seconds: float) -> list[str]:
-    # The ranks inherit this pipe as stdin and end when it closes, so when this process dies in any way.
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=PROJECT_ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
-    try:
-        _stream(process, last_lines, stall_seconds)
-    finally:
-        _end_group(process)
-    return list(last_lines)
-
-
-def _stream(process: "subprocess.Popen[bytes]", last_lines: "deque[str]", stall_seconds: float) -> None:
-    assert process.stdout is not None
-    descriptor, rest, heard = process.stdout.fileno(), b"", time.monotonic()
+    place = _Place(work, entry, spec, ranks, batch, stall_seconds)
+    deaths = micro = 0
     while True:
-        ready, _, _ = select.select([descriptor], [], [], 0.5)
-        if ready:
-            chunk = os.read(descriptor, 1 << 16)
-            if not chunk:
-                return
-            heard = time.monotonic()
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                text = line.decode(errors="replace").rstrip()
-                _log.log(logging.DEBUG if _LAUNCHER_LINE in text else logging.INFO, "%s", text)
-                last_lines.append(text)
-        elif process.poll() is not None:
-            # ranks that outlived their launcher still hold the pipe
-            return
-        elif time.monotonic() - heard > stall_seconds:
-            last_lines.append(f"no output for {stall_seconds:.0f} s: ended by its owner")
-            return
+        tried = place.launch(fewer=deaths >= _SAME_RANKS, micro_batch=micro)
+        if tried.results:
+            return tried.results
+        if failures := tried.said.all("failure"):
+            micro = failures[0]["micro_batch"] // 2 if failures[0]["out_of_memory"] and smaller_micro_batch else 0
+            if not micro:
+                raise error_of(failures[0]["error"])
+            _log.warning("out of memory: the job goes on with %d examples at once on a rank", micro)
+            continue
+        saved = tried.said.all("checkpoint")
+        deaths = 0 if saved else deaths + 1
+        if deaths == _MOST_DEATHS or tried.said.all("bug"):
+            raise _died(entry, tried)
+        last = f"goes on from step {saved[-1]}" if saved else f"made no checkpoint, {deaths} times in a row"
+        _log.warning("the job on %d ranks died and %s; it is started again", tried.ranks, last)
 
 
-def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        _log.debug("the job's processes have all ended")
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
+class _Place:
+    """Where a job runs: launches it there, each time in a folder of its own."""
+
+    def __init__(
+        self,
+        work: Workspace,
+        entry: str,
+        spec: dict[str, Any],
+        ranks: int | None,
+        batch: int | None,
+        stall_seconds: float,
+    ) -> None:
+        self.work, self.entry, self.spec, self.batch, self.stall_seconds = work, entry, spec, batch, stall_seconds
+        self.hosts = read_hostfile(path) if (path := settings().training_hostfile) else []
+        slots = sum(found.slots for found in self.hosts)
+        self.most = min(ranks or slots, slots) if self.hosts else ranks or settings().training_ranks
+        self.last = self.number = 0
+
+    def launch(self, fewer: bool, micro_batch: int) -> Launch:
+        """Run once on what is there; on `fewer` ranks than last time, if there can be fewer."""
+        if self.number:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self.number += 1
+        most = self.most if not fewer else max(1, self.last - 1)
+        description = {
+            "entry": self.entry,
+            "spec": self.spec,
+            "step": self.work.step,
+            "fingerprint": self.work.job,
+            "micro_batch": micro_batch,
+        }
+        return self._over_ssh(most, description) if self.hosts else self._here(most, description)
+
+    @property
+    def _folder(self) -> Path:
+        return self.work.folder / f"job-{self.entry.rpartition('.')[2]}-{self.number}"
+
+    def _ranks(self, most: int) -> int:
+        """As many as the batch divides by."""
+        self.last = fitting(self.batch, most)
+        if self.last < self.most:
+            _log.warning("%d ranks take part; %d were asked for", self.last, self.most)
+        return self.last
+
+    def _here(self, most: int, description: dict[str, Any]) -> Launch:
+        ranks = self._ranks(most)
+        write_description(self._folder, description)
+        environment = prepare_environment(self._folder) | self.work.address.environment()
+        command = Command(local_command(self._folder, ranks, host.free_port()), environment)
+        said = supervise([command], self.stall_seconds)
+        results = self._folder / RESULTS
+        return Launch(said, ranks, results if (results / DONE).exists() else None)
+
+    def _over_ssh(self, most: int, description: dict[str, Any]) -> Launch:
+        there = ask(self.hosts, self.entry, host.code_of(self.entry))
+        ranks = self._ranks(min(most, sum(found.slots for found, _ in there)))
+        layout = spread([found for found, _ in there], ranks)
+        answer = there[0][1]
+        if len(layout) > 1 and answer.address in ("127.0.0.1", "::1"):
+            raise ConfigurationError(
+                "GENAI_TRAINING_HOSTFILE", layout[0].name, "other hosts do not reach it so", "Write its network's name"
+            )
+        self._folder.mkdir()
+        description["sent_as"] = sha256_of([self.work.job, uuid.uuid4().hex])
+        order = {
+            "environment": self._carried(),
+            "description": description,
+            "hosts": dict(layout),
+            "address": answer.address,
+            "port": answer.port,
+        }
+        commands = [self._on_host(found, order | {"node": node}) for node, found in enumerate(layout)]
+        _log.info("launched on %s", ", ".join(f"{found.name} ({found.slots} ranks)" for found in layout))
+        said = supervise(commands, self.stall_seconds)
+        results = self._folder / RESULTS
+        done = fetch_results(self.work.store, self.work.step, description["sent_as"], results)
+        return Launch(said, ranks, results if done else None)
+
+    def _on_host(self, found: Host, order: dict[str, Any]) -> Command:
+        return Command(over_ssh(found.name), dict(os.environ), json.dumps(order).encode() + b"\n")
+
+    def _carried(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if name.startswith(_CARRIED)}
+        return own | self.work.address.environment()
 
 
-def _failure(results: Path, ranks: int, entry: str, last_lines: list[str]) -> GenaiError:
-    for rank in range(ranks):
-        path = results / FAILURE.format(rank=rank)
-        if path.exists():
-            told = json.loads(path.read_text())
-            kind = getattr(errors, told.pop("kind"))
-            return kind(**told)  # type: ignore[no-any-return]
+def _died(entry: str, tried: Launch) -> JobFailedError:
     return JobFailedError(
         entry,
-        f"{ranks} ranks",
-        "the job ended without its marker; its last lines:\n" + "\n".join(last_lines),
+        f"{tried.ranks} ranks",
+        "the job ended without its marker; its last lines:\n" + "\n".join(tried.said.lines),
         "Run the step again: it resumes from its last checkpoint",
     )

@@ -2,15 +2,18 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from include.core.errors import ModelError
-from include.distributed.batches import Batches
+from include.distributed.batches import Batches, accumulation_of, micro_batch_of
 from include.distributed.checkpoint import Checkpoints
 from include.distributed.engine import Plan, build_engine
 from include.distributed.job import Job
 from include.distributed.meter import Meter, Progress
+from include.distributed.random_state import seed_rank
+from include.distributed.validation import Validation, validate
 
 CURVE = "curve.json"
 # Above the slowest checkpoint; torch's own default is 30 minutes.
@@ -29,36 +32,47 @@ def start_ranks(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def train(job: Job, model: Any, batches: Batches, plan: Plan) -> tuple[Any, Progress]:
+def train(
+    job: Job, model: Any, batches: Batches, plan: Plan, validation: Validation | None = None
+) -> tuple[Any, Progress]:
     """Train `model` by `plan`, resuming where a checkpoint of this job is; returns the engine and what was done.
 
     Rank 0 writes curve.json with every step's loss. Raises ModelError where the loss is not finite.
     """
-    import torch
-
-    engine = build_engine(model, plan, job.ranks)
     checkpoints = Checkpoints(job, (step for step in range(1, plan.steps + 1) if plan.saves_at(step)))
-    torch.manual_seed(plan.seed * 1000 + job.rank)
-    progress = Progress(**(checkpoints.load(engine) or {}).get("progress", {}))
+    found = checkpoints.newest()
+    asked = found.facts["micro_batch"] if found else micro_batch_of(plan.batch, plan.accumulation, job.ranks)
+    micro = job.notes["micro_batch"] = job.micro_batch or asked
+    # the same examples are computed together on any number of ranks, as far as their number divides them
+    plan = replace(plan, accumulation=accumulation_of(plan.batch, micro, job.ranks))
+    engine = build_engine(model, plan, job.ranks)
+    seed_rank(plan.seed, job.rank, found.step if found else 0)
+    progress = Progress(**(checkpoints.restore(engine, found)["progress"] if found else {}))
     engine.train()
-    meter = Meter(plan, progress)
+    meter = Meter(job, plan, progress, engine)
     while progress.step < plan.steps:
-        loss, tokens = _step(engine, job, batches, plan, progress.step)
+        loss, tokens = train_step(engine, job, batches, plan, progress.step)
         progress.step += 1
         progress.tokens += tokens
         progress.losses.append(loss)
         _require_finite(loss, progress.step)
+        checkpoints.check()
+        meter.stop()
+        if validation and plan.validates_at(progress.step):
+            progress.validation.append((progress.step, validate(engine, validation, job.rank, job.ranks)))
         if job.rank == 0:
             meter.tick()
         if plan.saves_at(progress.step):
-            meter.stop()
-            checkpoints.save(engine, progress.step, {"progress": vars(progress)})
+            checkpoints.save(engine, progress.step, {"progress": vars(progress)}, {"micro_batch": micro})
+        meter.resume()
+    checkpoints.close()
     if job.rank == 0:
         (job.results / CURVE).write_text(json.dumps(vars(progress)))
     return engine, progress
 
 
-def _step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -> tuple[float, int]:
+def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -> tuple[float, int]:
+    """One optimizer step: its mean loss, and the tokens that all ranks read."""
     import torch
     import torch.distributed as dist
 

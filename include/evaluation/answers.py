@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from include.evaluation.model import LoadedModel
-from include.evaluation.prompt import prompt_ids
+from include.evaluation.prompt import prompt_of
 
 
 def generate_answers(
@@ -16,7 +16,7 @@ def generate_answers(
     `max_tokens` lose their beginning.
     """
     limit = max(1, min(max_tokens, loaded.context - max_new_tokens - len(loaded.soft_prompt)))
-    prompts = [loaded.soft_prompt + prompt_ids(loaded.tokenizer, question)[-limit:] for question in questions]
+    prompts = [prompt_of(loaded, question, limit, max_new_tokens) for question in questions]
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     answers: dict[int, tuple[str, float]] = {}
     for start in range(0, len(order), batch_size):

@@ -5,7 +5,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
@@ -14,12 +14,19 @@ from include.core.errors import SourceError
 from include.core.settings import settings
 from include.evaluation.answers import generate_answers
 from include.evaluation.config import EvaluationConfig
+from include.evaluation.development import development_ids
 from include.evaluation.likelihood import score_references
 from include.evaluation.measures import MEASURES
 from include.evaluation.model import load_model
 from include.evaluation.statistics import bootstrap_mean
 
 LN2 = 0.6931471805599453
+Split = Literal["heldout", "development"]
+REMEDIES: dict[Split, str] = {
+    "heldout": "Hold out more: data_preparation.split",
+    "development": "Ten questions to train on, or more, have one: data_preparation.aggregate",
+}
+FILES: dict[Split, str] = {"heldout": "heldout.parquet", "development": "train.parquet"}
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,18 @@ def evaluate(
     dataset: ArtifactRef,
     config: EvaluationConfig,
     adapter: ArtifactRef | None = None,
+    split: Split = "heldout",
 ) -> None:
     """Likelihood of the reference answers, and quality and speed of the model's own, each with an interval.
+
+    split: `heldout` for the verdict; `development`, the questions of the training split that nothing is trained on, for
+    choosing between models while they are trained.
 
     seconds_per_answer is a batch's time divided by its answers, measured on the fp32 model under transformers: it
     compares models, and says neither how long a user waits nor how fast the packaged model is.
     """
-    questions = read_questions(work.fetch(dataset, only="heldout.parquet") / "heldout.parquet", config.questions)
+    file = FILES[split]
+    questions = read_questions(work.fetch(dataset, only=file) / file, config.questions, split)
     started = time.monotonic()
     loaded = load_model(work.fetch(model), work.fetch(adapter) if adapter else None, settings().rank_threads)
     work.log.info("loaded the model in %.1f s", time.monotonic() - started)
@@ -67,19 +79,21 @@ def evaluate(
     summarize(work, rows, config)
 
 
-def read_questions(path: Path, limit: int) -> list[Question]:
-    """A sample of `limit` held-out questions, always the same one; SourceError where there is none.
+def read_questions(path: Path, limit: int, split: Split = "heldout") -> list[Question]:
+    """A sample of `limit` questions of a split, always the same one; SourceError where there is none.
 
     In order of their ids' digests: ids begin with their source, so their own order would leave whole sources out.
     """
     import pyarrow.parquet as pq
 
     rows = pq.read_table(path, columns=["id", "question", "answer"]).to_pylist()
+    if split == "development":
+        kept = development_ids(row["id"] for row in rows)
+        rows = [row for row in rows if row["id"] in kept]
     rows = sorted(rows, key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())[:limit]
     if not rows:
-        raise SourceError(
-            "heldout.parquet", 0, "the dataset has no held-out question", "Hold out more: data_preparation.split"
-        )
+        kind = "held-out" if split == "heldout" else split
+        raise SourceError(path.name, 0, f"the dataset has no {kind} question", REMEDIES[split])
     return [Question(**row) for row in rows]
 
 

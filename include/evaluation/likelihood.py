@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.evaluation.model import LoadedModel
-from include.evaluation.prompt import answer_ids, prompt_ids
+from include.evaluation.prompt import answer_ids, prompt_ids, prompt_of
 
 IGNORED = -100
 
@@ -39,9 +39,9 @@ def score_references(
 
 def _encode(loaded: LoadedModel, question: str, answer: str, max_tokens: int) -> tuple[list[int], list[int]]:
     limit = min(max_tokens, loaded.context - len(loaded.soft_prompt))
-    prompt = prompt_ids(loaded.tokenizer, question)
-    room = max(limit - len(prompt), limit // 4)
-    return loaded.soft_prompt + prompt[-(limit - room) :], answer_ids(loaded.tokenizer, answer)[:room]
+    room = max(limit - len(prompt_ids(loaded.tokenizer, question)), limit // 4)
+    ids = answer_ids(loaded.tokenizer, answer)[:room]
+    return prompt_of(loaded, question, limit - room, len(ids)), ids
 
 
 def _batch_nll(loaded: LoadedModel, batch: list[tuple[list[int], list[int]]]) -> list[float]:

@@ -1,22 +1,26 @@
-"""A model folder loaded as one plain model, with any adapter folded in.
+"""A model folder loaded as one model, with what customization made of it.
 
 The package that is served is exported from the same folded weights, converted to OpenVINO and often to fewer bits:
 quality and speed measured here are those of the fp32 model under transformers, not of the served form.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from include.core.errors import ModelError
 
+INFO, EXAMPLES = "adapter_info.json", "examples.json"
+
 
 @dataclass(frozen=True)
 class LoadedModel:
     """A causal language model in evaluation mode (fp32), with any adapter folded in.
 
-    `context`: positions it holds; `vocabulary`: tokens it may write; `soft_prompt`: tokens to put before every
-    prompt, rows of the embedding table from `vocabulary` on, which it may not write.
+    `context`: positions it holds, a learned prefix left out; `vocabulary`: tokens it may write; `soft_prompt`: tokens
+    to put before every prompt, rows of the embedding table from `vocabulary` on, which it may not write; `examples`:
+    questions and answers to put before every question.
     """
 
     model: Any
@@ -24,40 +28,70 @@ class LoadedModel:
     context: int
     vocabulary: int
     soft_prompt: list[int]
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 def load_model(folder: Path, adapter: Path | None, threads: int) -> LoadedModel:
-    """Load a Hugging Face folder, with a PEFT adapter where one is given; ModelError where it cannot be loaded."""
+    """Load a Hugging Face folder, with an adapter of any form where one is given; ModelError where it cannot be.
+
+    Forms, as adapter_info.json names them: lora and soft_prompt are folded into a plain model; prefix stays a PEFT
+    model; weights is a folder that takes the model's place; examples go before every question. A PEFT folder without
+    adapter_info.json is taken for what its configuration says.
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.set_num_threads(threads)
     broken = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+    form = _form(adapter) if adapter else ""
+    weights = adapter if adapter and form == "weights" else folder
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         # fp32: without AMX, bf16 kernels generate several times slower on a CPU
-        model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            weights, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
     except broken as error:
-        raise _model_error("model", folder, error) from error
-    vocabulary = int(model.get_input_embeddings().weight.shape[0])
+        raise _model_error("adapter" if form == "weights" else "model", weights, error) from error
+    vocabulary, context = int(model.get_input_embeddings().weight.shape[0]), int(model.config.max_position_embeddings)
     soft_prompt: list[int] = []
-    if adapter:
-        try:
-            model, soft_prompt = _fold(model, adapter)
-        except broken as error:
-            raise _model_error("adapter", adapter, error) from error
+    examples: tuple[tuple[str, str], ...] = ()
+    try:
+        if adapter and form == "examples":
+            examples = _examples(adapter)
+        elif adapter and form != "weights":
+            model, soft_prompt, taken = _adapted(model, adapter)
+            context -= taken
+    except broken as error:
+        raise _model_error("adapter", adapter or folder, error) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    context = int(model.config.max_position_embeddings)
-    return LoadedModel(model.eval(), tokenizer, context, vocabulary, soft_prompt)
+    return LoadedModel(model.eval(), tokenizer, context, vocabulary, soft_prompt, examples)
 
 
-def _fold(model: Any, adapter: Path) -> tuple[Any, list[int]]:
-    """The plain model that computes what `model` with the PEFT `adapter` does, and its soft prompt.
+def _form(adapter: Path) -> str:
+    try:
+        info = json.loads((adapter / INFO).read_text(encoding="utf-8")) if (adapter / INFO).exists() else {}
+        form = str(info.get("form", ""))
+        if form not in ("", "lora", "soft_prompt", "prefix", "weights", "examples"):
+            raise ValueError(f"its form {form} is not known")
+    except (OSError, ValueError, AttributeError) as error:
+        raise _model_error("adapter", adapter, error) from error
+    return form
 
-    A soft prompt (prompt tuning, P-tuning) is a few learned input embeddings: as extra rows of the
-    embedding table it is a sequence of ordinary tokens to any engine.
+
+def _examples(adapter: Path) -> tuple[tuple[str, str], ...]:
+    rows = json.loads((adapter / EXAMPLES).read_text(encoding="utf-8"))
+    return tuple((str(row["question"]), str(row["answer"])) for row in rows)
+
+
+def _adapted(model: Any, adapter: Path) -> tuple[Any, list[int], int]:
+    """The model that computes what `model` with the PEFT `adapter` does, its soft prompt, and positions it takes.
+
+    A soft prompt (prompt tuning, P-tuning) is a few learned input embeddings: as extra rows of the embedding table it
+    is a sequence of ordinary tokens to any engine. A prefix is learned keys and values of every layer: no tokens
+    stand for it, so that the model stays PEFT's.
     """
     import torch
     from peft import PeftModel, PromptLearningConfig
@@ -65,16 +99,18 @@ def _fold(model: Any, adapter: Path) -> tuple[Any, list[int]]:
     adapted = PeftModel.from_pretrained(model, str(adapter))
     config = adapted.peft_config["default"]
     if not isinstance(config, PromptLearningConfig):
-        return adapted.merge_and_unload(), []
+        return adapted.merge_and_unload(), [], 0
+    if config.peft_type == "PREFIX_TUNING":
+        return adapted, [], int(config.num_virtual_tokens)
     if config.peft_type not in ("PROMPT_TUNING", "P_TUNING"):
-        raise ValueError(f"{config.peft_type} is no sequence of input embeddings")
+        raise ValueError(f"{config.peft_type} is neither a sequence of input embeddings nor a prefix")
     prompt = adapted.get_prompt(batch_size=1)[0].detach()
     plain = adapted.get_base_model()
     rows, count = int(plain.get_input_embeddings().weight.shape[0]), int(prompt.shape[0])
     plain.resize_token_embeddings(rows + count, mean_resizing=False)
     with torch.no_grad():
         plain.get_input_embeddings().weight[rows:] = prompt.to(plain.dtype)
-    return plain, list(range(rows, rows + count))
+    return plain, list(range(rows, rows + count)), 0
 
 
 def _model_error(field: str, folder: Path, error: Exception) -> ModelError:

@@ -1,39 +1,14 @@
 """How a job ended: what its step did, or the error that it raised, as the bucket holds it."""
 
 from dataclasses import asdict
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
-from include.core import errors
 from include.core.errors import GenaiError, JobFailedError, PermanentError
-
-
-class Told(BaseModel):
-    """A GenaiError in JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: str
-    field: str
-    value: SerializeAsAny[object]
-    problem: str
-    remedy: str
-
-    @classmethod
-    def of(cls, error: GenaiError) -> "Told":
-        """An error; a value that JSON cannot hold becomes its text."""
-        plain = isinstance(error.value, str | int | float | bool | list | dict | None)
-        value = error.value if plain else str(error.value)
-        return cls(
-            kind=type(error).__name__, field=error.field, value=value, problem=error.problem, remedy=error.remedy
-        )
-
-    def restore(self) -> GenaiError:
-        """The same error; of a kind that is not known here, a JobFailedError."""
-        kind = getattr(errors, self.kind, JobFailedError)
-        error: GenaiError = kind(self.field, self.value, self.problem, self.remedy)
-        return error
+from include.distributed.messages import error_of, told_error
 
 
 class Ended(BaseModel):
@@ -45,7 +20,7 @@ class Ended(BaseModel):
     reason: str = ""
     metrics: dict[str, object] = {}
     seconds: float = 0.0
-    error: Told | None = None
+    error: dict[str, Any] | None = None
 
     @classmethod
     def well(cls, outcome: Outcome) -> "Ended":
@@ -55,17 +30,17 @@ class Ended(BaseModel):
     @classmethod
     def badly(cls, error: GenaiError) -> "Ended":
         """By an error."""
-        return cls(error=Told.of(error))
+        return cls(error=told_error(error))
 
     @property
     def is_final(self) -> bool:
         """Whether doing it again would end the same way: an outcome, or an error that no retry mends."""
-        return self.error is None or isinstance(self.error.restore(), PermanentError)
+        return self.error is None or isinstance(error_of(self.error), PermanentError)
 
     def outcome(self) -> Outcome:
         """What the step did; raises the error where it failed."""
         if self.error:
-            raise self.error.restore()
+            raise error_of(self.error)
         assert self.ref is not None
         return Outcome(self.ref, self.reused, self.reason, self.metrics, self.seconds)
 

@@ -1,4 +1,4 @@
-"""Train a small Llama-style model and its tokenizer from scratch, by DeepSpeed, on the dataset's corpus."""
+"""Train a Llama-style model from scratch, by DeepSpeed, on packed rows that are streamed from the store."""
 
 import json
 import shutil
@@ -8,91 +8,108 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.core.errors import SourceError
-from include.distributed.launch import observed_ranks, run_job
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError, SourceError
+from include.core.settings import PROJECT_ROOT
+from include.distributed.engine import RESOURCES
+from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
-from include.evaluation.prompt import answer_ids, prompt_ids
 from include.training import pretrain_job
-from include.training.config import PretrainConfig
-from include.training.tokenizer import END_OF_TEXT, save_tokenizer, train_tokenizer
+from include.training.config.pretrain import PretrainConfig
+from include.training.shards import CHAT, CORPUS, INDEX, TOKENIZER, Index
+from include.training.tokenizer import load_tokenizer, save_tokenizer
 
 
-@step("model", resources=("include/distributed/zero2.json",), observes=observed_ranks)
-def pretrain(work: Workspace, dataset: ArtifactRef, config: PretrainConfig) -> None:
-    """Write a plain Hugging Face folder: the tokenizer, then the model after `config.steps` steps.
+def _observe(_: ArtifactStore, config: PretrainConfig, **__: object) -> dict[str, Any]:
+    """A DeepSpeed configuration of the use case's own decides the result as its knobs do."""
+    return {"deepspeed": _deepspeed(config)} if config.deepspeed else {}
 
-    The first steps read the corpus, the last ones (`chat_share`) questions and answers in the chat format.
+
+@step("model", resources=RESOURCES, observes=_observe)
+def pretrain(work: Workspace, packed: ArtifactRef, config: PretrainConfig) -> None:
+    """Write a plain Hugging Face folder: the tokenizer, and the model after `config.steps` steps.
+
+    The first steps read the corpus, the last ones (`chat_share`) questions and answers in the chat format. Metrics:
+    the mean loss of the last twentieth of the steps, parameters, tokens a second, and the last validation losses, in
+    nats a token. ConfigurationError where the rows do not suit the model.
     """
-    texts, pairs, licenses = _read(work, dataset)
-    tokenizer = train_tokenizer([*texts, *(f"{q}\n{a}" for q, a in pairs)], config.vocabulary, config.context)
-    save_tokenizer(tokenizer, work.output)
-    prepared = work.folder / "sequences"
-    counts = _pack(tokenizer, texts, pairs, config.length, prepared)
-    spec = {"config": config.model_dump(), "sequences": str(prepared), "tokenizer": str(work.output)}
+    index = Index.read(work.fetch(packed, only=INDEX))
+    _require_fit(index, config)
+    spec = {
+        "config": config.model_dump(),
+        "packed": packed.model_dump(),
+        "deepspeed": _deepspeed(config) if config.deepspeed else None,
+    }
     results = run_job(work, pretrain_job.__name__, spec)
-    shutil.copytree(results / "model", work.output, dirs_exist_ok=True)
-    curve = json.loads((results / CURVE).read_text())
-    parameters = json.loads((results / "parameters.json").read_text())
+    shutil.copytree(results / pretrain_job.MODEL, work.output, dirs_exist_ok=True)
+    tokenizer = load_tokenizer(work.fetch(packed, only=TOKENIZER) / TOKENIZER)
+    tokenizer.model_max_length = config.shape.context
+    save_tokenizer(tokenizer, work.output)
+    parameters = json.loads((results / pretrain_job.SUMMARY).read_text())["parameters"]
     info = {
         "name": f"scratch-{parameters / 1e6:.1f}M",
         "license": "Apache-2.0",
         "parameters": parameters,
-        "origin": f"trained from scratch on dataset {dataset.digest[:12]}; its licences: {', '.join(licenses)}",
+        "origin": f"trained from scratch on {packed}; the licences of its texts: {', '.join(index.licenses)}",
     }
-    (work.output / "model_info.json").write_text(json.dumps(info, indent=1))
-    _describe(work, config, curve, info, counts)
+    (work.output / "model_info.json").write_text(json.dumps(info | index.canaries, indent=1))
+    _describe(work, config, json.loads((results / CURVE).read_text()), info)
 
 
-def _read(work: Workspace, dataset: ArtifactRef) -> tuple[list[str], list[tuple[str, str]], list[str]]:
-    import pyarrow.parquet as pq
+def _deepspeed(config: PretrainConfig) -> dict[str, Any]:
+    """The use case's own DeepSpeed configuration."""
+    path = PROJECT_ROOT / Path(config.deepspeed).expanduser()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            "training.pretrain.deepspeed", config.deepspeed, f"it cannot be read ({error})", "Name a JSON file"
+        ) from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(
+            "training.pretrain.deepspeed", config.deepspeed, "it is no JSON object", "Write it as DeepSpeed does"
+        )
+    return found
 
-    corpus = pq.read_table(work.fetch(dataset, only="corpus.parquet") / "corpus.parquet").to_pydict()
-    train = pq.read_table(work.fetch(dataset, only="train.parquet") / "train.parquet").to_pydict()
-    for name, rows in (("corpus.parquet", corpus["text"]), ("train.parquet", train["question"])):
-        if not rows:
+
+def _require_fit(index: Index, config: PretrainConfig) -> None:
+    if index.length > config.shape.context:
+        raise ConfigurationError(
+            "training.pretrain.context",
+            config.shape.context,
+            f"the packed rows have {index.length} tokens",
+            "Raise it, or lower training.pack.length",
+        )
+    for part, knob in ((CORPUS, 1 - config.chat_share), (CHAT, config.chat_share)):
+        if knob and not index.parts[part].size:
             raise SourceError(
-                name, 0, "the dataset has no row to train on", "Look at the data card of data_preparation"
+                f"{part} rows",
+                0,
+                f"its documents have {index.parts[part].tokens} tokens, and one row needs {index.length}",
+                "Add documents or shorten training.pack.length"
+                + ("; training.pretrain.chat_share: 0 does without" if part == CHAT else ""),
             )
-    pairs = list(zip(train["question"], train["answer"], strict=True))
-    return corpus["text"], pairs, sorted(set(corpus["license"]) | set(train["license"]))
 
 
-def _pack(tokenizer: Any, texts: list[str], pairs: list[tuple[str, str]], length: int, folder: Path) -> dict[str, int]:
-    import numpy as np
-
-    end = tokenizer.convert_tokens_to_ids(END_OF_TEXT)
-    newline = tokenizer("\n", add_special_tokens=False)["input_ids"]
-    streams = {
-        "corpus": [[*ids, end] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]],
-        "chat": [[*prompt_ids(tokenizer, q), *answer_ids(tokenizer, a), *newline] for q, a in pairs],
-    }
-    folder.mkdir()
-    counts = {}
-    for name, documents in streams.items():
-        tokens = np.array([token for document in documents for token in document], dtype=np.int32)
-        counts[f"{name}_tokens"] = len(tokens)
-        # a text shorter than one sequence is repeated to fill it
-        rows = np.resize(tokens, (max(1, len(tokens) // length), length))
-        np.save(folder / f"{name}.npy", rows)
-    return counts
-
-
-def _describe(
-    work: Workspace, config: PretrainConfig, curve: dict[str, Any], info: dict[str, Any], counts: dict[str, int]
-) -> None:
+def _describe(work: Workspace, config: PretrainConfig, curve: dict[str, Any], info: dict[str, Any]) -> None:
     losses = curve["losses"]
     tail = losses[-max(1, len(losses) // 20) :]
     work.metrics["final_loss"] = round(sum(tail) / len(tail), 4)
     work.metrics["parameters"] = info["parameters"]
     work.metrics["tokens_per_second"] = round(curve["tokens"] / max(curve["seconds"], 1e-9))
-    work.metrics |= {"tokens": curve["tokens"], "steps": curve["step"], **counts}
+    work.metrics |= {"tokens": curve["tokens"], "steps": curve["step"]}
+    if curve["validation"]:
+        work.metrics |= {f"validation_{name}": round(loss, 4) for name, loss in curve["validation"][-1][1].items()}
     rows = [(name, value) for name, value in (work.metrics | {"training_seconds": round(curve["seconds"], 1)}).items()]
     switch = round(config.steps * (1 - config.chat_share))
-    (
-        Report("Pretraining")
-        .text(f"{info['name']}: {info['origin']}. From step {switch} on it reads questions and answers.")
-        .table(["figure", "value"], rows)
-        .curve([(step + 1, loss) for step, loss in enumerate(losses)], "Loss a step, nats a token")
-        .table(["knob", "value"], list(config.model_dump().items()), "Configuration")
-        .write(work.output)
-    )
+    report = Report("Pretraining")
+    report.text(f"{info['name']}: {info['origin']}. From step {switch} on it reads questions and answers.")
+    report.table(["figure", "value"], rows)
+    report.curve([(step + 1, loss) for step, loss in enumerate(losses)], "Loss a step, nats a token")
+    for name in curve["validation"][-1][1] if len(curve["validation"]) > 1 else ():
+        points = [(step, kinds[name]) for step, kinds in curve["validation"]]
+        report.curve(points, f"Validation loss, {name}, nats a token")
+    if len(curve["speeds"]) > 1:
+        report.curve(curve["speeds"], "Tokens a second")
+    report.table(["knob", "value"], list(config.model_dump().items()), "Configuration")
+    report.write(work.output)

@@ -1,66 +1,88 @@
 """What each rank of the pretraining job does."""
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from include.distributed.batches import examples_of_part
+from include.artifacts.ref import ArtifactRef
+from include.core.errors import ModelError
 from include.distributed.job import Job
-from include.training.config import PretrainConfig
+from include.training.config.pretrain import PretrainConfig
+from include.training.presets import llama
+from include.training.shards import CHAT, CORPUS, INDEX, TOKENIZER, VALIDATION, Index
+from include.training.streaming import RowStream
+from include.training.tokenizer import load_tokenizer
+
+SUMMARY, MODEL = "summary.json", "model"
 
 
 class PackedBatches:
-    """Rows of `length` tokens: of the corpus first, of the chats in the last `chat_share` of the steps."""
+    """Rows of the corpus first, of the chats in the last `chat_share` of the steps."""
 
-    def __init__(self, folder: Path, config: PretrainConfig) -> None:
-        import numpy as np
-
-        self.config = config
-        self.corpus, self.chat = np.load(folder / "corpus.npy"), np.load(folder / "chat.npy")
+    def __init__(self, job: Job, packed: ArtifactRef, index: Index, config: PretrainConfig) -> None:
+        self.batch, self.vocabulary = config.batch, index.vocabulary
         self.switch = round(config.steps * (1 - config.chat_share))
+        self.streams = {
+            part: RowStream(job, packed, index, part, config.window, config.seed + number)
+            for number, part in enumerate((CORPUS, CHAT))
+            if index.parts[part].size
+        }
 
     def part(self, step: int, part: int, parts: int) -> dict[str, Any]:
         """input_ids and labels of shape (batch / parts, length)."""
-        import torch
+        name, first = (CORPUS, 0) if step < self.switch else (CHAT, self.switch)
+        share = self.batch // parts
+        rows = self.streams[name].read((step - first) * self.batch + part * share, share)
+        if int(rows.max()) >= self.vocabulary:
+            raise ModelError(
+                "packed", int(rows.max()), f"a token is none of {self.vocabulary}", "Run training.pack with force_rerun"
+            )
+        return {"input_ids": rows, "labels": rows}
 
-        rows, first = (self.corpus, 0) if step < self.switch else (self.chat, self.switch)
-        chosen = examples_of_part(len(rows), self.config.seed, step - first, self.config.batch, part, parts)
-        tokens = torch.from_numpy(rows[chosen]).long()
-        return {"input_ids": tokens, "labels": tokens}
+
+class PackedValidation:
+    """The first rows that are kept to measure on, of the corpus and of the chats."""
+
+    def __init__(self, job: Job, packed: ArtifactRef, index: Index, config: PretrainConfig, width: int) -> None:
+        self.width = width
+        self.rows = {}
+        for part, kept in VALIDATION.items():
+            if count := min(index.parts[kept].size, config.validation_rows):
+                stream = RowStream(job, packed, index, kept, config.window, config.seed)
+                self.rows[part] = stream.read(0, count)
+                stream.close()
+
+    def batches(self, rank: int, ranks: int) -> Iterator[tuple[str, dict[str, Any], float]]:
+        """Batches of `width` rows; see `Validation`."""
+        for name, rows in self.rows.items():
+            for start in range(0, len(rows), self.width * ranks):
+                mine = rows[start + rank * self.width :][: self.width]
+                weight = float(len(mine))
+                mine = mine if weight else rows[: self.width]
+                yield name, {"input_ids": mine, "labels": mine}, weight
 
 
 def main(job: Job) -> None:
     """Build the model, train it, and let rank 0 save it with its number of parameters."""
-    from transformers import AutoTokenizer, LlamaForCausalLM
-
-    from include.distributed.engine import Plan
+    from include.distributed.engine import Plan, build_model
     from include.distributed.loop import start_ranks, train
+    from include.distributed.weights import gathered, size
 
     config = PretrainConfig.model_validate(job.spec["config"])
+    packed = ArtifactRef.model_validate(job.spec["packed"])
+    known = set(Plan.__dataclass_fields__) - {"deepspeed"}
+    plan = Plan(**config.model_dump(include=known), deepspeed=job.spec["deepspeed"])
     start_ranks(config.seed)
-    tokenizer = AutoTokenizer.from_pretrained(job.spec["tokenizer"], local_files_only=True)
-    model = LlamaForCausalLM(_llama(config, tokenizer))
-    plan = Plan(**config.model_dump(include=set(Plan.__dataclass_fields__)))
-    engine, _ = train(job, model, PackedBatches(Path(job.spec["sequences"]), config), plan)
-    if job.rank == 0:
-        parameters = sum(parameter.numel() for parameter in engine.module.parameters())
-        (job.results / "parameters.json").write_text(json.dumps(parameters))
-        engine.module.save_pretrained(job.results / "model")
-
-
-def _llama(config: PretrainConfig, tokenizer: Any) -> Any:
-    from transformers import LlamaConfig
-
-    return LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.heads,
-        num_key_value_heads=config.heads,
-        max_position_embeddings=config.context,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    index = Index.read(job.fetch(packed, only=INDEX))
+    tokenizer = load_tokenizer(job.fetch(packed, only=TOKENIZER) / TOKENIZER)
+    special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    model = build_model(llama(config.shape, len(tokenizer), *special), plan)
+    batches = PackedBatches(job, packed, index, config)
+    width = max(1, config.batch // job.ranks // config.accumulation)
+    validation = PackedValidation(job, packed, index, config, width)
+    engine, _ = train(job, model, batches, plan, validation)
+    state = gathered(engine, job.rank)
+    if state is not None:
+        (job.results / SUMMARY).write_text(json.dumps(size(engine.module)._asdict()))
+        engine.module.config.use_cache = True
+        engine.module.save_pretrained(job.results / MODEL, state_dict=state)

@@ -11,7 +11,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int, context: int) -> Any:
+def build_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
     """A transformers tokenizer of at most `vocabulary` entries; the same texts give the same tokenizer."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -35,7 +35,6 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, context: int) -> Any:
         eos_token=END_OF_TURN,
         unk_token=END_OF_TEXT,
         pad_token=END_OF_TURN,
-        model_max_length=context,
         clean_up_tokenization_spaces=False,
     )
     wrapped.chat_template = CHAT_TEMPLATE
@@ -45,3 +44,10 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, context: int) -> Any:
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Write tokenizer.json and tokenizer_config.json, the chat template inside the latter."""
     tokenizer.save_pretrained(folder, save_jinja_files=False)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer that a folder holds."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -1,10 +1,14 @@
-"""A tiny model on two ranks that kills the process it is told to, once, in the middle of training."""
+"""A tiny model that trains, and what is asked of it on the way: processes killed, memory short, a loss that is NaN."""
 
 import os
+import random
 import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from include.artifacts.ref import ArtifactRef
 from include.distributed.batches import examples_of_part
 from include.distributed.job import Job
 
@@ -12,53 +16,49 @@ BATCH, LENGTH, EXAMPLES, STEPS, SAVE_EVERY = 4, 16, 40, 12, 2
 
 
 class TinyBatches:
-    """Random tokens; before the step named in `trap` is read, the process named there dies by SIGKILL."""
+    """Tokens of an artifact; before a step in `traps` is read, the process named there dies by SIGKILL, once."""
 
     def __init__(self, job: Job) -> None:
         import torch
 
         self.job = job
-        self.tokens = torch.randint(0, 64, (EXAMPLES, LENGTH), generator=torch.Generator().manual_seed(1))
+        folder = job.fetch(ArtifactRef.model_validate(job.spec["seed"]))
+        seed = int((folder / "text.txt").read_text())
+        self.tokens = torch.randint(0, 64, (EXAMPLES, LENGTH), generator=torch.Generator().manual_seed(seed))
 
     def part(self, step: int, part: int, parts: int) -> dict[str, Any]:
         import torch
 
         self._trap(step)
         rows = self.tokens[examples_of_part(EXAMPLES, 3, step, BATCH, part, parts)]
+        if len(rows) > self.job.spec.get("memory", BATCH):
+            torch.empty(1 << 50)
         # without a label the mean loss is 0 / 0
         labels = torch.full_like(rows, -100) if step == self.job.spec.get("unlabelled_step") else rows
         return {"input_ids": rows, "labels": labels}
 
     def _trap(self, step: int) -> None:
-        trap = self.job.spec.get("trap")
-        if trap and step == trap["step"] and self.job.rank == 1:
-            Path(trap["pids"]).write_text(f"{os.getpid()} {os.getppid()}")
-            victims = {"rank": os.getpid(), "launcher": os.getppid(), "owner": trap.get("owner", 0)}
-            os.kill(victims[trap["victim"]], signal.SIGKILL)
-            if trap["victim"] != "rank":
+        if "reached" in self.job.spec and step == self.job.spec["steps"] // 2:
+            Path(self.job.spec["reached"]).touch()
+        victim = self.job.spec.get("traps", {}).get(str(step))
+        if victim and self.job.rank == 1:
+            sprung = Path(self.job.spec["folder"]) / f"pids-{victim}"
+            if not sprung.exists():
+                sprung.write_text(f"{os.getpid()} {os.getppid()}")
+                victims = {"rank": os.getpid(), "launcher": os.getppid(), "owner": self.job.spec.get("owner", 0)}
+                os.kill(victims[victim], signal.SIGKILL)
                 signal.pause()
 
 
 def main(job: Job) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
+    if job.rank >= job.spec.get("survivors", job.ranks):
+        os.kill(os.getpid(), signal.SIGKILL)
     from include.distributed.engine import Plan
     from include.distributed.loop import start_ranks, train
 
     start_ranks(seed=5)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=64,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            attention_dropout=0.1,
-            max_position_embeddings=LENGTH,
-        )
-    )
     plan = Plan(
-        steps=STEPS,
+        steps=job.spec.get("steps", STEPS),
         batch=BATCH,
         accumulation=2,
         learning_rate=1e-2,
@@ -67,6 +67,29 @@ def main(job: Job) -> None:
         clip=1.0,
         seed=5,
         log_every=1,
-        save_every=SAVE_EVERY,
+        save_every=job.spec.get("save_every", SAVE_EVERY),
     )
-    train(job, model, TinyBatches(job), plan)
+    train(job, noisy_model(), TinyBatches(job), plan)
+
+
+def noisy_model() -> Any:
+    """Its loss depends a little on all random numbers of the process, so that none may be lost."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    class Noisy(LlamaForCausalLM):
+        def forward(self, **batch: Any) -> Any:
+            found = super().forward(**batch)
+            found.loss = found.loss * (1 + 1e-5 * (torch.rand(()) + random.random() + np.random.random()))
+            return found
+
+    return Noisy(
+        LlamaConfig(
+            vocab_size=64,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=LENGTH,
+        )
+    )

@@ -48,8 +48,8 @@ def test_an_adapter_changes_the_likelihood(store: ArtifactStore) -> None:
     assert plain["answer_nll"] != tuned["answer_nll"]
 
 
-@pytest.mark.parametrize("technique", ["lora", "prompt_tuning", "p_tuning"])
-def test_a_folded_adapter_computes_what_peft_computes(base: Path, tmp_path: Path, technique: str) -> None:
+@pytest.mark.parametrize("technique", ["lora", "prompt_tuning", "p_tuning", "prefix_tuning"])
+def test_a_loaded_adapter_computes_what_peft_computes(base: Path, tmp_path: Path, technique: str) -> None:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
@@ -70,8 +70,9 @@ def test_a_folded_adapter_computes_what_peft_computes(base: Path, tmp_path: Path
     assert (score.tokens, score.characters) == (len(answer), len(TEXTS[1]))
 
 
-def test_a_batch_answers_what_single_questions_answer(base: Path, tmp_path: Path) -> None:
-    build_adapter(tmp_path, base, "prompt_tuning")
+@pytest.mark.parametrize("technique", ["prompt_tuning", "prefix_tuning"])
+def test_a_batch_answers_what_single_questions_answer(base: Path, tmp_path: Path, technique: str) -> None:
+    build_adapter(tmp_path, base, technique)
     loaded = load_model(base, tmp_path, 1)
     questions = ["a", "which one is longer?" * 4, TEXTS[0]]
     together = [text for text, _ in generate_answers(loaded, questions, 3, 12, 512)]

@@ -191,13 +191,13 @@ def test_a_corrupted_object_fails_at_once_and_names_the_remedy(workflow: Workflo
     key = next(manifest.key(entry) for entry in manifest.files if entry.path == "train.parquet")
     whole, _ = workflow.store.bucket.get_bytes(key)
     workflow.store.bucket.put_bytes(key, whole[:-1] + bytes([whole[-1] ^ 1]))
-    code, text = workflow.run(training__pretrain__seed=99)
+    code, text = workflow.run(training__pack__canaries=1)
     workflow.store.bucket.put_bytes(key, whole)
 
     assert code == 1
-    assert re.search(r"failed: training.pretrain: .*train.parquet = .* do not match the manifest", text), text
+    assert re.search(r"failed: training.pack: .*train.parquet = .* do not match the manifest", text), text
     assert "force_rerun" in text
-    assert workflow.task("training.pretrain").attempt == 1
+    assert workflow.task("training.pack").attempt == 1
 
 
 def test_a_gate_that_is_missed_stops_the_run_before_deployment(workflow: Workflow) -> None:

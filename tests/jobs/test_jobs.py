@@ -135,7 +135,7 @@ def test_a_job_ends_itself_where_nobody_waits_or_another_start_has_its_place(
     eventually(lambda: not any(map(is_alive, ranks)))
     eventually(lambda: jobs.book.ended(forgotten))
     ended = jobs.book.ended(forgotten)
-    assert ended and ended.error and "no task has waited" in str(ended.error.value)
+    assert ended and ended.error and "no task has waited" in ended.error["value"]
 
 
 def test_a_start_that_was_written_down_and_never_launched_is_replaced(

@@ -44,6 +44,8 @@ STEPS = {
             "queue_reviews",
         )
     },
+    "training.train_tokenizer": "tokenizer",
+    "training.pack": "dataset",
     "training.pretrain": "model",
     "training.import_pretrained": "model",
     "training.select_model": "report",
@@ -135,6 +137,8 @@ class DataPreparation(_Model):
 
 
 class Training(_Model):
+    tokenizer: Knob = Knob()
+    pack: Knob = Knob()
     pretrain: Pretrain = Pretrain()
     pretrained: Knob = Knob()
     select: Knob = Knob()

@@ -10,7 +10,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from tests.plugins.conftest import Run
 
-TASKS = 47
+TASKS = 49
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:
@@ -113,7 +113,7 @@ def test_a_shrunken_source_stops_the_run_and_is_compared_with_the_earlier_moment
     before = ArtifactRef.model_validate(xcom(first_run, "data_preparation.aggregate"))
     assert f"previous {before}" in compared
     assert found["data_preparation.compare_sources", -1] == "failed"
-    stopped = ("data_preparation.aggregated_shards", "data_preparation.synthesize", "training.pretrain")
+    stopped = ("data_preparation.aggregated_shards", "data_preparation.synthesize", "training.pack")
     assert {found[task, -1] for task in stopped} == {"upstream_failed"}
 
 

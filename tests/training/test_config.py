@@ -16,7 +16,7 @@ from include.training.config import PretrainConfig, PretrainedConfig, TrainingCo
         ({"pretrain": {"lerning_rate": 1}}, "Extra inputs are not permitted"),
         ({"pretrain": {"steps": 0}}, "greater than or equal to 2"),
         ({"pretrain": {"hidden_size": 250, "heads": 4}}, "does not split into 4 heads"),
-        ({"pretrain": {"length": 4096}}, "length 4096 exceeds context 1024"),
+        ({"pack": {"length": 4096}}, "pack.length 4096 exceeds the model's context 1024"),
         ({"pretrained": {"source": "folder"}}, "folder must name one"),
         ({"pretrained": {"sha256": "abc"}}, "should match pattern"),
     ],
@@ -39,7 +39,8 @@ def test_defaults_are_a_run() -> None:
 
 
 def test_step_modules_import_nothing_heavy() -> None:
-    modules = "training.pretrain training.import_pretrained training.select_model customization.tune customization.gate"
+    modules = "training.train_tokenizer training.pack training.pretrain training.import_pretrained "
+    modules += "training.select_model customization.tune customization.gate"
     imports = "; ".join(f"import include.{module}" for module in modules.split())
     heavy = "{'torch', 'transformers', 'deepspeed', 'peft', 'pyarrow', 'tokenizers'}"
     code = f"import sys; {imports}; print(sorted({heavy} & set(sys.modules)))"

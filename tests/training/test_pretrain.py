@@ -5,34 +5,42 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.evaluation.prompt import prompt_ids
-from include.training.config import PretrainConfig
+from include.training.config import PackConfig, PretrainConfig, TokenizerConfig
+from include.training.pack import pack
 from include.training.pretrain import pretrain
+from include.training.train_tokenizer import train_tokenizer
 from tests.training.sample_dataset import sample_dataset
 
 TINY = PretrainConfig(
-    vocabulary=500,
     hidden_size=32,
     layers=2,
     heads=2,
     intermediate_size=64,
     context=128,
-    length=32,
     batch=4,
     steps=20,
     warmup=2,
+    validate_every=10,
     save_every=10,
 )
+
+
+def packed_dataset(store: ArtifactStore) -> ArtifactRef:
+    dataset = sample_dataset(store, train=60, heldout=4)
+    tokenizer = train_tokenizer(store, dataset=dataset, config=TokenizerConfig(vocabulary=500))
+    return pack(store, dataset=dataset, tokenizer=tokenizer, config=PackConfig(length=32))
 
 
 @pytest.mark.timeout(180)
 def test_pretrain_writes_a_plain_model_that_chats(store: ArtifactStore, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    dataset = sample_dataset(store, train=60, heldout=4)
+    packed = packed_dataset(store)
 
-    outcome = pretrain.run(store, {"dataset": dataset, "config": TINY})
+    outcome = pretrain.run(store, {"packed": packed, "config": TINY})
 
     folder = store.fetch(outcome.ref, tmp_path / "model")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
@@ -45,4 +53,4 @@ def test_pretrain_writes_a_plain_model_that_chats(store: ArtifactStore, tmp_path
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert outcome.metrics["steps"] == 20 and outcome.metrics["final_loss"] < 6.2
     assert "<polyline" in (folder / "report.html").read_text()
-    assert pretrain.run(store, {"dataset": dataset, "config": TINY}).reused
+    assert pretrain.run(store, {"packed": packed, "config": TINY}).reused

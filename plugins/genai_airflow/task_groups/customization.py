@@ -6,7 +6,7 @@ from genai_airflow.fan_out import list_techniques
 from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import JudgeModelOperator, RunStepOperator
 from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, evaluate_each
-from include.core.settings import settings
+from include.jobs.slots import training_slots
 
 
 def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg:
@@ -27,7 +27,7 @@ def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg
                 step="customization.tune",
                 arguments={"model": model, "dataset": dataset},
                 pool=ACCELERATOR_POOL,
-                pool_slots=settings().training_slots,
+                pool_slots=training_slots(),
                 map_index_template=BY_ITEM,
                 doc_md="Customizes the model (DeepSpeed); one task a technique.",
             )

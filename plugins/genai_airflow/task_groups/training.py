@@ -5,21 +5,13 @@ from airflow.sdk import TaskGroup, XComArg
 from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import RunStepOperator
 from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, evaluate_each
-from include.core.settings import settings
+from include.jobs.slots import training_slots
 
 
 def training(charter: XComArg, dataset: XComArg) -> XComArg:
     """A model from scratch and a pretrained one are evaluated on the use case, and one is selected."""
     with TaskGroup("training", tooltip="Train from scratch, evaluate pretrained, select"):
-        pretrained = RunJobOperator(
-            task_id="pretrain",
-            step="training.pretrain",
-            config="training.pretrain",
-            arguments={"dataset": dataset},
-            pool=ACCELERATOR_POOL,
-            pool_slots=settings().training_slots,
-            doc_md="Trains a tokenizer and a small Llama-style model from scratch (DeepSpeed).",
-        ).output
+        pretrained = _from_scratch(dataset)
         imported = RunStepOperator(
             task_id="import_pretrained",
             step="training.import_pretrained",
@@ -36,3 +28,30 @@ def training(charter: XComArg, dataset: XComArg) -> XComArg:
             doc_md="Selects the better model for the use case and says why.",
         ).output
     return selected["selected"]
+
+
+def _from_scratch(dataset: XComArg) -> XComArg:
+    """Tokenizer, packed rows, and the model that is trained on them."""
+    tokenizer = RunStepOperator(
+        task_id="train_tokenizer",
+        step="training.train_tokenizer",
+        config="training.tokenizer",
+        arguments={"dataset": dataset},
+        doc_md="Trains the tokenizer of the model from scratch.",
+    ).output
+    packed = RunStepOperator(
+        task_id="pack",
+        step="training.pack",
+        config="training.pack",
+        arguments={"dataset": dataset, "tokenizer": tokenizer},
+        doc_md="Packs the dataset into rows of tokens, and keeps some to measure on.",
+    ).output
+    return RunJobOperator(
+        task_id="pretrain",
+        step="training.pretrain",
+        config="training.pretrain",
+        arguments={"packed": packed},
+        pool=ACCELERATOR_POOL,
+        pool_slots=training_slots(),
+        doc_md="Trains a Llama-style model from scratch on the packed rows (DeepSpeed).",
+    ).output

@@ -1,0 +1,133 @@
+"""The processes of one launch: started together, heard together, ended together."""
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from include.core.settings import PROJECT_ROOT
+from include.distributed.messages import heard
+
+_LAST_LINES = 25
+# how DeepSpeed marks its own reports; errors and warnings are marked otherwise
+_LAUNCHER_LINE = "] [INFO] ["
+# what holds its own end of the pipe takes longer silence for the owner's death (host.SILENCE)
+BEAT = 5.0
+_GRACE = 5.0
+_log = logging.getLogger("genai.distributed")
+
+
+class Command(NamedTuple):
+    """A process to start; `opening` is written to its standard input, which stays open as long as the owner lives."""
+
+    line: list[str]
+    environment: dict[str, str]
+    opening: bytes = b""
+
+
+@dataclass
+class Heard:
+    """What the processes said: the last lines of their output, and what they told their owner."""
+
+    lines: "deque[str]" = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
+    told: list[tuple[str, Any]] = field(default_factory=list)
+
+    def line(self, raw: bytes) -> None:
+        """Log one line, or keep what it tells."""
+        text = raw.decode(errors="replace").rstrip()
+        if message := heard(text):
+            self.told.append(message)
+        elif text:
+            _log.log(logging.DEBUG if _LAUNCHER_LINE in text else logging.INFO, "%s", text)
+            self.lines.append(text)
+
+    def all(self, kind: str) -> list[Any]:
+        """Everything of one kind that was told."""
+        return [value for told, value in self.told if told == kind]
+
+
+def supervise(commands: list[Command], stall_seconds: float) -> Heard:
+    """Run the commands until all have ended, or one has failed, or nothing was printed for `stall_seconds`.
+
+    None of their processes is left then. They inherit a pipe as standard input, by which they notice that this
+    process has ended, however.
+    """
+    output, writing = os.pipe()
+    said, processes = Heard(), list[subprocess.Popen[bytes]]()
+    try:
+        for command in commands:
+            processes.append(_start(command, writing))
+        os.close(writing)
+        _follow(processes, output, said, stall_seconds)
+    finally:
+        for process in processes:
+            _end_group(process)
+        os.close(output)
+    return said
+
+
+def _start(command: Command, output: int) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        command.line,
+        env=command.environment,
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    _write(process, command.opening)
+    return process
+
+
+def _write(process: "subprocess.Popen[bytes]", data: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(data)
+        process.stdin.flush()
+    except BrokenPipeError:
+        _log.debug("process %d has ended", process.pid)
+
+
+def _follow(processes: "list[subprocess.Popen[bytes]]", output: int, said: Heard, stall_seconds: float) -> None:
+    rest, spoken, beaten, until = b"", time.monotonic(), time.monotonic(), float("inf")
+    while (now := time.monotonic()) < until:
+        ready, _, _ = select.select([output], [], [], 0.5)
+        if ready:
+            chunk = os.read(output, 1 << 16)
+            if not chunk:
+                return
+            spoken = now
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                said.line(line)
+        elif all(process.poll() is not None for process in processes):
+            # ranks that outlived their launcher still hold the pipe
+            return
+        elif now - spoken > stall_seconds:
+            said.lines.append(f"no output for {stall_seconds:.0f} s: ended by its owner")
+            return
+        if until == float("inf") and any(process.poll() for process in processes):
+            until = now + _GRACE  # for what the others have to say
+        if now - beaten > BEAT:
+            beaten = now
+            for process in processes:
+                _write(process, b"\n")
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        _log.debug("the job's processes have all ended")
+    process.wait()
+    if process.stdin is not None:
+        try:
+            process.stdin.close()
+        except BrokenPipeError:
+            _log.debug("process %d did not read its input", process.pid)

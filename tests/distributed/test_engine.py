@@ -1,0 +1,58 @@
+"""However DeepSpeed divides a model among ranks, it learns the same."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from include.artifacts.manifest import sha256_of
+from include.artifacts.step import Workspace
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError, PrerequisiteError
+from include.distributed.engine import engine_config
+from include.distributed.kernels import use_kernels
+from include.distributed.launch import run_job
+from include.distributed.meter import DOCUMENT
+from tests.distributed.zero_job import PLAN, STEPS, WAYS
+
+
+@pytest.mark.timeout(600)
+def test_every_stage_and_offload_trains_to_the_same_losses(store: ArtifactStore, tmp_path: Path) -> None:
+    work = Workspace(store, "tests.zero_job", sha256_of("zero"), tmp_path)
+
+    found = json.loads((run_job(work, "tests.distributed.zero_job", {}) / "ways.json").read_text())
+
+    assert found.keys() == WAYS.keys()
+    first = found["zero 0"]
+    assert first["losses"][-1] < first["losses"][0]
+    for name, way in found.items():
+        close = 0.05 if name == "bf16" else 1e-3
+        assert way["losses"] == pytest.approx(first["losses"], abs=close), name
+        assert [step for step, _ in way["validation"]] == [2, STEPS]
+        held, same = ([losses["held"] for _, losses in one["validation"]] for one in (way, first))
+        assert held == pytest.approx(same, abs=close), name
+        assert way["weights"] == pytest.approx(first["weights"], rel=0.02 if name == "bf16" else 1e-3), name
+        assert (way["parameters"], way["tied"]) == (first["parameters"], True), name
+    told = json.loads(store.bucket.get_bytes(DOCUMENT.format(step=work.step, fingerprint=sha256_of("zero 3")))[0])
+    assert (told["step"], told["steps"], told["mfu"], told["eta_seconds"]) == (STEPS, STEPS, None, 0)
+    assert told["loss"] == pytest.approx(sum(first["losses"][-2:]) / 2, abs=1e-3)
+    assert told["memory_bytes"] > 1 << 20 and told["tokens_per_second"] > 0
+
+
+def test_a_configuration_of_its_own_leaves_the_batch_to_the_plan() -> None:
+    from dataclasses import replace
+
+    own = {"train_batch_size": 16, "zero_optimization": {"stage": 1}}
+    with pytest.raises(ConfigurationError, match=r"deepspeed.train_batch_size = 16: batch and accumulation decide it"):
+        engine_config(replace(PLAN, deepspeed=own), 2)
+    with pytest.raises(ConfigurationError, match=r"batch = 4: it does not divide by 3 ranks"):
+        engine_config(PLAN, 3)
+    config = engine_config(replace(PLAN, deepspeed={"optimizer": {"type": "Lion", "params": {"lr": "auto"}}}), 2)
+    assert config["optimizer"] == {"type": "Lion", "params": {"lr": 1e-2, "weight_decay": 0.01}}
+
+
+def test_fused_kernels_that_cannot_be_had_are_told() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(PrerequisiteError, match=r"kernels = 'liger'.*dependency group gpu"):
+        use_kernels(None, replace(PLAN, kernels="liger"))

@@ -1,0 +1,1 @@
+"""Two hosts that train together over SSH, as network namespaces of this machine."""
