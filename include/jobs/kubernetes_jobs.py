@@ -1,7 +1,7 @@
 """Jobs on a Kubernetes cluster, by its API: GENAI_JOBS=kubernetes.
 
-Whoever submits needs the rights to create, get and delete jobs, to list pods and to create services in the namespace;
-the cluster is found as kubectl finds it, or from inside a pod by its service account.
+Whoever submits needs the rights to create, get and delete jobs and to list pods in the namespace; the cluster is found
+as kubectl finds it, or from inside a pod by its service account.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from include.core.errors import ConfigurationError, ServerUnavailableError
 from include.core.settings import Settings
 from include.jobs.book import Job
-from include.jobs.kubernetes_manifest import job_manifest, job_name, service_manifest
+from include.jobs.kubernetes_manifest import job_manifest, job_name
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -22,7 +22,7 @@ SECONDS = 15
 NOT_FOUND, CONFLICT = 404, 409
 REMEDIES = {
     401: "Correct the credentials of the cluster",
-    403: "Let Airflow's service account create, get and delete jobs, list pods and create services there",
+    403: "Let Airflow's service account create, get and delete jobs and list pods there",
     404: "Create the namespace, or correct GENAI_KUBERNETES_NAMESPACE",
     422: "Correct the GENAI_KUBERNETES_* setting that it names",
 }
@@ -64,14 +64,10 @@ class KubernetesJobs:
         with self._errors(job):
             try:
                 manifest = job_manifest(job, environment, self.settings)
-                made = self.jobs.create_namespaced_job(self.namespace, manifest, _request_timeout=SECONDS)
+                self.jobs.create_namespaced_job(self.namespace, manifest, _request_timeout=SECONDS)
             except _api_error() as error:
                 if error.status != CONFLICT:
                     raise
-                return
-            if self.settings.kubernetes_nodes > 1:
-                service = service_manifest(job, made.metadata.uid)
-                self.core.create_namespaced_service(self.namespace, service, _request_timeout=SECONDS)
 
     def is_alive(self, job: Job) -> bool | None:
         """Whether its Job has not finished; None where there is none and none was ever seen to run."""

@@ -1,4 +1,4 @@
-"""A job as Kubernetes sees it: an Indexed Job of one pod a node, and where there are several, the service they meet by.
+"""A job as Kubernetes sees it: an Indexed Job of one pod a node; the pods of one job meet in the bucket.
 
 Pods run as nobody in particular: no root, no token of the cluster, no writable image. They get the object store's keys
 from a Secret, by reference alone.
@@ -20,7 +20,7 @@ KEPT_SECONDS = 24 * 3600
 
 
 def job_name(job: Job) -> str:
-    """Name of a start's Job and service."""
+    """Name of a start's Job."""
     return f"genai-{job.name}"
 
 
@@ -42,22 +42,6 @@ def job_manifest(job: Job, environment: dict[str, str], settings: Settings) -> d
             "activeDeadlineSeconds": round(settings.kubernetes_hours * 3600),
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {"metadata": {"labels": labels}, "spec": _pod(job, environment, settings)},
-        },
-    }
-
-
-def service_manifest(job: Job, uid: str) -> dict[str, Any]:
-    """The headless service that gives the pods of a Job names; it goes with the Job, whose uid is given."""
-    name = job_name(job)
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "ownerReferences": [owner]},
-        "spec": {
-            "clusterIP": "None",
-            "publishNotReadyAddresses": True,
-            "selector": {"batch.kubernetes.io/job-name": name},
         },
     }
 
@@ -84,7 +68,6 @@ def _pod(job: Job, environment: dict[str, str], settings: Settings) -> dict[str,
     }
     pod = {
         "restartPolicy": "Never",
-        "subdomain": job_name(job),
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -129,4 +112,5 @@ def _variables(environment: dict[str, str], settings: Settings) -> list[dict[str
         {"name": name, "valueFrom": {"secretKeyRef": {"name": settings.kubernetes_secret, "key": key}}}
         for name, key in SECRET_KEYS.items()
     ]
-    return [{"name": name, "value": value} for name, value in values.items()] + secret
+    own = [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+    return [{"name": name, "value": value} for name, value in values.items()] + secret + own

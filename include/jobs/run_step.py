@@ -21,6 +21,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ChangedMeanwhileError, ConfigurationError, GenaiError, JobFailedError
 from include.core.processes import end_descendants, identity
 from include.core.settings import settings
+from include.jobs import pods
 from include.jobs.book import Job, JobBook, Runner
 from include.jobs.courier import Courier
 from include.jobs.ended import Ended, died, read_ended
@@ -38,6 +39,8 @@ def main() -> int:
     key, start = sys.argv[1], int(sys.argv[2])
     signal.signal(signal.SIGTERM, lambda number, _: _asked.append(number))
     book = JobBook(Bucket(StoreAddress.of(settings())))
+    if pods.index():
+        return _offer(book, key, start)
     job = _begin(book, key, start)
     if job is None:
         print(f"job {key}/{start} is not to run: another start has its place")  # noqa: T201
@@ -61,6 +64,15 @@ def _begin(book: JobBook, key: str, start: int) -> Job | None:
     return mine if book.write(mine, version) or book.newest(key).job == mine else None
 
 
+def _offer(book: JobBook, key: str, start: int) -> int:
+    """Be another pod of a job: its ranks run here, and end with it."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    if job := book.find(f"{key}/{start}"):
+        pods.offer(book, job, over=lambda: bool(_asked))
+        end_descendants(END_SECONDS)
+    return 0
+
+
 def _fork(job: Job) -> tuple[int, int, int]:
     """The child that runs the step, its lines, and what it says at its end. No thread runs here yet."""
     output, its_output = os.pipe()
@@ -71,7 +83,7 @@ def _fork(job: Job) -> tuple[int, int, int]:
     if child == 0:
         os.close(output)
         _become_child(owner, its_output)
-        _work(job.request, job.back_end, result)
+        _work(job, result)
     os.close(its_output)
     return child, output, result
 
@@ -87,10 +99,13 @@ def _become_child(owner: int, output: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 
 
-def _work(request: JobRequest, back_end: str, result: int) -> NoReturn:
+def _work(job: Job, result: int) -> NoReturn:
     """Run the step and say how it ended; nothing of it returns into the parent's code."""
     try:
-        ended = run_step(request, back_end)
+        if settings().kubernetes_nodes > 1 and job.back_end == "kubernetes":
+            os.environ |= pods.join(Bucket(StoreAddress.of(settings())), job, settings().scratch / job.name)
+            settings.cache_clear()
+        ended = run_step(job.request, job.back_end)
     except BaseException:  # noqa: BLE001 the parent takes silence for a crash
         traceback.print_exc()
         os._exit(1)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from include.artifacts.history import Place, now
 from include.artifacts.store import ArtifactStore
@@ -21,11 +22,17 @@ def eventually(condition: Callable[[], object], seconds: float = 120) -> None:
 def request(store: ArtifactStore, folder: Path, then: str, run: str = "run", *, force: bool = False) -> JobRequest:
     """A request to count in `folder`, of a run's task."""
     folder.mkdir(exist_ok=True)
-    arguments = {"folder": str(folder), "then": then}
-    step = import_step(PATH)
+    return asked(store, PATH, {"folder": str(folder), "then": then}, run, force=force)
+
+
+def asked(
+    store: ArtifactStore, path: str, arguments: dict[str, Any], run: str = "run", *, force: bool = False
+) -> JobRequest:
+    """A request for any step."""
+    step = import_step(path)
     fingerprint = step.parts(store, arguments).digest(step.name)
     place = Place(use_case="counting", run_id=run, as_of=now(), task="count")
-    return JobRequest.of(PATH, fingerprint, arguments, place, force=force)
+    return JobRequest.of(path, fingerprint, arguments, place, force=force)
 
 
 def runs(folder: Path) -> int:

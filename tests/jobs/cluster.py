@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from include.core.settings import PROJECT_ROOT
+from include.core.settings import PROJECT_ROOT, settings
 
 KUBECONFIG = """
 apiVersion: v1
@@ -39,20 +39,17 @@ class Cluster:
     refuse: int = 0
     pods: str = "run"
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    services: dict[str, dict[str, Any]] = field(default_factory=dict)
     processes: dict[str, list["subprocess.Popen[bytes]"]] = field(default_factory=dict)
 
     def create(self, kind: str, manifest: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """The answer to a POST."""
-        there = self.jobs if kind == "jobs" else self.services
         name = manifest["metadata"]["name"]
         if self.refuse:
             return self.refuse, {"message": f"{kind} is forbidden"}
-        if name in there:
+        if name in self.jobs:
             return 409, {"message": "it exists"}
-        manifest["metadata"]["uid"] = f"uid-of-{name}"
-        there[name] = manifest
-        if kind == "jobs" and self.pods == "run":
+        self.jobs[name] = manifest
+        if self.pods == "run":
             spec = manifest["spec"]
             self.processes[name] = [self._pod(spec["template"]["spec"], index) for index in range(spec["completions"])]
         return 201, manifest
@@ -61,9 +58,14 @@ class Cluster:
         container = spec["containers"][0]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT_ROOT), "JOB_COMPLETION_INDEX": str(index)}
         for variable in container["env"]:
-            value = variable.get("value")
-            environment[variable["name"]] = value or self.secret[variable["valueFrom"]["secretKeyRef"]["key"]]
-        environment |= {name: str(self.folder / f"pod-{index}") for name in ("HOME", "GENAI_STATE_FOLDER")}
+            source = variable.get("valueFrom", {})
+            key = source.get("secretKeyRef", {}).get("key")
+            environment[variable["name"]] = self.secret[key] if key else variable.get("value", f"127.0.0.{2 + index}")
+        state = self.folder / f"pod-{index}"
+        state.mkdir(exist_ok=True)
+        if not (state / "torch_extensions").exists():
+            (state / "torch_extensions").symlink_to(settings().state_folder / "torch_extensions")
+        environment |= {"HOME": str(state), "GENAI_STATE_FOLDER": str(state)}
         command = [sys.executable, *container["command"][1:]]
         with (self.folder / f"pod-{index}.log").open("ab") as log:
             return subprocess.Popen(command, env=environment, cwd=PROJECT_ROOT, stdout=log, stderr=log)

@@ -1,5 +1,6 @@
 """A small step that runs as a job: it counts how often it ran, and ends as it is told."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
 
@@ -44,3 +46,21 @@ def _wait(folder: Path) -> None:
             print(f"line {said}", flush=True)
             said += 1
         time.sleep(0.02)
+
+
+@step("model")
+def train(work: Workspace, seed: ArtifactRef) -> None:
+    """A few steps of the tiny model on all hosts that there are."""
+    from include.distributed.launch import run_job
+    from tests.distributed import tiny_job
+
+    results = run_job(work, tiny_job.__name__, {"seed": seed.model_dump(), "steps": 4})
+    curve = json.loads((results / "curve.json").read_text())
+    (work.output / "curve.json").write_text(json.dumps(curve["losses"]))
+    work.metrics["steps"] = curve["step"]
+
+
+@step("dataset")
+def seed(work: Workspace) -> None:
+    """What the tiny model's batches are made of."""
+    (work.output / "text.txt").write_text("7")
