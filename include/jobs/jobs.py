@@ -1,13 +1,14 @@
 """Submitting and watching jobs: one start at a time under a key, whoever asks, however they die."""
 
+import json
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from include.artifacts.claim import SILENCE_SECONDS
 from include.artifacts.outcome import Outcome
 from include.artifacts.store import ArtifactStore
-from include.core.errors import GenaiError, JobFailedError, TransientError
+from include.core.errors import ArtifactNotFoundError, GenaiError, JobFailedError, TransientError
 from include.jobs.back_end import BackEnd
 from include.jobs.book import Job, JobBook
 from include.jobs.ended import Ended, died
@@ -109,6 +110,14 @@ class Jobs:
                     raise
             time.sleep(POLL_SECONDS)
         return False
+
+    def progress(self, job: Job) -> dict[str, Any]:
+        """Loss, tokens a second, memory and time left, as the job last told them; empty where it has told nothing."""
+        try:
+            found: dict[str, Any] = json.loads(self.store.bucket.get_bytes(job.request.progress)[0])
+        except (ArtifactNotFoundError, ValueError):
+            return {}
+        return found
 
     def take(self, job: Job) -> Outcome:
         """What the job's step did, once it has ended; raises the error that it ended with."""

@@ -10,7 +10,9 @@ from include.artifacts.history import Place
 from include.artifacts.manifest import sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Step
+from include.artifacts.workspace import forced_job
 from include.core.errors import ConfigurationError
+from include.distributed.meter import DOCUMENT
 
 
 class _Frozen(BaseModel):
@@ -88,6 +90,12 @@ class JobRequest(_Frozen):
     def key(self) -> str:
         """Names the work: equal for whoever needs the same artifact, and for a forced run apart from all others."""
         return sha256_of([self.name, self.fingerprint, self.place.run_id if self.force else ""])[:32]
+
+    @property
+    def progress(self) -> str:
+        """Key of the document in which rank 0 of the step's job tells how far it is."""
+        job = forced_job(self.fingerprint, self.place.run_id) if self.force else self.fingerprint
+        return DOCUMENT.format(step=self.name, fingerprint=job)
 
     def restore(self) -> dict[str, Any]:
         """The step's arguments."""

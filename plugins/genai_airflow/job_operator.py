@@ -18,14 +18,15 @@ from include.jobs.request import JobRequest, import_step
 if TYPE_CHECKING:
     from include.artifacts.outcome import Outcome
 
-READ = "log"
+READ, PROGRESS = "log", "progress"
 
 
 class RunJobOperator(ResumableJobMixin, RunStepOperator):
     """Runs one step as a detached job, or reuses its artifact without submitting anything.
 
     The job is submitted once, under a key made of the step's fingerprint, wherever the worker dies: the next try goes
-    on watching it. Its lines appear in the task's log as they come. Marking the task failed or clearing it ends the
+    on watching it. Its lines appear in the task's log as they come, its loss, tokens a second, memory and time left in
+    the tab Task State Store. Marking the task failed or clearing it ends the
     job; a worker that is shut down leaves it to the next try. What the step raised is raised here: a PermanentError
     fails the task at once. GENAI_JOBS says where jobs run, on this machine or as Kubernetes jobs.
 
@@ -120,7 +121,7 @@ class RunJobOperator(ResumableJobMixin, RunStepOperator):
         def tell(lines: list[str], part: int) -> None:
             for line in lines:
                 self.log.info("%s", line)
-            reading.moved(part)
+            reading.moved(part, self._jobs.progress(reading.job))
 
         return tell
 
@@ -141,11 +142,13 @@ class _Reading:
         kept = self.state.get(READ) if self.state else None
         self.part = kept["part"] if isinstance(kept, dict) and kept.get("job") == job.id else 0
 
-    def moved(self, part: int) -> None:
-        """Keep the part that comes next."""
+    def moved(self, part: int, progress: dict[str, Any]) -> None:
+        """Keep the part that comes next, and show how far the job is beside it."""
         if self.state and part != self.part:
             self.part = part
             self.state.set(READ, {"job": self.job.id, "part": part})
+            if progress:
+                self.state.set(PROGRESS, progress)
 
 
 def _is_running(ti: Any) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
+from include.distributed.meter import DOCUMENT
 
 PATH = "tests.jobs.steps:count"
 # what a rank does, which its owner starts in a session of its own
@@ -26,7 +27,7 @@ def count(work: Workspace, folder: str, then: str = "return", value: int = 0) ->
     print(f"counted {value}", flush=True)
     first = len((place / "runs").read_text().splitlines()) == 1
     if then == "wait":
-        _wait(place)
+        _wait(work, place)
     if then == "refuse":
         raise SourceError("sources.docs", value, "the source is empty", "Name another")
     if then == "raise":
@@ -37,12 +38,13 @@ def count(work: Workspace, folder: str, then: str = "return", value: int = 0) ->
     work.metrics["value"] = value
 
 
-def _wait(folder: Path) -> None:
-    """Start a rank, and say a line each time that `say-<n>` appears, until `go` does."""
+def _wait(work: Workspace, folder: Path) -> None:
+    """Start a rank, and say a line each time that `say-<n>` appears, until `go` does; its progress is that line."""
     subprocess.Popen([sys.executable, "-c", RANK, str(folder / "rank")], start_new_session=True)
     said = 0
     while not (folder / "go").exists():
         if (folder / f"say-{said}").exists():
+            work.store.bucket.put_bytes(DOCUMENT.format(step=work.step, fingerprint=work.job), b'{"step": %d}' % said)
             print(f"line {said}", flush=True)
             said += 1
         time.sleep(0.02)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from importlib import import_module
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -16,6 +17,8 @@ ENVIRONMENT = {
 
 def start_worker(ti: str, folder: Path, log: str) -> ForkProcess:
     """Run the task instance that `ti` describes in JSON, and write its log below `folder`."""
+    # once, before the first fork
+    import_module("airflow.api_fastapi.execution_api.app")
     worker = multiprocessing.get_context("fork").Process(target=_work, args=(ti, folder, log))
     worker.start()
     return worker

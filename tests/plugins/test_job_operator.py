@@ -76,6 +76,19 @@ class Counting:
         lines = path.read_text().splitlines() if path.exists() else []
         return [str(json.loads(line).get("event", "")) for line in lines if line.startswith("{")]
 
+    def state(self, key: str) -> Any:
+        """What the task keeps under a key, as the web UI shows it."""
+        from airflow.models.task_state_store import TaskStateStoreModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            query = select(TaskStateStoreModel.value).where(
+                TaskStateStoreModel.run_id == self.run_id, TaskStateStoreModel.key == key
+            )
+            found = session.scalars(query).first()
+        return json.loads(found) if isinstance(found, str) else found
+
     def runs(self) -> int:
         return len((self.folder / "runs").read_text().splitlines())
 
@@ -133,7 +146,7 @@ def test_a_job_outlives_workers_that_are_shut_down_and_killed_and_runs_once(
     assert is_alive(rank)
 
     third = run.work()
-    eventually(lambda: "line 2" in run.log())
+    eventually(lambda: "line 2" in run.log() and run.state("progress") == {"step": 2})
     (run.folder / "go").touch()
     third.join(60)
     assert (run.ti().state, run.runs()) == ("success", 1)
@@ -153,3 +166,21 @@ def test_a_task_that_is_marked_failed_ends_its_job_and_the_ranks(counting: Calla
     eventually(lambda: not is_alive(rank) and not is_alive(owner), 30)
     worker.join(60)
     assert (run.ti().state, run.ti().try_number, run.runs()) == ("failed", 1, 1)
+
+
+def test_a_job_that_is_killed_is_submitted_again_by_the_next_try(counting: Callable[[str], Counting]) -> None:
+    run = counting("die once")
+    run.work().join(60)
+    assert run.ti().state == "up_for_retry"
+    assert "SIGKILL" in (run.folder / "0.log").read_text()
+
+    run.work().join(60)
+    assert (run.ti().state, run.runs()) == ("success", 2)
+
+
+def test_an_error_that_no_retry_mends_fails_the_task_at_once(counting: Callable[[str], Counting]) -> None:
+    run = counting("refuse")
+    run.work().join(60)
+
+    assert (run.ti().state, run.ti().try_number, run.runs()) == ("failed", 1, 1)
+    assert "sources.docs = 0: the source is empty. Name another" in (run.folder / "0.log").read_text()
