@@ -16,7 +16,7 @@ def eventually(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def request(store: ArtifactStore, folder: Path, then: str, run: str = "run", *, force: bool = False) -> JobRequest:

@@ -2,9 +2,10 @@
 
 import multiprocessing
 import os
-from importlib import import_module
+from functools import cache
 from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import Any
 
 from include.core.settings import PROJECT_ROOT
 
@@ -17,11 +18,21 @@ ENVIRONMENT = {
 
 def start_worker(ti: str, folder: Path, log: str) -> ForkProcess:
     """Run the task instance that `ti` describes in JSON, and write its log below `folder`."""
-    # once, before the first fork
-    import_module("airflow.api_fastapi.execution_api.app")
+    # made once, before the first fork
+    _execution_api()
     worker = multiprocessing.get_context("fork").Process(target=_work, args=(ti, folder, log))
     worker.start()
     return worker
+
+
+@cache
+def _execution_api() -> Any:
+    """The execution API of workers; its thread starts in each of them."""
+    from airflow.api_fastapi.execution_api.app import InProcessExecutionAPI
+
+    api = InProcessExecutionAPI()
+    assert api.app
+    return api
 
 
 def _work(ti: str, folder: Path, log: str) -> None:
@@ -35,11 +46,11 @@ def _work(ti: str, folder: Path, log: str) -> None:
     from airflow.sdk.api.datamodels._generated import TaskInstance
     from airflow.sdk.execution_time import supervisor
 
-    # what a fork must not share: connections to the database, the thread of the parent's API
+    # a fork must not share the parent's connections to the database
     settings.dispose_orm(do_log=False)
     settings.configure_orm()
     settings.DAGS_FOLDER = str(DAGS)
-    supervisor.in_process_api_server.cache_clear()
+    supervisor.in_process_api_server = _execution_api
     supervisor.supervise_task(
         ti=TaskInstance.model_validate_json(ti),
         bundle_info=BundleInfo(name="dags-folder"),

@@ -19,7 +19,7 @@ def eventually(condition: Callable[[], object], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 class Counting:
