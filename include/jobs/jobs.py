@@ -70,14 +70,14 @@ class Jobs:
 
     def status(self, job: Job) -> Status:
         """How a start stands; waits where it takes a while to tell whether the job lives."""
-        while (alive := self._is_alive(job)) is None:
-            time.sleep(POLL_SECONDS)
-        ended = self.book.ended(job)
-        if ended is None:
+        while (ended := self.book.ended(job)) is None:
+            alive = self._is_alive(job)
             if alive:
                 return "running"
-            self._declare_dead(job)
-            return "over"
+            if alive is None:
+                time.sleep(POLL_SECONDS)
+            else:
+                self._declare_dead(job)
         return "ended" if ended.is_final and not self.book.is_taken(job) else "over"
 
     def watch(self, job: Job, *, part: int, tell: Callable[[list[str], int], None], leave: Callable[[], bool]) -> bool:

@@ -15,6 +15,7 @@ from include.jobs.mark import JOB_MARK
 
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.05
+KEPT_SECONDS = 7 * 24 * 3600
 # what a task has in its environment that is none of a job's business: Airflow's keys and connections
 AIRFLOW = ("AIRFLOW", "__AIRFLOW")
 # children of this process, which would otherwise stay zombies
@@ -30,6 +31,9 @@ class LocalJobs:
         """Start the job's process; what it says before it reaches the store lies in `jobs/` of the scratch folder."""
         log = settings().scratch / "jobs" / f"{job.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        for old in log.parent.iterdir():
+            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+                old.unlink(missing_ok=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(AIRFLOW)}
         search = filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])
         with log.open("wb") as output:
