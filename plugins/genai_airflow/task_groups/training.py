@@ -3,8 +3,10 @@
 from airflow.sdk import TaskGroup, XComArg
 
 from genai_airflow.fan_out import list_candidates, list_models
+from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import RunStepOperator
 from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, evaluate_each
+from include.jobs.slots import training_slots
 
 
 def training(charter: XComArg, dataset: XComArg) -> XComArg:
@@ -62,11 +64,12 @@ def _from_scratch(dataset: XComArg) -> XComArg:
         arguments={"dataset": dataset, "tokenizer": tokenizer},
         doc_md="Packs the dataset into rows of tokens, and keeps some to measure on.",
     ).output
-    return RunStepOperator(
+    return RunJobOperator(
         task_id="pretrain",
         step="training.pretrain",
         config="training.pretrain",
         arguments={"packed": packed},
         pool=ACCELERATOR_POOL,
+        pool_slots=training_slots(),
         doc_md="Trains a Llama-style model from scratch on the packed rows (DeepSpeed).",
     ).output
