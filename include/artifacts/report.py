@@ -103,6 +103,26 @@ class Report:
         )
         return self
 
+    def scatter(
+        self, points: Mapping[str, tuple[float, float]], heading: str, x: str, y: str, marked: Sequence[str] = ()
+    ) -> "Report":
+        """A named dot for each (x, y); `x` and `y` say what the axes are, `marked` dots stand out."""
+        xs, ys = [one for one, _ in points.values()] or [0.0], [one for _, one in points.values()] or [0.0]
+        width, height = (max(xs) - min(xs)) or 1, (max(ys) - min(ys)) or 1
+        dots = [
+            {
+                "x": round(60 + 480 * (across - min(xs)) / width, 1),
+                "y": round(210 - 180 * (up - min(ys)) / height, 1),
+                "name": name,
+                "marked": name in marked,
+                "label": f"{name}: {x} {across:.4g}, {y} {up:.4g}",
+            }
+            for name, (across, up) in points.items()
+        ]
+        ends = [f"{value:.4g}" for value in (min(xs), max(xs), min(ys), max(ys))]
+        self.blocks.append({"kind": "scatter", "dots": dots, "ends": ends, "x": x, "y": y, "heading": heading})
+        return self
+
     def page(self) -> str:
         """The HTML page."""
         return PAGE.render(title=self.title, blocks=self.blocks)

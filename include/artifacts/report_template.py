@@ -90,6 +90,22 @@ height="{{ column.height }}"><title>{{ column.label }}</title></rect>
 {% for label, x in block.labels %}<text x="{{ x }}" y="225" text-anchor="middle">{{ label }}</text>{% endfor %}
 <text x="376" y="245" text-anchor="middle">{{ block.unit }}</text>
 </svg>
+{% elif block.kind == "scatter" %}
+<svg viewBox="0 0 720 260" role="img" aria-labelledby="t{{ loop.index }} d{{ loop.index }}">
+<title id="t{{ loop.index }}">{{ block.heading }}</title>
+<desc id="d{{ loop.index }}">{% for dot in block.dots %}{{ dot.label }}. {% endfor %}</desc>
+<line class="axis" x1="50" x2="712" y1="220" y2="220"/><line class="axis" x1="50" x2="50" y1="20" y2="220"/>
+<text x="46" y="34" text-anchor="end">{{ block.ends[3] }}</text>
+<text x="46" y="214" text-anchor="end">{{ block.ends[2] }}</text>
+<text x="60" y="236" text-anchor="middle">{{ block.ends[0] }}</text>
+<text x="540" y="236" text-anchor="middle">{{ block.ends[1] }}</text>
+<text x="300" y="252" text-anchor="middle">{{ block.x }}</text><text x="50" y="12">{{ block.y }}</text>
+{% for dot in block.dots %}
+<circle class="{{ "s2" if dot.marked else "s0" }}" cx="{{ dot.x }}" cy="{{ dot.y }}" r="{{ 7 if dot.marked else 5 }}">\
+<title>{{ dot.label }}</title></circle>
+<text x="{{ dot.x + 10 }}" y="{{ dot.y + 4 }}">{{ dot.name }}</text>
+{% endfor %}
+</svg>
 {% elif block.kind == "curve" %}
 <svg viewBox="0 0 640 240" role="img" aria-label="{{ block.heading }}">
 <polyline fill="none" stroke="var(--c0)" stroke-width="2" points="{{ block.points }}"/>

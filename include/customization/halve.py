@@ -43,7 +43,7 @@ def halve(
         _standing(work, path, adapter, evaluation, indicator, (shares[0], shares[-1]))
         for path, adapter, evaluation in zip(names, adapters, measured, strict=True)
     ]
-    spent = sum(read_rung(work.store, ref).device_seconds for ref in earlier)
+    spent = sum(read_rung(work.store, ref).left_behind for ref in earlier)
     spent += sum(one.device_seconds for one in standings)
     ordered = halved(standings, config.eta, spent, predicted)
     written = Rung(number=rung, share=shares[0], indicator=indicator, standings=tuple(ordered))

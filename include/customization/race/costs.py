@@ -143,7 +143,7 @@ def operations_of(technique: AnyTechnique) -> float:
 
 
 def metered_seconds(metrics: Mapping[str, Any]) -> float:
-    """Device seconds that making an artifact took, in the run that made it; 0 where nothing was trained."""
+    """Device seconds that all of an adapter's steps took, when they were made; 0 where nothing was trained."""
     return float(metrics.get("device_seconds", 0.0))
 
 

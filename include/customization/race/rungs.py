@@ -29,7 +29,7 @@ class Standing(_Figures):
     low: float
     high: float
     steps: int
-    device_seconds: float = Field(description="Metered on this rung.")
+    device_seconds: float = Field(description="Metered, of all of its steps so far.")
     rest: float = Field(description="Device seconds to the next rung, from the metered ones.")
     goes_on: bool = False
     reason: str = ""
@@ -44,9 +44,9 @@ class Rung(_Figures):
     standings: tuple[Standing, ...]
 
     @property
-    def device_seconds(self) -> float:
-        """Metered on this rung, of all techniques."""
-        return sum(one.device_seconds for one in self.standings)
+    def left_behind(self) -> float:
+        """Device seconds that the techniques took that were stopped here."""
+        return sum(one.device_seconds for one in self.standings if not one.goes_on)
 
 
 def read_rung(store: ArtifactStore, ref: ArtifactRef) -> Rung:
