@@ -115,7 +115,7 @@ def licence_checks(model: Mapping[str, Any], card: Mapping[str, Any], charter: M
     told = ", ".join(str(gate["measured"]) for gate in gates) or "the data card does not say"
     return [
         Check("licence of the base", licence, asked, licence in allowed),
-        Check("data's licences outside the charter", told, "none", held),
+        Check("licences of the data outside the charter", told, "none", held),
     ]
 
 
