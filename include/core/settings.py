@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -63,6 +64,15 @@ class Settings(BaseModel):
     )
     training_ranks: int = Field(2, ge=1, le=1024, description="Processes of a DeepSpeed job on this machine.")
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
+    jobs: Literal["local", "kubernetes"] = Field(
+        "local", description="Where training steps run: beside the Airflow worker, or as Kubernetes jobs."
+    )
+    job_patience_minutes: float = Field(
+        30,
+        ge=0,
+        description="A job that no task has waited for so long ends itself, and a retry goes on from its checkpoint; "
+        "0: it never does.",
+    )
     private_source_hosts: str = Field(
         "", description="Hosts at private addresses that http sources may be read from, separated by commas."
     )
@@ -113,6 +123,11 @@ class Settings(BaseModel):
     def triton_address(self) -> str:
         """host:port of Triton's gRPC endpoint in use."""
         return self.triton_url or f"{self.host}:{self.triton_grpc_port}"
+
+    @property
+    def training_slots(self) -> int:
+        """Devices of one training job (ranks on a CPU): what it takes of Airflow's pool of accelerators."""
+        return self.training_ranks
 
     @property
     def serving_interpreter(self) -> Path:

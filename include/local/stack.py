@@ -78,7 +78,7 @@ class Stack:
             if self._wait_healthy(started):
                 self.say(f"stack: up after {time.monotonic() - started:.0f} s, {airflow.base_url(self.settings)}")
             with self.api() as api:
-                api.ensure_pool(airflow.ACCELERATOR_POOL, 1)
+                api.ensure_pool(airflow.ACCELERATOR_POOL, self.settings.training_slots)
 
     def stop(self) -> None:
         """End all that this stack started, and nothing else."""
