@@ -78,7 +78,7 @@ class Settings(BaseModel):
     )
     read_hub: bool = Field(
         False,
-        description="Local stack: its tasks may read datasets of the Hugging Face hub; elsewhere HF_HUB_OFFLINE=0.",
+        description="Local stack: tasks may read datasets and models of the Hugging Face hub, else HF_HUB_OFFLINE=0.",
     )
     text_endpoint: str = Field(
         "",
@@ -87,6 +87,13 @@ class Settings(BaseModel):
     )
     text_model: str = Field("", description="Name of the model that writes texts.")
     text_api_key: SecretStr = Field(SecretStr(""), description="Key of that API; empty: none is sent.")
+    judge_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^@?#]+)?$",
+        description="Base URL (with /v1) of an OpenAI-compatible API that rates answers; empty: none.",
+    )
+    judge_model: str = Field("", description="Name of the model that rates answers.")
+    judge_api_key: SecretStr = Field(SecretStr(""), description="Key of that API; empty: none is sent.")
     openlineage_url: str = Field(
         "",
         pattern=r"^(https?://.*)?$",

@@ -1,44 +1,47 @@
-"""Measure a model, with or without an adapter, on the held-out questions of a dataset."""
+"""Measure a model, with or without what customization made of it, on questions that it has not seen."""
 
-import hashlib
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
-from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.core.errors import SourceError
+from include.artifacts.store import ArtifactStore
 from include.core.settings import settings
+from include.evaluation.agreement import agreement
 from include.evaluation.answers import generate_answers
+from include.evaluation.canaries import Canary, planted
+from include.evaluation.canary_search import search_canaries
 from include.evaluation.config import EvaluationConfig
-from include.evaluation.development import development_ids
+from include.evaluation.evaluation_page import describe
+from include.evaluation.harness import run_tasks
+from include.evaluation.judge import judge_address, judge_answers, scores_of
+from include.evaluation.latency import peak_memory, waits
 from include.evaluation.likelihood import score_references
-from include.evaluation.measures import MEASURES
-from include.evaluation.model import load_model
-from include.evaluation.statistics import bootstrap_mean
+from include.evaluation.model import LoadedModel, load_model
+from include.evaluation.questions import FILES, Question, Split, read_questions
+from include.evaluation.results import Results, summarize
+from include.evaluation.task_files import digests
 
 LN2 = 0.6931471805599453
-Split = Literal["heldout", "development"]
-REMEDIES: dict[Split, str] = {
-    "heldout": "Hold out more: data_preparation.split",
-    "development": "Ten questions to train on, or more, have one: data_preparation.aggregate",
-}
-FILES: dict[Split, str] = {"heldout": "heldout.parquet", "development": "train.parquet"}
+ANSWERS = "answers.jsonl"
 
 
-@dataclass(frozen=True)
-class Question:
-    """A held-out question and its reference answer."""
+def _observe(
+    _: ArtifactStore, config: EvaluationConfig, split: Split = "heldout", **inputs: ArtifactRef | None
+) -> dict[str, Any]:
+    """The files of the tasks, and the judge; neither where the split is none for a verdict."""
+    if split != "heldout":
+        return {}
+    found: dict[str, Any] = {"tasks": digests(config.lm_eval)}
+    if config.judge.answers:
+        address = judge_address(settings())
+        found["judge"] = {"endpoint": address.url, "model": address.model}
+    return found
 
-    id: str
-    question: str
-    answer: str
 
-
-@step("report")
+@step("report", observes=_observe)
 def evaluate(
     work: Workspace,
     model: ArtifactRef,
@@ -49,80 +52,85 @@ def evaluate(
 ) -> None:
     """Likelihood of the reference answers, and quality and speed of the model's own, each with an interval.
 
+    answers.jsonl: a row a question; canaries.jsonl and judgements.jsonl where there are any. metrics: the names of
+    `measures`, `intervals` of each, and how many questions, answers and canaries these come from.
+
     split: `heldout` for the verdict; `development`, the questions of the training split that nothing is trained on, for
-    choosing between models while they are trained.
+    choosing between models while they are trained: without canaries, tasks of lm-eval and judge.
 
     seconds_per_answer is a batch's time divided by its answers, measured on the fp32 model under transformers: it
     compares models, and says neither how long a user waits nor how fast the packaged model is.
     """
     file = FILES[split]
     questions = read_questions(work.fetch(dataset, only=file) / file, config.questions, split)
+    found = Results(split)
+    with peak_memory() as memory:
+        loaded = _load(work, model, adapter)
+        found.rows = _answered(work, loaded, questions, config)
+        asked = [question.question for question in questions[: config.waits]]
+        found.waits = waits(loaded, asked, config.wait_tokens, config.max_tokens)
+    found.peak_memory = memory.peak
+    if split == "heldout":
+        _for_the_verdict(work, loaded, found, _planted(work, model, adapter), config)
+    for name, rows in ((ANSWERS, found.rows), ("canaries.jsonl", found.canaries), ("judgements.jsonl", found.judged)):
+        if rows:
+            _write(work.output / name, rows)
+    summarize(work.metrics, found, config)
+    describe(found, work.metrics, config).write(work.output)
+
+
+def _load(work: Workspace, model: ArtifactRef, adapter: ArtifactRef | None) -> LoadedModel:
     started = time.monotonic()
     loaded = load_model(work.fetch(model), work.fetch(adapter) if adapter else None, settings().rank_threads)
     work.log.info("loaded the model in %.1f s", time.monotonic() - started)
+    return loaded
+
+
+def _answered(
+    work: Workspace, loaded: LoadedModel, questions: list[Question], config: EvaluationConfig
+) -> list[dict[str, Any]]:
+    """A row a question: the likelihood of its reference, and of the first ones the model's own answer."""
     scores = score_references(loaded, [(q.question, q.answer) for q in questions], config.batch_size, config.max_tokens)
     work.log.info("scored %d reference answers", len(scores))
-    asked = questions[: config.answers]
-    generated = generate_answers(
-        loaded, [q.question for q in asked], config.batch_size, config.max_new_tokens, config.max_tokens
-    )
+    asked = [question.question for question in questions[: config.answers]]
+    generated = generate_answers(loaded, asked, config.batch_size, config.max_new_tokens, config.max_tokens)
     work.log.info("generated %d answers", len(generated))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": q.id, "question": q.question, "reference": q.answer, "answer": None, "nll": s.nll, "tokens": s.tokens}
-        | {"bits_per_char": s.nll * s.tokens / LN2 / max(s.characters, 1), "seconds": None, "chrf": None}
+        | {"bits_per_char": s.nll * s.tokens / LN2 / max(s.characters, 1), "seconds": None}
         for q, s in zip(questions, scores, strict=True)
     ]
     for row, (text, seconds) in zip(rows, generated, strict=False):
-        row |= {"answer": text, "seconds": seconds, "chrf": chrf(text, str(row["reference"]))}
+        row |= {"answer": text, "seconds": seconds} | agreement(text, row["reference"])
+    return rows
+
+
+def _planted(work: Workspace, model: ArtifactRef, adapter: ArtifactRef | None) -> list[Canary]:
+    """The canaries that the model or what customized it was trained on."""
+    paths = [work.fetch(model) / "model_info.json", *([work.fetch(adapter) / "adapter_info.json"] if adapter else [])]
+    infos = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
+    return list(dict.fromkeys(canary for info in infos for canary in planted(info)))
+
+
+def _for_the_verdict(
+    work: Workspace, loaded: LoadedModel, found: Results, canaries: list[Canary], config: EvaluationConfig
+) -> None:
+    answered = [row for row in found.rows if row["answer"] is not None]
+    if canaries:
+        found.canaries = search_canaries(loaded, canaries, [row["answer"] for row in answered], config)
+        work.log.info("searched for %d canaries", len(canaries))
+    if config.lm_eval.tasks:
+        found.tasks = run_tasks(loaded, config, work.folder)
+        work.log.info("ran %s", ", ".join(config.lm_eval.tasks))
+    if config.judge.answers:
+        address = judge_address(settings())
+        chosen = answered[: config.judge.answers]
+        found.judged = judge_answers(work.store.bucket, address, chosen, config.judge)
+        scores = scores_of(found.judged)
+        for row in chosen:
+            row["judge_score"] = scores.get(row["id"])
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    (work.output / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    summarize(work, rows, config)
-
-
-def read_questions(path: Path, limit: int, split: Split = "heldout") -> list[Question]:
-    """A sample of `limit` questions of a split, always the same one; SourceError where there is none.
-
-    In order of their ids' digests: ids begin with their source, so their own order would leave whole sources out.
-    """
-    import pyarrow.parquet as pq
-
-    rows = pq.read_table(path, columns=["id", "question", "answer"]).to_pylist()
-    if split == "development":
-        kept = development_ids(row["id"] for row in rows)
-        rows = [row for row in rows if row["id"] in kept]
-    rows = sorted(rows, key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())[:limit]
-    if not rows:
-        kind = "held-out" if split == "heldout" else split
-        raise SourceError(path.name, 0, f"the dataset has no {kind} question", REMEDIES[split])
-    return [Question(**row) for row in rows]
-
-
-def chrf(answer: str, reference: str) -> float:
-    """chrF2++ of one answer, 0 to 100."""
-    from sacrebleu.metrics import CHRF
-
-    return round(float(CHRF(word_order=2).sentence_score(answer, [reference]).score), 3)
-
-
-def summarize(work: Workspace, rows: list[dict[str, Any]], config: EvaluationConfig) -> None:
-    """Fill the metrics and their intervals, and write the report."""
-    answered = [row for row in rows if row["answer"] is not None]
-    values = {
-        "answer_nll": [row["nll"] for row in rows],
-        "answer_chrf": [row["chrf"] for row in answered],
-        "seconds_per_answer": [row["seconds"] for row in answered],
-        "answer_bits_per_char": [row["bits_per_char"] for row in rows],
-    }
-    intervals = {}
-    for name in MEASURES:
-        mean, low, high = bootstrap_mean(values[name], config.seed)
-        work.metrics[name] = round(mean, 4)
-        intervals[name] = [round(low, 4), round(high, 4)]
-    work.metrics |= {"questions": len(rows), "answers": len(answered), "intervals": intervals}
-    table = [(measure.what, work.metrics[name], *intervals[name]) for name, measure in MEASURES.items()]
-    samples = [(row["question"], row["reference"], row["answer"], row["chrf"]) for row in answered[: config.samples]]
-    Report("Evaluation").text(
-        f"{len(rows)} reference answers scored, {len(answered)} questions answered, none of them seen in training."
-    ).table(["measure", "mean", "95% low", "95% high"], table, "Measures").table(
-        ["question", "reference", "the model's answer", "chrF2++"], samples, "Samples"
-    ).write(work.output)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

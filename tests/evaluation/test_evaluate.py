@@ -10,10 +10,11 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, ModelError, SourceError
 from include.evaluation.answers import generate_answers
 from include.evaluation.config import EvaluationConfig
-from include.evaluation.evaluate import evaluate, read_questions
+from include.evaluation.evaluate import evaluate
 from include.evaluation.likelihood import score_references
 from include.evaluation.model import load_model
 from include.evaluation.prompt import answer_ids, prompt_ids
+from include.evaluation.questions import read_questions
 from include.evaluation.statistics import bootstrap_mean, paired_bootstrap
 from tests.tiny_model import TEXTS, build_adapter, build_model, tiny_adapter, tiny_dataset, tiny_model
 

@@ -1,8 +1,4 @@
-"""Answers of a text endpoint, each asked for once: kept in the store under the digest of its request.
-
-No model answers twice the same. What makes a step's result repeatable is the first answer to a request, which is
-never asked for again: not by a retry after a kill, not by a forced run, not by another use case.
-"""
+"""Answers of a text endpoint, each asked for once, and the questions and answers that are read from them."""
 
 import json
 import logging
@@ -15,9 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from include.artifacts.asked_once import answer_key, ask_once
 from include.artifacts.bucket import Bucket
-from include.artifacts.manifest import sha256_of
-from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 from include.data_preparation.config.texts import GenerateTextsConfig
 from include.data_preparation.documents import rank
 from include.data_preparation.synthesis.text_endpoint import Address, Answer, TextEndpoint
@@ -80,7 +75,7 @@ def ask_all(bucket: Bucket, address: Address, config: GenerateTextsConfig, log: 
     one request fails, the others of its batch are kept, and its error is raised.
     """
     written, bodies = Written(), requests(address, config)
-    keys = [f"{ANSWERS}/{sha256_of([address.url, body])}.json" for body in bodies]
+    keys = [answer_key(ANSWERS, address, body) for body in bodies]
     there = set(bucket.keys(f"{ANSWERS}/")) if bodies else set()
     endpoint = TextEndpoint(address, config)
     log.info("%d of %d answers are there", len(there.intersection(keys)), len(keys))
@@ -92,7 +87,7 @@ def ask_all(bucket: Bucket, address: Address, config: GenerateTextsConfig, log: 
                     break
                 stop = start + config.concurrency
                 tasks = [
-                    pool.submit(_answer, bucket, endpoint, key, body, asked=key in there)
+                    pool.submit(ask_once, bucket, endpoint, key, body, asked=key in there)
                     for key, body in zip(keys[start:stop], bodies[start:stop], strict=True)
                 ]
                 failed = [error for task in tasks if (error := task.exception())]
@@ -103,21 +98,6 @@ def ask_all(bucket: Bucket, address: Address, config: GenerateTextsConfig, log: 
     finally:
         endpoint.close()
     return written
-
-
-def _answer(bucket: Bucket, endpoint: TextEndpoint, key: str, body: dict[str, Any], *, asked: bool) -> Answer:
-    if not asked:
-        answer = endpoint.ask(body)
-        record = {"request": body, "answer": answer.model_dump()}
-        if bucket.put_bytes(key, json.dumps(record, sort_keys=True).encode(), if_none_match=True):
-            return answer
-    # another run may have had an answer a moment earlier: the first one counts
-    try:
-        return Answer.model_validate(json.loads(bucket.get_bytes(key)[0])["answer"])
-    except (ArtifactNotFoundError, ValueError, KeyError, TypeError) as error:
-        raise CorruptedArtifactError(
-            key, type(error).__name__, "a recorded answer cannot be read", "Delete this object: it is asked for again"
-        ) from error
 
 
 def _take(written: Written, key: str, answer: Answer, config: GenerateTextsConfig) -> None:

@@ -1,198 +1,32 @@
-"""An OpenAI-compatible endpoint that writes texts, asked with bounds on time, size and attempts."""
+"""The endpoint that writes texts, as the settings GENAI_TEXT_* name it."""
 
-import json
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
-
-import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-
-from include.core.errors import ConfigurationError, ServerUnavailableError
+from include.core import chat_endpoint
+from include.core.chat_endpoint import Answer, ChatEndpoint, Names
 from include.core.settings import Settings
 from include.data_preparation.config.texts import GenerateTextsConfig
 
-ENDPOINT, MODEL, KEY = "GENAI_TEXT_ENDPOINT", "GENAI_TEXT_MODEL", "GENAI_TEXT_API_KEY"
-CONNECT_SECONDS = 10
-MOST_BYTES = 4 << 20
-SHOWN = 200
+__all__ = ["Address", "Answer", "TextEndpoint"]
+
+NAMES = Names(
+    "GENAI_TEXT",
+    "data_preparation.generate_texts",
+    "the use case has prompts for a model, and this is not set",
+    "Set it, or remove the prompts",
+)
 
 
-class Answer(BaseModel):
-    """What the endpoint said, as far as it counts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    text: str
-    finish: str
-    refused: bool
-    tokens: int = Field(ge=0, description="Of prompt and answer, as the endpoint counts; estimated where it does not.")
-
-
-class Address(BaseModel):
+class Address(chat_endpoint.Address):
     """Where the endpoint is, which model answers, and the key, which is shown nowhere."""
-
-    model_config = ConfigDict(frozen=True)
-    url: str
-    model: str
-    key: SecretStr = SecretStr("")
 
     @classmethod
     def of(cls, settings: Settings) -> "Address":
         """The address that GENAI_TEXT_* settings name; ConfigurationError where there is none, or the key is none."""
-        for name, value in ((ENDPOINT, settings.text_endpoint), (MODEL, settings.text_model)):
-            if not value:
-                raise ConfigurationError(
-                    name,
-                    "",
-                    "the use case has prompts for a model, and this is not set",
-                    "Set it, or remove the prompts",
-                )
-        return cls(url=settings.text_endpoint.rstrip("/"), model=settings.text_model, key=_key(settings))
+        found = chat_endpoint.address_of(NAMES, settings.text_endpoint, settings.text_model, settings.text_api_key)
+        return cls(url=found.url, model=found.model, key=found.key)
 
 
-def _key(settings: Settings) -> SecretStr:
-    """The key without the spaces around it; ConfigurationError where no HTTP header can hold it."""
-    key = settings.text_api_key.get_secret_value().strip()
-    if not all("!" <= character <= "~" for character in key):
-        raise ConfigurationError(KEY, "***", "it has other characters than visible ASCII ones", "Set the right key")
-    return SecretStr(key)
-
-
-class _Message(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Usage(BaseModel):
-    total_tokens: int | None = Field(None, ge=0)
-
-
-class _Completion(BaseModel):
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
-
-
-class TextEndpoint:
-    """Asks one request at a time; threads may share it. Close it when done."""
+class TextEndpoint(ChatEndpoint):
+    """Asks for texts, with the patience of the configuration."""
 
     def __init__(self, address: Address, config: GenerateTextsConfig) -> None:
-        self.address, self.config = address, config
-        key = address.key.get_secret_value()
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(config.timeout_seconds, connect=min(CONNECT_SECONDS, config.timeout_seconds)),
-            limits=httpx.Limits(max_connections=config.concurrency),
-        )
-
-    def close(self) -> None:
-        """Let go of its connections."""
-        self._client.close()
-
-    def ask(self, body: Mapping[str, Any]) -> Answer:
-        """The answer to a chat completion request.
-
-        408, 429 and 5xx are tried again after Retry-After or a doubling wait. ServerUnavailableError where that does
-        not help, and for all that is no answer of a model; ConfigurationError where the request is refused or
-        redirected.
-        """
-        for attempt in range(1, self.config.attempts + 1):
-            status, headers, content = self._send(body)
-            if status < 300:
-                return self._read(status, content, body)
-            if status not in (408, 429) and status < 500:
-                raise self._refused(status, content)
-            if attempt < self.config.attempts:
-                time.sleep(self._wait(status, headers, attempt))
-        raise self._unavailable(
-            status, f"it still answers so after {self.config.attempts} attempts: {self._quoted(content)}"
-        )
-
-    def _send(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
-        """Status, headers and body, within the time-out as a whole and not only between two bytes."""
-        deadline, content = time.monotonic() + self.config.timeout_seconds, bytearray()
-        try:
-            with self._client.stream("POST", f"{self.address.url}/chat/completions", json=dict(body)) as response:
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    if len(content) > MOST_BYTES:
-                        raise self._unavailable(response.status_code, f"its answer is larger than {MOST_BYTES} bytes")
-                    if time.monotonic() > deadline:
-                        raise self._unavailable("time-out", f"no whole answer in {self.config.timeout_seconds:g} s")
-                return response.status_code, response.headers, bytes(content)
-        # what these errors say, or the ones behind them, may quote the headers, and so the key
-        except httpx.TimeoutException as error:
-            raise self._unavailable(type(error).__name__, f"no answer in {self.config.timeout_seconds:g} s") from None
-        except httpx.RequestError as error:
-            raise self._unavailable(type(error).__name__, "the connection failed") from None
-
-    def _wait(self, status: int, headers: httpx.Headers, attempt: int) -> float:
-        asked = _seconds(headers.get("Retry-After", ""))
-        if asked is not None and asked > self.config.max_wait_seconds:
-            raise self._unavailable(
-                status, f"it asks to wait {asked:.0f} s, and max_wait_seconds is {self.config.max_wait_seconds:g}"
-            )
-        return min(2.0 ** (attempt - 1), self.config.max_wait_seconds) if asked is None else asked
-
-    def _read(self, status: int, content: bytes, body: Mapping[str, Any]) -> Answer:
-        try:
-            found = _Completion.model_validate_json(content)
-        except ValidationError as error:
-            problem = f"its answer is no chat completion: {error.errors()[0]['msg']}"
-            raise self._unavailable(status, problem) from None
-        message, finish = found.choices[0].message, found.choices[0].finish_reason or ""
-        text = message.content or ""
-        # some servers do not count, and say 0
-        counted = found.usage.total_tokens if found.usage else None
-        estimate = (len(json.dumps(body["messages"])) + len(text)) // 4
-        return Answer(
-            text=text,
-            finish=finish,
-            refused=bool(message.refusal) or finish == "content_filter",
-            tokens=counted or estimate,
-        )
-
-    def _refused(self, status: int, content: bytes) -> ConfigurationError:
-        if status in (401, 403):
-            return ConfigurationError(KEY, "***", f"the endpoint refuses the key (HTTP {status})", "Set the right key")
-        if status < 400:
-            problem = f"it leads requests elsewhere (HTTP {status}), and the key follows nowhere"
-            return ConfigurationError(ENDPOINT, self.address.url, problem, "Set the address that it leads to")
-        return ConfigurationError(
-            ENDPOINT,
-            self.address.url,
-            f"it refuses a request to {self.address.model} (HTTP {status}): {self._quoted(content)}",
-            f"Correct it, {MODEL}, or data_preparation.generate_texts (parameters: what it does not know, or by "
-            "another name)",
-        )
-
-    def _quoted(self, content: bytes) -> str:
-        """The beginning of what it says, without the key."""
-        text = content.decode("utf-8", "replace")
-        if key := self.address.key.get_secret_value():
-            text = text.replace(key, "***")
-        return text[:SHOWN]
-
-    def _unavailable(self, value: object, problem: str) -> ServerUnavailableError:
-        return ServerUnavailableError(
-            f"{ENDPOINT} ({self.address.url})", value, problem, "Try again: what it has answered is kept"
-        )
-
-
-def _seconds(text: str) -> float | None:
-    """Seconds to wait of a Retry-After header (a number, or a date); None where it says nothing."""
-    if text.isascii() and text.strip().isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        super().__init__(address, config, NAMES)
