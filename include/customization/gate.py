@@ -44,7 +44,7 @@ def gate(
     """
     require_names(names, adapters)
     priced, came = read_costs(work.store, costs), [read_rung(work.store, ref) for ref in rungs]
-    trials = [_trial(work, path, ref, priced) for path, ref in zip(names, adapters, strict=True)]
+    trials = [_trial(work, path, ref, priced, came) for path, ref in zip(names, adapters, strict=True)]
     problem = _baseline_problem(work, model, dataset, baseline)
     standard = Standard(
         base={} if problem else losses(work.store, baseline, config.indicator),
@@ -65,10 +65,11 @@ def gate(
     _decide(work, trials, priced, came, config)
 
 
-def _trial(work: Workspace, path: str, ref: ArtifactRef, costs: Costs) -> Trial:
+def _trial(work: Workspace, path: str, ref: ArtifactRef, costs: Costs, rungs: list[Rung]) -> Trial:
     info = json.loads(work.store.read(ref, "adapter_info.json"))
     trial = Trial(path, ref, info["technique"], info.get("form", ""))
-    trial.device_seconds = metered_seconds(work.manifest(ref).metrics)
+    before = [one.device_seconds for rung in rungs for one in rung.standings if one.path == path]
+    trial.device_seconds = sum(before) + metered_seconds(work.manifest(ref).metrics)
     trial.training = costs.prices.money(trial.device_seconds)
     trial.serving = serving_extra(costs.prices, prompt_tokens_of(work.store, ref, trial.form))
     return trial
@@ -121,7 +122,8 @@ def _serves(work: Workspace, baseline: ArtifactRef, champion: ArtifactRef) -> bo
 
 def _decide(work: Workspace, trials: list[Trial], costs: Costs, rungs: list[Rung], config: GateConfig) -> None:
     best = winner(trials, config)
-    spent = sum(rung.left_behind for rung in rungs) + sum(trial.device_seconds for trial in trials)
+    last = sum(metered_seconds(work.manifest(trial.ref).metrics) for trial in trials)
+    spent = last + sum(rung.device_seconds for rung in rungs)
     against = best.against.get("base")
     work.metrics |= {
         "passed": best.passes,

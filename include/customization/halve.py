@@ -29,8 +29,8 @@ def halve(
     """rung.json and a page: who goes on to the next rung, who is stopped, each with its reason.
 
     `names` are the paths of the techniques' configurations, in the order of `adapters`; `evaluations` are on
-    development questions; `earlier` are the rungs before this one, `rung` counts from 0. An adapter that is reused has
-    the device seconds that it once took.
+    development questions; `earlier` are the rungs before this one, `rung` counts from 0 and is not the last. An
+    adapter that is reused has the device seconds that it once took.
 
     metrics: going_on, stopped, spent (all rungs, in the budget's unit), survivors and names to map the next rung over;
     passed is False where none goes on. ConfigurationError where an evaluation is missing or says too little.
@@ -38,15 +38,16 @@ def halve(
     require_names(names, adapters)
     predicted = read_costs(work.store, costs)
     measured = evaluations_of(work, adapters, evaluations)
-    shares = config.rungs[rung : rung + 2]
+    before, share, following = (0.0, *config.rungs)[rung : rung + 3]
+    longer = (following - share) / (share - before)
     standings = [
-        _standing(work, path, adapter, evaluation, indicator, (shares[0], shares[-1]))
+        _standing(work, path, adapter, evaluation, indicator, longer)
         for path, adapter, evaluation in zip(names, adapters, measured, strict=True)
     ]
-    spent = sum(read_rung(work.store, ref).left_behind for ref in earlier)
+    spent = sum(read_rung(work.store, ref).device_seconds for ref in earlier)
     spent += sum(one.device_seconds for one in standings)
     ordered = halved(standings, config.eta, spent, predicted)
-    written = Rung(number=rung, share=shares[0], indicator=indicator, standings=tuple(ordered))
+    written = Rung(number=rung, share=share, indicator=indicator, standings=tuple(ordered))
     (work.output / RUNG_FILE).write_text(written.model_dump_json(indent=1), encoding="utf-8")
     refs = dict(zip(names, adapters, strict=True))
     on = [one for one in ordered if one.goes_on]
@@ -71,7 +72,7 @@ def _standing(
     adapter: ArtifactRef,
     evaluation: ArtifactRef | None,
     indicator: str,
-    shares: tuple[float, float],
+    longer: float,
 ) -> Standing:
     name = path.rpartition(".")[2]
     if evaluation is None:
@@ -95,7 +96,7 @@ def _standing(
         high=high,
         steps=int(made.get("steps", 0)),
         device_seconds=seconds,
-        rest=seconds / shares[0] * (shares[1] - shares[0]),
+        rest=seconds * longer,
     )
 
 

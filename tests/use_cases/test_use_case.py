@@ -285,7 +285,9 @@ def test_a_variant_is_a_technique_with_settings_of_its_own() -> None:
         )
         == 2
     )
-    with pytest.raises(ConfigurationError, match=r"customization\.variants\.wide = .*: the use case has no such.*narrow"):
+    with pytest.raises(
+        ConfigurationError, match=r"customization\.variants\.wide = .*: the use case has no such.*narrow"
+    ):
         found.at("customization.variants.wide")
     for wrong, said in (
         ({"rnk": 8}, r"customization\.variants\.narrow\.rnk = 8: unknown key.*mean rank\?"),

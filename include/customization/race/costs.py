@@ -20,6 +20,8 @@ FROZEN, GRADIENTS, FORWARD = 4.0, 2.0, 2.0
 ALL_WEIGHTS = ("full", "continued_pretraining")
 # both answers of a pair are read, by the model and by the one it began as
 PAIRED = ("dpo",)
+# answers are written, and read by the model that it began as too
+WRITTEN = ("grpo",)
 
 
 class _Figures(BaseModel):
@@ -138,12 +140,13 @@ def operations_of(technique: AnyTechnique) -> float:
     """Operations a weight of the model and token."""
     if not isinstance(technique, TuningConfig):
         return 0.0
-    once = FROZEN + (GRADIENTS if technique.technique in ALL_WEIGHTS else 0) + (FORWARD if technique.recompute else 0)
-    return 2 * (once + FORWARD) if technique.technique in PAIRED else once
+    name = technique.technique
+    once = FROZEN + (GRADIENTS if name in ALL_WEIGHTS else 0) + (FORWARD if technique.recompute else 0)
+    return 2 * (once + FORWARD) if name in PAIRED else once + 2 * FORWARD if name in WRITTEN else once
 
 
 def metered_seconds(metrics: Mapping[str, Any]) -> float:
-    """Device seconds that all of an adapter's steps took, when they were made; 0 where nothing was trained."""
+    """Device seconds that making an adapter took, when it was made; 0 where nothing was trained."""
     return float(metrics.get("device_seconds", 0.0))
 
 

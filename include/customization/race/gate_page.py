@@ -88,14 +88,10 @@ def _rungs(page: Report, trials: Sequence[Trial], rungs: Sequence[Rung], costs: 
             if not one.goes_on:
                 why[one.path] = f"stopped after {rung.share:.0%} of the steps: {one.reason}"
     for trial in trials:
-        came[trial.path].append(trial.device_seconds)
-    parts = {
-        path: [max(0.0, b - a) for a, b in zip((0.0, *seconds), seconds, strict=False)]
-        for path, seconds in came.items()
-    }
+        came[trial.path].append(trial.device_seconds - sum(came[trial.path]))
     names = [f"until {rung.share:.0%}" for rung in rungs] + ["until 100%"]
     entrants = {one.path: one.name for one in costs.entrants}
-    top = max((sum(one) for one in parts.values()), default=0) or 1
-    values = {entrants[path]: one + [0.0] * (len(names) - len(one)) for path, one in parts.items()}
+    top = max(map(sum, came.values()), default=0) or 1
+    values = {entrants[path]: one + [0.0] * (len(names) - len(one)) for path, one in came.items()}
     page.stacks(names, values, top, "The rungs: device seconds of each technique")
     page.table(["technique", "how far it came"], [[entrants[path], why.get(path, "")] for path in came])

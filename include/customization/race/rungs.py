@@ -29,8 +29,8 @@ class Standing(_Figures):
     low: float
     high: float
     steps: int
-    device_seconds: float = Field(description="Metered, of all of its steps so far.")
-    rest: float = Field(description="Device seconds to the next rung, from the metered ones.")
+    device_seconds: float = Field(description="Metered on this rung alone.")
+    rest: float = Field(description="Device seconds to the next rung, from what this one took.")
     goes_on: bool = False
     reason: str = ""
 
@@ -44,9 +44,9 @@ class Rung(_Figures):
     standings: tuple[Standing, ...]
 
     @property
-    def left_behind(self) -> float:
-        """Device seconds that the techniques took that were stopped here."""
-        return sum(one.device_seconds for one in self.standings if not one.goes_on)
+    def device_seconds(self) -> float:
+        """What all techniques took on this rung."""
+        return sum(one.device_seconds for one in self.standings)
 
 
 def read_rung(store: ArtifactStore, ref: ArtifactRef) -> Rung:
