@@ -1,6 +1,8 @@
 """What a running step sees of the world."""
 
+import fcntl
 import logging
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -44,14 +46,7 @@ class Workspace:
 
         The page for people is left out: it does not count in the artifact's digest.
         """
-        target = self.folder / "inputs" / f"{ref.fingerprint[:16]}{quote(only, safe='')}"
-        if not target.exists():
-            partial = self.folder / "fetching" / target.name
-            self.store.fetch(ref, partial, only=only)
-            (partial / REPORT_FILE).unlink(missing_ok=True)
-            target.parent.mkdir(exist_ok=True)
-            partial.rename(target)
-        return target
+        return local_copy(self.store, self.folder, ref, only)
 
     def manifest(self, ref: ArtifactRef) -> Measured:
         """What is known of an input: its metrics and its own inputs.
@@ -68,3 +63,19 @@ class Workspace:
     def address(self) -> StoreAddress:
         """The object store's address, for child processes."""
         return self.store.bucket.address
+
+
+def local_copy(store: ArtifactStore, folder: Path, ref: ArtifactRef, only: str = "") -> Path:
+    """A verified copy below `folder`, made once, whatever number of processes asks; without the page for people."""
+    target = folder / "inputs" / f"{ref.fingerprint[:16]}{quote(only, safe='')}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f"{target.name}.lock").open("w") as guard:
+        # whoever waits here finds the copy; a killed holder's lock is free
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not target.exists():
+            partial = folder / "fetching" / target.name
+            shutil.rmtree(partial, ignore_errors=True)
+            store.fetch(ref, partial, only=only)
+            (partial / REPORT_FILE).unlink(missing_ok=True)
+            partial.rename(target)
+    return target

@@ -1,58 +1,130 @@
-"""Customize a model on the dataset's questions and answers by LoRA or prompt tuning, under DeepSpeed."""
+"""Customize a model on a dataset by one technique."""
 
 import json
 import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.core.errors import SourceError
+from include.core.errors import ConfigurationError, ModelError, SourceError
+from include.core.settings import settings
 from include.customization import tune_job
-from include.customization.config import LoraConfig, PromptTuningConfig
-from include.distributed.launch import observed_ranks, run_job
+from include.customization.config import AnyTechnique, FewShotConfig, TuningConfig
+from include.customization.few_shot import choose_examples
+from include.customization.trainer.base import require_room
+from include.customization.trainer.course import STATE, SUMMARY
+from include.customization.trainer.forms import ADAPTER, adapter_info
+from include.customization.trainer.questions import trained_pairs
+from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
+from include.evaluation.model import INFO
+
+TRAINING = "training.json"
+# techniques that are not supervised have jobs of their own
+JOBS: Mapping[str, str] = MappingProxyType({})
 
 
-@step("adapter", resources=("include/distributed/zero2.json",), observes=observed_ranks)
-def tune(work: Workspace, model: ArtifactRef, dataset: ArtifactRef, config: LoraConfig | PromptTuningConfig) -> None:
-    """Write a plain PEFT folder and adapter_info.json.
+@step("adapter", resources=("include/distributed/zero2.json",))
+def tune(
+    work: Workspace,
+    model: ArtifactRef,
+    dataset: ArtifactRef,
+    config: AnyTechnique,
+    preferences: ArtifactRef | None = None,
+    reward_model: ArtifactRef | None = None,
+    resume: ArtifactRef | None = None,
+    share: float = 1.0,
+) -> None:
+    """Write what the technique makes of the model, and adapter_info.json: technique, form, base, canaries.
 
-    SourceError where the dataset has no training question; ModelError where the model cannot be loaded.
+    `share` stops after that share of the steps and leaves in `state/` what `resume` goes on from, as if it had not
+    stopped. metrics: losses in nats a token of the answers, `tokens` and `steps` of the whole training, `seconds` of
+    steps and `device_seconds` from the job's start of this part alone, rows as `examples`.
+    SourceError where the dataset is too small; ConfigurationError where `resume` is of another training, or a sequence
+    is longer than the model's context; ModelError where the model cannot be loaded or trained.
     """
-    base = work.fetch(model)
     train = work.fetch(dataset, only="train.parquet") / "train.parquet"
-    pairs = _pairs(train)
-    questions = work.folder / "questions.json"
-    questions.write_text(json.dumps(pairs))
-    spec = {"config": config.model_dump(), "model": str(base), "questions": str(questions)}
-    results = run_job(work, tune_job.__name__, spec)
-    shutil.copytree(results / "adapter", work.output, dirs_exist_ok=True)
-    info = {"technique": config.technique, "base": model.digest}
-    (work.output / "adapter_info.json").write_text(json.dumps(info, indent=1))
-    summary = json.loads((results / tune_job.SUMMARY).read_text())
-    _describe(work, config, json.loads((results / CURVE).read_text()), summary | {"questions": len(pairs)})
+    if isinstance(config, FewShotConfig):
+        _write_examples(work, train, config)
+        info = adapter_info(config.technique, model.digest)
+        (work.output / INFO).write_text(json.dumps(info, indent=1))
+    else:
+        require_room(work.fetch(model, only="config.json"), config)
+        if config.technique != "continued_pretraining" and config.technique not in JOBS:
+            _require_questions(train, config)
+        training = {"config": config.model_dump(), "base": model.digest, "dataset": dataset.digest}
+        if resume:
+            _require_same(work, resume, training)
+        refs = {"model": model, "dataset": dataset, "resume": resume}
+        refs |= {"preferences": preferences, "reward_model": reward_model}
+        spec: dict[str, Any] = {name: ref.model_dump() if ref else None for name, ref in refs.items()}
+        spec |= {"config": config.model_dump(), "canaries": dataset.digest, "share": share}
+        _train(work, config, spec, training)
 
 
-def _pairs(path: Any) -> list[tuple[str, str]]:
-    import pyarrow.parquet as pq
+def _train(work: Workspace, config: TuningConfig, spec: dict[str, Any], training: dict[str, Any]) -> None:
+    """Run the technique's job; its adapter, the state that it left, and its figures."""
+    started = time.monotonic()
+    results = run_job(work, JOBS.get(config.technique, tune_job.__name__), spec)
+    shutil.copytree(results / ADAPTER, work.output, dirs_exist_ok=True)
+    if (results / STATE).exists():
+        shutil.copytree(results / STATE, work.output / STATE)
+        (work.output / STATE / TRAINING).write_text(json.dumps(training, indent=1))
+    summary = json.loads((results / SUMMARY).read_text())
+    held = time.monotonic() - started + summary.pop("earlier_seconds")
+    _describe(work, config, json.loads((results / CURVE).read_text()), summary, held)
 
-    rows = pq.read_table(path, columns=["question", "answer"]).to_pydict()
-    if not rows["question"]:
+
+def _write_examples(work: Workspace, train: Path, config: FewShotConfig) -> None:
+    pairs = choose_examples(trained_pairs(train), config)
+    rows = [{"question": question, "answer": answer} for question, answer in pairs]
+    (work.output / "examples.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+    work.metrics |= {"technique": config.technique, "examples": len(rows), "trained_parameters": 0}
+    work.metrics |= {"steps": 0, "tokens": 0, "seconds": 0.0, "device_seconds": 0.0}
+    Report("Customization: few_shot").table(["question", "answer"], pairs, "Before every question").write(work.output)
+
+
+def _require_questions(train: Path, config: TuningConfig) -> None:
+    """SourceError where there is nothing to train on, ConfigurationError where a step would read a question twice."""
+    count = sum(1 for _ in trained_pairs(train))
+    if not count:
         raise SourceError("train.parquet", 0, "no question to train on", "Look at the data card of data_preparation")
-    return list(zip(rows["question"], rows["answer"], strict=True))
+    if config.batch > count:
+        raise ConfigurationError(
+            "batch", config.batch, f"the dataset has {count} questions to train on", f"Use at most {count}"
+        )
+
+
+def _require_same(work: Workspace, resume: ArtifactRef, training: dict[str, Any]) -> None:
+    """ModelError or ConfigurationError where the state in `resume` is not of this very training."""
+    folder = work.fetch(resume, only=f"{STATE}/") / STATE
+    if not (folder / TRAINING).exists():
+        raise ModelError("resume", str(resume), "it has no state of a training", "Resume what stopped at a share")
+    before = json.loads((folder / TRAINING).read_text())
+    if before["base"] != training["base"]:
+        raise ModelError("resume", str(resume), "it customizes another model", "Resume on the model it began with")
+    for name in ("dataset", "config"):
+        if before[name] != training[name]:
+            raise ConfigurationError("resume", str(resume), f"its {name} is another", f"Give the {name} it began with")
 
 
 def _describe(
-    work: Workspace, config: LoraConfig | PromptTuningConfig, curve: dict[str, Any], summary: dict[str, Any]
+    work: Workspace, config: TuningConfig, curve: dict[str, Any], summary: dict[str, Any], held: float
 ) -> None:
     losses = curve["losses"]
     tail = losses[-max(1, len(losses) // 5) :]
-    work.metrics["technique"] = config.technique
-    work.metrics["trained_parameters"] = summary["trained_parameters"]
-    work.metrics["final_loss"] = round(sum(tail) / len(tail), 4)
-    work.metrics |= {"first_loss": round(losses[0], 4), "steps": curve["step"], "tokens": curve["tokens"], **summary}
-    work.metrics["seconds_per_step"] = round(curve["seconds"] / max(1, curve["step"]), 3)
+    ranks, steps = summary.pop("ranks"), summary.pop("steps")
+    devices = ranks if summary.pop("on_gpu") else ranks * settings().rank_threads
+    work.metrics |= {"technique": config.technique, "trained_parameters": summary.pop("trained_parameters")}
+    work.metrics |= {"final_loss": round(sum(tail) / len(tail), 4), "first_loss": round(losses[0], 4)}
+    work.metrics |= {"steps": curve["step"], "tokens": curve["tokens"], "seconds": round(curve["seconds"], 3)}
+    work.metrics |= {"device_seconds": round(held * devices, 3), **summary}
+    work.metrics["seconds_per_step"] = round(curve["seconds"] / max(1, steps), 3)
     (
         Report(f"Customization: {config.technique}")
         .table(["figure", "value"], list(work.metrics.items()))

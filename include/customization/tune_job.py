@@ -1,128 +1,70 @@
-"""What each rank of a tuning job does."""
+"""What each rank of a job of supervised tuning does."""
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from include.core.errors import ModelError
-from include.customization.config import LoraConfig, PromptTuningConfig
-from include.distributed.batches import examples_of_part
+from pydantic import TypeAdapter
+
+from include.artifacts.ref import ArtifactRef
+from include.customization.config import TuningConfig
 from include.distributed.job import Job
-from include.evaluation.prompt import answer_ids, prompt_ids
-
-SUMMARY = "summary.json"
-IGNORED = -100
-
-
-class AnswerBatches:
-    """Questions with their answers, padded on the right; only the answers' tokens carry loss."""
-
-    def __init__(self, tokenizer: Any, pairs: Sequence[tuple[str, str]], config: LoraConfig | PromptTuningConfig):
-        self.config, self.padding = config, int(tokenizer.pad_token_id)
-        self.examples = [encode(tokenizer, question, answer, config.length) for question, answer in pairs]
-
-    def part(self, step: int, part: int, parts: int) -> dict[str, Any]:
-        """input_ids, attention_mask and labels of shape (batch / parts, longest)."""
-        import torch
-
-        size, config = len(self.examples), self.config
-        chosen = [self.examples[i] for i in examples_of_part(size, config.seed, step, config.batch, part, parts)]
-        width = max(len(prompt) + len(answer) for prompt, answer in chosen)
-        tokens = torch.full((len(chosen), width), self.padding)
-        labels = torch.full((len(chosen), width), IGNORED)
-        mask = torch.zeros((len(chosen), width), dtype=torch.long)
-        for row, (prompt, answer) in enumerate(chosen):
-            end = len(prompt) + len(answer)
-            tokens[row, :end] = torch.tensor(prompt + answer)
-            labels[row, len(prompt) : end] = torch.tensor(answer)
-            mask[row, :end] = 1
-        return {"input_ids": tokens, "attention_mask": mask, "labels": labels}
-
-
-def encode(tokenizer: Any, question: str, answer: str, length: int) -> tuple[list[int], list[int]]:
-    """Prompt and answer of at most `length` tokens together; the answer keeps at least a quarter of them."""
-    prompt = prompt_ids(tokenizer, question)
-    room = max(length - len(prompt), length // 4)
-    return prompt[-(length - room) :], answer_ids(tokenizer, answer)[:room]
 
 
 def main(job: Job) -> None:
-    """Load the base, add the adapter, train it, and let rank 0 save the adapter."""
-    from include.distributed.engine import Plan
-    from include.distributed.loop import start_ranks, train
+    """Load the base, leave to train what the technique trains, train it, and write its form."""
+    import trl
+
+    from include.customization.trainer.arguments import training_arguments
+    from include.customization.trainer.base import load_base
+    from include.customization.trainer.course import train
+    from include.customization.trainer.exact import exact
+    from include.customization.trainer.forms import write_form
+    from include.customization.trainer.techniques import adapt
+    from include.distributed.loop import start_ranks
 
     config = read_config(job.spec["config"])
     start_ranks(config.seed)
-    model, tokenizer = _load(Path(job.spec["model"]))
-    adapted = _adapt(model, tokenizer, config)
-    batches = AnswerBatches(tokenizer, json.loads(Path(job.spec["questions"]).read_text()), config)
-    plan = Plan(**config.model_dump(include=set(Plan.__dataclass_fields__)))
-    engine, _ = train(job, adapted, batches, plan)
-    if job.rank == 0:
-        trained = sum(p.numel() for p in engine.module.parameters() if p.requires_grad)
-        (job.results / SUMMARY).write_text(json.dumps({"trained_parameters": trained}))
-        # the path of this job's copy of the base would make equal adapters differ
-        engine.module.peft_config["default"].base_model_name_or_path = ""
-        engine.module.save_pretrained(job.results / "adapter")
-        (job.results / "adapter" / "README.md").unlink(missing_ok=True)
+    # before the model: ZeRO 3 divides it while it is loaded
+    arguments = training_arguments(
+        job, config, trl.SFTConfig, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}
+    )
+    base = job.fetch(reference(job, "model"))
+    model, tokenizer = load_base(base, four_bits=config.technique == "qlora")
+    rows = _rows(job, tokenizer, config)
+    trainer = exact(trl.SFTTrainer, config)(
+        model=adapt(model, tokenizer, config), args=arguments, train_dataset=rows, processing_class=tokenizer
+    )
+    if config.technique == "qlora":
+        # TRL takes such adapters to bf16, in which small updates would be lost
+        for parameter in trainer.model.parameters():
+            parameter.data = parameter.data.float() if parameter.requires_grad else parameter.data
+    state = job.fetch(reference(job, "resume"), only="state/") / "state" if job.spec["resume"] else None
+    train(job, trainer, config, share=job.spec["share"], resume=state)
+    write_form(job, trainer, base, config.canaries)
 
 
-def read_config(values: dict[str, Any]) -> LoraConfig | PromptTuningConfig:
+def read_config(values: dict[str, Any]) -> TuningConfig:
     """The configuration that a job's description holds."""
-    if values["technique"] == "lora":
-        return LoraConfig.model_validate(values)
-    return PromptTuningConfig.model_validate(values)
+    from include.customization.config import AnyTechnique
+
+    found: TuningConfig = TypeAdapter[Any](AnyTechnique).validate_python(values)
+    return found
 
 
-def _load(folder: Path) -> tuple[Any, Any]:
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    # a CPU without AMX or AVX-512 takes sixteen times as long for a step in bf16, as which models are stored
-    dtype = "auto" if torch.cuda.is_available() else torch.float32
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(
-            "model",
-            folder.name,
-            f"it cannot be loaded ({type(error).__name__}: {str(error)[:200]})",
-            "Run the step that wrote it with force_rerun",
-        ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    model.config.use_cache = False
-    return model, tokenizer
+def reference(job: Job, name: str) -> ArtifactRef:
+    """An artifact that the job's description names."""
+    return ArtifactRef.model_validate(job.spec[name])
 
 
-def _adapt(model: Any, tokenizer: Any, config: LoraConfig | PromptTuningConfig) -> Any:
-    import peft
+def _rows(job: Job, tokenizer: Any, config: TuningConfig) -> Any:
+    from include.customization.trainer.corpus import corpus_rows
+    from include.customization.trainer.questions import ids_for_development, question_rows
+    from include.customization.trainer.rows import mapped_rows
+    from include.evaluation.canaries import canaries
 
-    # PEFT keeps the adapter in fp32 beside a bf16 base: small updates would be lost in bf16
-    if isinstance(config, LoraConfig):
-        settings = peft.LoraConfig(
-            task_type="CAUSAL_LM",
-            r=config.rank,
-            lora_alpha=config.alpha,
-            lora_dropout=config.dropout,
-            target_modules="all-linear",
-        )
-        return peft.get_peft_model(model, settings)
-    prompt = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=config.virtual_tokens)
-    adapted = peft.get_peft_model(model, prompt)
-    _start_from_text(adapted, tokenizer, config)
-    return adapted
-
-
-def _start_from_text(adapted: Any, tokenizer: Any, config: PromptTuningConfig) -> None:
-    """Set the learned embeddings to those of the text, repeated or cut to their number."""
-    import torch
-
-    ids = tokenizer(config.start, add_special_tokens=False)["input_ids"]
-    repeated = (ids * (config.virtual_tokens // len(ids) + 1))[: config.virtual_tokens]
-    words = adapted.get_base_model().get_input_embeddings().weight[repeated].detach()
-    with torch.no_grad():
-        adapted.prompt_encoder["default"].embedding.weight.copy_(words)
+    dataset = reference(job, "dataset")
+    train = job.fetch(dataset, only="train.parquet") / "train.parquet"
+    planted = canaries(job.spec["canaries"], config.canaries)
+    if config.technique != "continued_pretraining":
+        return mapped_rows(job, "questions", lambda: question_rows(train, tokenizer, config, planted))
+    corpus, kept = job.fetch(dataset, only="corpus.parquet") / "corpus.parquet", ids_for_development(train)
+    return mapped_rows(job, "corpus", lambda: corpus_rows(corpus, tokenizer, config, planted, kept))

@@ -22,8 +22,7 @@ _log = logging.getLogger("genai.distributed.job")
 class Checkpoints:
     """The checkpoints of one job, by step number. Every rank calls every method; the ranks share one machine's disk.
 
-    They belong to the owner's fingerprint and the number of ranks: other code, configuration, inputs or
-    ranks never resume from them.
+    They belong to the owner's fingerprint: other code, configuration or inputs never resume from them.
     """
 
     def __init__(self, job: Job, steps: Iterable[int]) -> None:
@@ -34,7 +33,7 @@ class Checkpoints:
 
     def fingerprint(self, step: int) -> str:
         """The fingerprint under which the checkpoint after `step` steps lies."""
-        return sha256_of([self.job.fingerprint, self.job.ranks, step])
+        return sha256_of([self.job.fingerprint, step])
 
     def committed(self) -> list[int]:
         """Steps with a committed checkpoint, newest first."""

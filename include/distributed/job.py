@@ -1,4 +1,4 @@
-"""What runs in every rank of a distributed job: `python -m include.distributed.job job.json`."""
+"""What runs in every rank of a distributed job: `python -m include.distributed.job FOLDER`."""
 
 import importlib
 import json
@@ -12,43 +12,50 @@ from pathlib import Path
 from typing import Any
 
 from include.artifacts.bucket import StoreAddress
+from include.artifacts.ref import ArtifactRef
 from include.artifacts.scratch import disk_full
 from include.artifacts.store import ArtifactStore
+from include.artifacts.workspace import local_copy
 from include.core.errors import GenaiError, ModelError
 from include.core.settings import settings
-from include.distributed.launch import DONE, FAILURE
+from include.distributed.launch import DESCRIPTION, DONE, FAILURE, RESULTS
 
 _log = logging.getLogger("genai.distributed.job")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One rank's view of its job. `step` is the workflow step that owns it, `fingerprint` its workspace's `job`."""
+    """One rank's view of its job. `step` is the workflow step that owns it, `fingerprint` its workspace's `job`.
+
+    `scratch` lies on the rank's host; what rank 0 writes below `results` comes back to the owner.
+    """
 
     spec: dict[str, Any]
-    results: Path
     scratch: Path
     step: str
     fingerprint: str
     rank: int
     ranks: int
 
+    @property
+    def results(self) -> Path:
+        """What rank 0 gives back."""
+        return self.scratch / RESULTS
+
+    def fetch(self, ref: ArtifactRef, *, only: str = "") -> Path:
+        """A verified copy of an artifact, or of its files whose path starts with `only`: made once on each host."""
+        return local_copy(self.store(), self.scratch.parent, ref, only)
+
     def store(self) -> ArtifactStore:
         """The object store that the owner uses."""
         return ArtifactStore(StoreAddress.of(settings()))
 
 
-def read_job(path: Path) -> tuple[str, Job]:
+def read_job(folder: Path) -> tuple[str, Job]:
     """The entry module and this rank's job, from the owner's description and the launcher's environment."""
-    told = json.loads(path.read_text())
-    return told["entry"], Job(
-        spec=told["spec"],
-        results=Path(told["results"]),
-        scratch=Path(told["scratch"]),
-        step=told["step"],
-        fingerprint=told["fingerprint"],
-        rank=int(os.environ["RANK"]),
-        ranks=int(os.environ["WORLD_SIZE"]),
+    told = json.loads((folder / DESCRIPTION).read_text())
+    return told.pop("entry"), Job(
+        **told, scratch=folder, rank=int(os.environ["RANK"]), ranks=int(os.environ["WORLD_SIZE"])
     )
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from include.artifacts.step import Workspace
-from include.artifacts.store import ArtifactStore
 from include.core import errors
 from include.core.errors import GenaiError, JobFailedError
 from include.core.settings import PROJECT_ROOT, settings
 from include.distributed.extension import prepare_extensions
 
+DESCRIPTION, RESULTS = "job.json", "results"
 DONE, FAILURE = "done.json", "failure-{rank}.json"
 ENTRY = "include.distributed.job"
 STALL_SECONDS = 600
@@ -29,45 +29,34 @@ _LAUNCHER_LINE = "] [INFO] ["
 _log = logging.getLogger("genai.distributed")
 
 
-def observed_ranks(_: ArtifactStore, **__: object) -> dict[str, int]:
-    """The number of ranks, which decides each rank's random numbers: it is part of a training step's fingerprint."""
-    return {"ranks": settings().training_ranks}
-
-
 def run_job(
     work: Workspace, entry: str, spec: dict[str, Any], *, ranks: int | None = None, stall_seconds: float = STALL_SECONDS
 ) -> Path:
     """Run `main(job)` of module `entry` on `ranks` processes of this machine; returns the job's result folder.
 
-    `spec` is JSON and holds no secret: ranks get the object store's keys through their environment. A job
+    `spec` is JSON and holds no secret: ranks get the object store's keys through their environment. It holds no
+    path either: references to artifacts travel in it, and ranks get the files by `job.fetch`. A job
     that prints nothing for `stall_seconds` is ended. Errors: what a rank raised as a GenaiError is raised
     here again; every other end without the job's own marker is a JobFailedError.
     """
     count = ranks or settings().training_ranks
     folder = work.folder / f"job-{entry.rpartition('.')[2]}"
-    results = folder / "results"
+    results = folder / RESULTS
     results.mkdir(parents=True)
-    description = {
-        "entry": entry,
-        "spec": spec,
-        "results": str(results),
-        "scratch": str(folder),
-        "step": work.step,
-        "fingerprint": work.job,
-    }
-    (folder / "job.json").write_text(json.dumps(description))
+    description = {"entry": entry, "spec": spec, "step": work.step, "fingerprint": work.job}
+    (folder / DESCRIPTION).write_text(json.dumps(description))
     environment = _environment(work, folder)
     if environment["DS_ACCELERATOR"] == "cpu":
         prepare_extensions(Path(environment["TORCH_EXTENSIONS_DIR"]), environment)
-    last_lines = _supervise(_command(count, folder / "job.json"), environment, stall_seconds)
+    last_lines = _supervise(_command(count, folder), environment, stall_seconds)
     if not (results / DONE).exists():
         raise _failure(results, count, entry, last_lines)
     return results
 
 
-def _command(ranks: int, description: Path) -> list[str]:
+def _command(ranks: int, folder: Path) -> list[str]:
     launcher = [sys.executable, "-m", "deepspeed.launcher.runner", "--num_gpus", str(ranks), "--no_local_rank"]
-    return [*launcher, "--master_port", str(_free_port()), "--module", ENTRY, str(description)]
+    return [*launcher, "--master_port", str(_free_port()), "--module", ENTRY, str(folder)]
 
 
 def _environment(work: Workspace, folder: Path) -> dict[str, str]:

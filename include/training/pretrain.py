@@ -9,7 +9,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
-from include.distributed.launch import observed_ranks, run_job
+from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
 from include.evaluation.prompt import answer_ids, prompt_ids
 from include.training import pretrain_job
@@ -17,7 +17,7 @@ from include.training.config import PretrainConfig
 from include.training.tokenizer import END_OF_TEXT, save_tokenizer, train_tokenizer
 
 
-@step("model", resources=("include/distributed/zero2.json",), observes=observed_ranks)
+@step("model", resources=("include/distributed/zero2.json",))
 def pretrain(work: Workspace, dataset: ArtifactRef, config: PretrainConfig) -> None:
     """Write a plain Hugging Face folder: the tokenizer, then the model after `config.steps` steps.
 

@@ -64,7 +64,7 @@ def _lives(pid: str) -> bool:
 
 
 def corrupt_newest(store: ArtifactStore, step: int) -> None:
-    fingerprint = sha256_of([sha256_of("disturbed"), 2, step])
+    fingerprint = sha256_of([sha256_of("disturbed"), step])
     manifest = store.find(f"{STEP}.checkpoints", fingerprint)
     assert manifest
     name = next(entry.path for entry in manifest.files if "optim_states" in entry.path)

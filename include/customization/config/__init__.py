@@ -14,6 +14,7 @@ from include.customization.config.techniques import (
     FewShotConfig,
     FullConfig,
     LoraConfig,
+    LowRankConfig,
     PrefixTuningConfig,
     PromptTuningConfig,
     PTuningConfig,
@@ -33,6 +34,7 @@ __all__ = [
     "GateConfig",
     "GrpoConfig",
     "LoraConfig",
+    "LowRankConfig",
     "PTuningConfig",
     "PreferencesConfig",
     "PrefixTuningConfig",
@@ -43,7 +45,7 @@ __all__ = [
     "TuningConfig",
 ]
 
-AnyTechnique = (
+AnyTechnique = Annotated[
     FewShotConfig
     | FullConfig
     | LoraConfig
@@ -54,8 +56,9 @@ AnyTechnique = (
     | PrefixTuningConfig
     | ContinuedPretrainingConfig
     | DpoConfig
-    | GrpoConfig
-)
+    | GrpoConfig,
+    Field(discriminator="technique"),
+]
 TECHNIQUES = (
     "few_shot",
     "full",
@@ -74,7 +77,7 @@ TECHNIQUES = (
 class CustomizationConfig(Config):
     """The customization step."""
 
-    variants: dict[str, Annotated[AnyTechnique, Field(discriminator="technique")]] = Field(
+    variants: dict[str, AnyTechnique] = Field(
         {}, description="Techniques with other settings, by names of their own: each says its technique."
     )
     techniques: tuple[str, ...] = Field(

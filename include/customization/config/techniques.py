@@ -10,6 +10,7 @@ from include.customization.config.base import Config
 class TuningConfig(Config):
     """What all training techniques share."""
 
+    technique: str = Field(description="Name of the technique.")
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Highest learning rate.")
     steps: int = Field(48, ge=2, le=1_000_000, description="Optimizer steps.")
     batch: int = Field(4, ge=1, le=65_536, description="Examples a step, over all ranks.")
@@ -18,8 +19,9 @@ class TuningConfig(Config):
     warmup: int = Field(4, ge=0, description="Steps until the learning rate is highest.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay.")
     clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient.")
-    zero: Literal[0, 1, 2, 3] = Field(0, description="DeepSpeed's ZeRO stage: what the ranks divide among them.")
+    zero: Literal[0, 1, 2] = Field(0, description="DeepSpeed's ZeRO stage: what the ranks divide among them.")
     recompute: bool = Field(False, description="Save memory: compute activations again in the backward pass.")
+    canaries: int = Field(4, ge=0, le=1000, description="Made-up secrets added to what is trained on, to be searched.")
     seed: int = Field(29, ge=0, le=2**31, description="Seed of new weights and of the order of examples.")
     log_every: int = Field(4, ge=1, description="Steps between two lines in the log.")
     save_every: int = Field(16, ge=1, description="Steps between two checkpoints.")
@@ -35,33 +37,45 @@ class FewShotConfig(Config):
     seed: int = Field(29, ge=0, le=2**31, description="Seed of the choice.")
 
 
-class FullConfig(TuningConfig):
+class WeightsConfig(TuningConfig):
+    """What techniques that train the model's own weights share."""
+
+    learning_rate: float = Field(5e-5, gt=0, le=10, description="Highest learning rate.")
+    zero: Literal[0, 1, 2, 3] = Field(  # type: ignore[assignment]
+        2, description="DeepSpeed's ZeRO stage: what the ranks divide among them."
+    )
+
+
+class FullConfig(WeightsConfig):
     """Supervised training of all weights."""
 
     technique: Literal["full"] = Field("full", description="Name of the technique.")
-    learning_rate: float = Field(5e-5, gt=0, le=10, description="Highest learning rate.")
-    zero: Literal[0, 1, 2, 3] = Field(2, description="DeepSpeed's ZeRO stage: what the ranks divide among them.")
 
 
-class LoraConfig(TuningConfig):
-    """Low-rank adaptation of all linear layers."""
+class LowRankConfig(TuningConfig):
+    """Low-rank updates of all linear layers."""
 
-    technique: Literal["lora"] = Field("lora", description="Name of the technique.")
     rank: int = Field(16, ge=1, le=1024, description="Rank of the update.")
     alpha: int = Field(32, ge=1, le=4096, description="Scale of the update, divided by its rank.")
     dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the update.")
 
 
-class DoraConfig(LoraConfig):
-    """LoRA of the weights' directions, with their lengths learned apart."""
+class LoraConfig(LowRankConfig):
+    """Low-rank adaptation."""
 
-    technique: Literal["dora"] = Field("dora", description="Name of the technique.")  # type: ignore[assignment]
+    technique: Literal["lora"] = Field("lora", description="Name of the technique.")
 
 
-class QloraConfig(LoraConfig):
-    """LoRA beside a base in 4 bits (NF4)."""
+class DoraConfig(LowRankConfig):
+    """Low-rank adaptation of the weights' directions, with their lengths learned apart."""
 
-    technique: Literal["qlora"] = Field("qlora", description="Name of the technique.")  # type: ignore[assignment]
+    technique: Literal["dora"] = Field("dora", description="Name of the technique.")
+
+
+class QloraConfig(LowRankConfig):
+    """Low-rank adaptation beside a base in 4 bits (NF4)."""
+
+    technique: Literal["qlora"] = Field("qlora", description="Name of the technique.")
 
 
 class PromptTuningConfig(TuningConfig):
@@ -81,7 +95,6 @@ class PTuningConfig(TuningConfig):
     """Learned input embeddings before every prompt that a small network writes while it is trained."""
 
     technique: Literal["p_tuning"] = Field("p_tuning", description="Name of the technique.")
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="Highest learning rate.")
     virtual_tokens: int = Field(16, ge=1, le=4096, description="Learned embeddings before the prompt.")
     hidden_size: int = Field(256, ge=8, le=16_384, description="Width of the network that writes them.")
 
@@ -94,13 +107,11 @@ class PrefixTuningConfig(TuningConfig):
     virtual_tokens: int = Field(16, ge=1, le=4096, description="Learned keys and values in each layer.")
 
 
-class ContinuedPretrainingConfig(TuningConfig):
+class ContinuedPretrainingConfig(WeightsConfig):
     """Transfer learning: the dataset's corpus is read on, by the upper layers alone."""
 
     technique: Literal["continued_pretraining"] = Field("continued_pretraining", description="Name of the technique.")
-    learning_rate: float = Field(5e-5, gt=0, le=10, description="Highest learning rate.")
     length: int = Field(128, ge=32, le=131_072, description="Tokens of one packed sequence.")
     frozen_layers: float = Field(
         0.5, ge=0, lt=1, description="Share of the layers, from below, that stay as they are, with the embeddings."
     )
-    zero: Literal[0, 1, 2, 3] = Field(2, description="DeepSpeed's ZeRO stage: what the ranks divide among them.")

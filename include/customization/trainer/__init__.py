@@ -1,0 +1,1 @@
+"""What all techniques train by: TRL's and Hugging Face's trainers, launched by DeepSpeed, resumed exactly."""

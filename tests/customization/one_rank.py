@@ -1,0 +1,51 @@
+"""Jobs of one rank in the test's own process: what a rank does, without the minute that launching eight jobs takes."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.core.settings import settings
+from include.distributed.extension import prepare_extensions
+from include.distributed.job import Job
+from tests.conftest import free_ports
+
+
+@pytest.fixture(scope="module")
+def one_rank(tmp_path_factory: pytest.TempPathFactory, store: ArtifactStore) -> Iterator[None]:
+    """This process is the only rank of a job."""
+    import torch
+
+    rank = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+    extensions = tmp_path_factory.mktemp("job") / "torch_extensions"
+    told = {"MASTER_PORT": str(free_ports(1)), "DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(extensions)}
+    # the compiler's ninja is the environment's own: another would compile anew
+    told["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (rank | told | store.bucket.address.environment()).items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        prepare_extensions(extensions, dict(os.environ))
+        from include.distributed.loop import start_ranks
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        start_ranks(0)
+        yield
+        torch.set_num_threads(threads)
+        torch.distributed.destroy_process_group()
+    settings.cache_clear()
+
+
+def rank_of(folder: Path, config: Any, model: ArtifactRef, dataset: ArtifactRef, name: str = "") -> Job:
+    """A job as its only rank sees it."""
+    refs = {"model": model.model_dump(), "dataset": dataset.model_dump(), "resume": None}
+    spec = {**refs, "config": config.model_dump(), "canaries": dataset.digest, "share": 1.0}
+    job = Job(spec, folder / "job", "tests.tune", (name or config.technique).encode().hex(), rank=0, ranks=1)
+    job.results.mkdir(parents=True)
+    return job
