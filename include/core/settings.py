@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from include.core.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# of Kubernetes: 500m, 8, 64Gi
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 FACTORS = ("value", "feasibility", "risk", "cost")
 
 
@@ -73,6 +75,24 @@ class Settings(BaseModel):
         description="A job that no task has waited for so long ends itself, and a retry goes on from its checkpoint; "
         "0: it never does.",
     )
+    kubernetes_namespace: str = Field("default", description="Namespace of Kubernetes jobs.")
+    kubernetes_image: str = Field("", description="Image of Kubernetes jobs: the workflow's, of Airflow's own commit.")
+    kubernetes_secret: str = Field(
+        "", description="Secret in that namespace with the object store's keys: access_key and secret_key."
+    )
+    kubernetes_service_account: str = Field("", description="Service account of jobs; empty: the namespace's own.")
+    kubernetes_nodes: int = Field(1, ge=1, le=1024, description="Pods of one job.")
+    kubernetes_gpus: int = Field(1, ge=0, le=64, description="NVIDIA GPUs of a pod, a rank each; 0: training_ranks.")
+    kubernetes_cpu: str = Field("8", pattern=QUANTITY, description="CPUs of a pod.")
+    kubernetes_memory: str = Field("64Gi", pattern=QUANTITY, description="Memory of a pod.")
+    kubernetes_shared_memory: str = Field("8Gi", pattern=QUANTITY, description="Of that, what ranks share tensors in.")
+    kubernetes_scratch: str = Field("200Gi", pattern=QUANTITY, description="Disk of a pod for inputs and checkpoints.")
+    kubernetes_hours: float = Field(168, gt=0, description="A job is ended after so many hours.")
+    kubernetes_node_selector: str = Field(
+        "",
+        pattern=r"^([^=,]+=[^=,]*(,[^=,]+=[^=,]*)*)?$",
+        description="Labels of the nodes that jobs run on: key=value, separated by commas.",
+    )
     private_source_hosts: str = Field(
         "", description="Hosts at private addresses that http sources may be read from, separated by commas."
     )
@@ -134,7 +154,9 @@ class Settings(BaseModel):
     @property
     def training_slots(self) -> int:
         """Devices of one training job (ranks on a CPU): what it takes of Airflow's pool of accelerators."""
-        return self.training_ranks
+        if self.jobs == "local":
+            return self.training_ranks
+        return self.kubernetes_nodes * (self.kubernetes_gpus or self.training_ranks)
 
     @property
     def serving_interpreter(self) -> Path:

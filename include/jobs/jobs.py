@@ -135,4 +135,4 @@ class Jobs:
 
     def _declare_dead(self, job: Job) -> None:
         """Write the end of a job that wrote none; one that lives after all finds it and ends."""
-        self.book.end(job, Ended.badly(died("it is gone: killed, or its machine went down")))
+        self.book.end(job, Ended.badly(died(f"it is gone, killed or with its machine: {self.back_end.describe(job)}")))

@@ -1,6 +1,5 @@
 """The operator that runs a step as a job of its own, which outlives the worker that submitted it."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context, ResumableJobMixin
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from include.artifacts.outcome import Outcome
 
 READ = "log"
-SAVE_SECONDS = 5.0
 
 
 class RunJobOperator(ResumableJobMixin, RunStepOperator):
@@ -92,8 +90,6 @@ class RunJobOperator(ResumableJobMixin, RunStepOperator):
         except AirflowTaskTimeout:
             self._jobs.stop(job)
             raise
-        finally:
-            reading.save()
         if not done:
             self._leave(job, context)
         return self.get_job_result(external_id, context)
@@ -144,19 +140,12 @@ class _Reading:
         self.state, self.job = context.get("task_state_store"), job
         kept = self.state.get(READ) if self.state else None
         self.part = kept["part"] if isinstance(kept, dict) and kept.get("job") == job.id else 0
-        self.saved, self.at = self.part, time.monotonic()
 
     def moved(self, part: int) -> None:
-        """Note the part that comes next; a worker that is killed shows the last seconds again."""
-        self.part = part
-        if time.monotonic() - self.at > SAVE_SECONDS:
-            self.save()
-
-    def save(self) -> None:
-        """Keep it."""
-        if self.state and self.part != self.saved:
-            self.state.set(READ, {"job": self.job.id, "part": self.part})
-            self.saved, self.at = self.part, time.monotonic()
+        """Keep the part that comes next."""
+        if self.state and part != self.part:
+            self.part = part
+            self.state.set(READ, {"job": self.job.id, "part": part})
 
 
 def _is_running(ti: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Small steps that run as jobs: they count how often they ran, and do what their configuration says."""
+"""A small step that runs as a job: it counts how often it ran, and ends as it is told."""
 
 import os
 import signal
@@ -6,50 +6,37 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
 
-# what a rank does that its owner starts in a session of its own
+PATH = "tests.jobs.steps:count"
+# what a rank does, which its owner starts in a session of its own
 RANK = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
 
 
-class CountConfig(BaseModel):
-    """What the step does once it has counted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    folder: str
-    then: Literal["return", "wait", "refuse", "raise", "crash"] = "return"
-    value: int = 0
-
-
 @step("report")
-def count(work: Workspace, config: CountConfig, source: ArtifactRef | None = None) -> None:
-    """One line in `folder`/runs for each time that it ran."""
-    folder = Path(config.folder)
-    with (folder / "runs").open("a") as runs:
+def count(work: Workspace, folder: str, then: str = "return", value: int = 0) -> None:
+    """One line in `folder`/runs for each time that it ran; then it returns, waits, refuses, raises or is killed."""
+    place = Path(folder)
+    with (place / "runs").open("a") as runs:
         runs.write(f"{os.getpid()}\n")
-    print(f"counted {config.value}", flush=True)
-    if source:
-        work.fetch(source)
-    if config.then == "wait":
-        _wait(folder)
-    if config.then == "refuse":
-        raise SourceError("sources.docs", config.value, "the source is empty", "Name another")
-    if config.then == "raise":
+    print(f"counted {value}", flush=True)
+    first = len((place / "runs").read_text().splitlines()) == 1
+    if then == "wait":
+        _wait(place)
+    if then == "refuse":
+        raise SourceError("sources.docs", value, "the source is empty", "Name another")
+    if then == "raise":
         raise ValueError("a bug")
-    if config.then == "crash":
+    if then == "die" or (then == "die once" and first):
         os.kill(os.getpid(), signal.SIGKILL)
-    (work.output / "value.txt").write_text(str(config.value))
-    work.metrics["value"] = config.value
+    (work.output / "value.txt").write_text(str(value))
+    work.metrics["value"] = value
 
 
 def _wait(folder: Path) -> None:
-    """Start a rank, and say a line each time the test has allowed one more, until it says so."""
+    """Start a rank, and say a line each time that `say-<n>` appears, until `go` does."""
     subprocess.Popen([sys.executable, "-c", RANK, str(folder / "rank")], start_new_session=True)
     said = 0
     while not (folder / "go").exists():

@@ -1,4 +1,4 @@
-"""First on the path of a process, it puts the sample's steps in the place of the real ones, as the fixture does here."""
+"""Puts the sample's steps in the place of the real ones, in each process that has this folder on its path."""
 
 import sys
 
