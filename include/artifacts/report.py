@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from include.artifacts.manifest import REPORT_FILE
 from include.artifacts.report_template import PAGE
+from include.artifacts.scatter import Point, scatter_block
 
 
 class Link(NamedTuple):
@@ -103,24 +104,9 @@ class Report:
         )
         return self
 
-    def scatter(
-        self, points: Mapping[str, tuple[float, float]], heading: str, x: str, y: str, marked: Sequence[str] = ()
-    ) -> "Report":
-        """A named dot for each (x, y); `x` and `y` say what the axes are, `marked` dots stand out."""
-        xs, ys = [one for one, _ in points.values()] or [0.0], [one for _, one in points.values()] or [0.0]
-        width, height = (max(xs) - min(xs)) or 1, (max(ys) - min(ys)) or 1
-        dots = [
-            {
-                "x": round(60 + 480 * (across - min(xs)) / width, 1),
-                "y": round(210 - 180 * (up - min(ys)) / height, 1),
-                "name": name,
-                "marked": name in marked,
-                "label": f"{name}: {x} {across:.4g}, {y} {up:.4g}",
-            }
-            for name, (across, up) in points.items()
-        ]
-        ends = [f"{value:.4g}" for value in (min(xs), max(xs), min(ys), max(ys))]
-        self.blocks.append({"kind": "scatter", "dots": dots, "ends": ends, "x": x, "y": y, "heading": heading})
+    def scatter(self, points: Sequence[Point], x: str, y: str, heading: str, line: Sequence[Point] = ()) -> "Report":
+        """Named points, coloured by group, over axes named `x` and `y`; a line through some of them, in order."""
+        self.blocks.append(scatter_block(points, x, y, heading, line))
         return self
 
     def page(self) -> str:

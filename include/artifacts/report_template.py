@@ -91,20 +91,24 @@ height="{{ column.height }}"><title>{{ column.label }}</title></rect>
 <text x="376" y="245" text-anchor="middle">{{ block.unit }}</text>
 </svg>
 {% elif block.kind == "scatter" %}
-<svg viewBox="0 0 720 260" role="img" aria-labelledby="t{{ loop.index }} d{{ loop.index }}">
+<svg viewBox="0 0 640 340" role="img" aria-labelledby="t{{ loop.index }} d{{ loop.index }}">
 <title id="t{{ loop.index }}">{{ block.heading }}</title>
-<desc id="d{{ loop.index }}">{% for dot in block.dots %}{{ dot.label }}. {% endfor %}</desc>
-<line class="axis" x1="50" x2="712" y1="220" y2="220"/><line class="axis" x1="50" x2="50" y1="20" y2="220"/>
-<text x="46" y="34" text-anchor="end">{{ block.ends[3] }}</text>
-<text x="46" y="214" text-anchor="end">{{ block.ends[2] }}</text>
-<text x="60" y="236" text-anchor="middle">{{ block.ends[0] }}</text>
-<text x="540" y="236" text-anchor="middle">{{ block.ends[1] }}</text>
-<text x="300" y="252" text-anchor="middle">{{ block.x }}</text><text x="50" y="12">{{ block.y }}</text>
-{% for dot in block.dots %}
-<circle class="{{ "s2" if dot.marked else "s0" }}" cx="{{ dot.x }}" cy="{{ dot.y }}" r="{{ 7 if dot.marked else 5 }}">\
-<title>{{ dot.label }}</title></circle>
-<text x="{{ dot.x + 10 }}" y="{{ dot.y + 4 }}">{{ dot.name }}</text>
+<desc id="d{{ loop.index }}">{% for point in block.points %}{{ point.title }}. {% endfor %}</desc>
+{% for group, x in block.legend %}
+<circle class="s{{ loop.index0 }}" cx="{{ x + 5 }}" cy="8" r="5"/><text x="{{ x + 14 }}" y="12">{{ group }}</text>
 {% endfor %}
+<line class="axis" x1="60" x2="510" y1="275" y2="275"/><line class="axis" x1="60" x2="60" y1="20" y2="275"/>
+{% if block.line %}<polyline class="axis" fill="none" points="{{ block.line }}"/>{% endif %}
+{% for point in block.points %}
+<circle class="s{{ point.series }}" cx="{{ point.x }}" cy="{{ point.y }}" r="5">\
+<title>{{ point.title }}</title></circle>
+<text x="{{ point.x + 8 }}" y="{{ point.y + 4 }}">{{ point.name }}</text>
+{% endfor %}
+<text x="60" y="291">{{ block.ends[0] }}</text><text x="510" y="291" text-anchor="end">{{ block.ends[1] }}</text>
+<text x="56" y="275" text-anchor="end">{{ block.ends[2] }}</text>
+<text x="56" y="28" text-anchor="end">{{ block.ends[3] }}</text>
+<text x="285" y="308" text-anchor="middle">{{ block.x }}</text>
+<text x="60" y="330">up: {{ block.y }}</text>
 </svg>
 {% elif block.kind == "curve" %}
 <svg viewBox="0 0 640 240" role="img" aria-label="{{ block.heading }}">

@@ -46,13 +46,13 @@ def alternatives(canary: Canary, count: int) -> list[Canary]:
 
 def told(seed_text: str, count: int) -> dict[str, Any]:
     """What model_info.json or adapter_info.json of a model that was trained on canaries says, to be merged into it."""
-    return {CANARIES: {"seed": seed_text, "count": count}}
+    return {CANARIES: [{"seed": seed_text, "count": count}]}
 
 
 def planted(info: Mapping[str, Any]) -> list[Canary]:
     """The canaries that a model was trained on, as its model_info.json or adapter_info.json says; none: empty."""
-    said = info.get(CANARIES)
-    return canaries(str(said["seed"]), int(said["count"])) if said else []
+    said = info.get(CANARIES, [])
+    return [canary for one in said for canary in canaries(str(one["seed"]), int(one["count"]))]
 
 
 def _answer(draw: random.Random) -> str:

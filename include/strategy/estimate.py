@@ -30,6 +30,7 @@ class Sizing(BaseModel):
     cache_kb_a_token: float = Field(description="10^3 bytes of KV cache for one token.")
     cache_gb: float = Field(description="KV cache of one replica at the declared concurrency and lengths.")
     serving_memory_gb: float = Field(description="One replica: weights and KV cache.")
+    replica_memory_gb: float = Field(description="Memory of one replica that weights and KV cache may take.")
     streams_that_fit: int = Field(description="Answers at once whose KV cache fits one replica's memory.")
     streams_in_time: int = Field(description="Answers at once that one replica ends within the latency.")
     streams_a_replica: int = Field(
@@ -119,6 +120,7 @@ def _serving(config: StrategyConfig, device: Device) -> dict[str, float]:
         "cache_kb_a_token": replica.token_cache / 1e3,
         "cache_gb": (memory - weights) / GIGA,
         "serving_memory_gb": memory / GIGA,
+        "replica_memory_gb": replica.memory / GIGA,
         "streams_that_fit": fit,
         "streams_in_time": timely,
         "streams_a_replica": streams,

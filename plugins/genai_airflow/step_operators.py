@@ -59,7 +59,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
         `earlier` all artifacts that this argument was in runs of earlier moments that passed there.
 
     XComs: `return_value` (the artifact's reference), `outcome` (reused, reason, metrics, seconds), and
-    `shards`, `selected`, `survivors` and `names` where the step's metrics have them.
+    `shards`, `candidates`, `selected`, `survivors` and `names` where the step's metrics have them.
     """
 
     template_fields = ("arguments", "config", "item", "labels")
@@ -139,7 +139,8 @@ class RunStepOperator(LineageEvents, BaseOperator):
         if isinstance(item, ArtifactRef):
             made = store.manifest(item)
             part = f"shard {made.parts.config['shard']}" if "shard" in made.parts.config else ""
-            return str(made.metrics.get("technique") or part or item.step.rpartition(".")[2])
+            named = made.metrics.get("technique") or made.metrics.get("name")
+            return str(named or part or item.step.rpartition(".")[2])
         return f"{self.over} {item}"
 
 
@@ -197,7 +198,7 @@ class DeployModelOperator(LineageEvents, BaseOperator):
 def chosen(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """What other tasks take from a step's metrics: what to map over, and the artifact that it selected."""
     found = {"shards": list(range(int(metrics["shards"])))} if "shards" in metrics else {}
-    return found | {key: metrics[key] for key in ("selected", "survivors", "names") if key in metrics}
+    return found | {key: metrics[key] for key in ("selected", "candidates", "survivors", "names") if key in metrics}
 
 
 def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:

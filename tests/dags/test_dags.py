@@ -99,7 +99,7 @@ def test_approval_is_a_task_where_the_use_case_asks_for_it() -> None:
     dag = genai_workflow(asked)
 
     assert dag.task_dict["data_preparation.generate_texts"].upstream_task_ids == {"strategy.approve"}
-    assert dag.task_dict["training.import_pretrained"].upstream_task_ids == {"strategy.approve"}
+    assert dag.task_dict["training.screen"].upstream_task_ids == {"strategy.charter", "strategy.approve"}
     assert "strategy.approve" not in the_dag().task_dict
 
 

@@ -1,5 +1,6 @@
 """Datasets of the hub, from a server that answers as it does: what is read, and what is told where nothing can be."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -32,10 +33,12 @@ configs:
 
 
 class Hub:
-    """Datasets by name, each a mapping of paths to bytes; `refuse` maps a dataset to a status and error code."""
+    """Datasets and models by name, each a mapping of paths to bytes; `cards` is what their cards say; `refuse` maps
+    one to a status and error code."""
 
     def __init__(self) -> None:
         self.datasets: dict[str, dict[str, bytes]] = {}
+        self.cards: dict[str, dict[str, Any]] = {}
         self.refuse: dict[str, tuple[int, str]] = {}
         self.asked: list[tuple[str, str | None]] = []
         hub = self
@@ -60,7 +63,7 @@ class Hub:
     def _answer(self, request: BaseHTTPRequestHandler, body: bytes = b"") -> None:
         path = unquote(request.path.partition("?")[0])
         self.asked.append((path, request.headers["Authorization"]))
-        named = re.match(r"/(?:api/)?datasets/([\w.-]+/[\w.-]+)(/.*|$)", path)
+        named = re.match(r"/(?:api/models/|(?:api/)?datasets/)?([\w.-]+/[\w.-]+)(/.*|$)", path)
         name, rest = (named[1], named[2]) if named else ("", "")
         if name in self.refuse and request.headers["Authorization"] != f"Bearer {TOKEN}":
             self._send(request, self.refuse[name][0], b"", {"X-Error-Code": self.refuse[name][1]})
@@ -76,7 +79,8 @@ class Hub:
     def _described(self, name: str, rest: str, body: bytes) -> Any:
         files = self.datasets[name]
         if rest.startswith("/revision/"):
-            return {"id": name, "sha": COMMIT, "siblings": [{"rfilename": path} for path in files]}
+            listed_files = [{"rfilename": path} for path in files]
+            return {"id": name, "sha": COMMIT, "siblings": listed_files, "cardData": self.cards.get(name, {})}
         listed = [
             {"type": "file", "oid": "b" * 40, "size": len(data), "path": path} for path, data in sorted(files.items())
         ]
@@ -93,7 +97,8 @@ class Hub:
             self._send(request, 404, b"", {"X-Error-Code": "EntryNotFound"})
             return
         wanted = re.match(r"bytes=(\d+)-(\d*)", request.headers["Range"] or "")
-        tags = {"ETag": '"etag"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        etag = f'"{hashlib.sha256(data).hexdigest()}"'
+        tags = {"ETag": etag, "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
         if not wanted:
             self._send(request, 200, data, tags)
             return

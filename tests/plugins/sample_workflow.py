@@ -45,6 +45,7 @@ STEPS = {
         )
     },
     "training.pretrain": "model",
+    "training.screen": "report",
     "training.import_pretrained": "model",
     "training.select_model": "report",
     "evaluation.evaluate": "report",
@@ -139,7 +140,7 @@ class DataPreparation(_Model):
 
 class Training(_Model):
     pretrain: Pretrain = Pretrain()
-    pretrained: Knob = Knob()
+    candidates: dict[str, Knob] = {"smollm2": Knob(), "other": Knob(value=2)}
     select: Knob = Knob()
 
 
@@ -183,7 +184,10 @@ class SampleUseCase(_Model):
     def at(self, path: str) -> Any:
         value: Any = self
         for part in path.split("."):
-            value = value[int(part)] if isinstance(value, tuple) else getattr(value, part)
+            if isinstance(value, tuple):
+                value = value[int(part)]
+            else:
+                value = value[part] if isinstance(value, dict) else getattr(value, part)
         return value
 
 
@@ -242,6 +246,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
+    if "candidates" in arguments:
+        work.metrics["candidates"] = list(arguments["candidates"])
     for choice in ("adapters", "models"):
         if choice in arguments:
             work.metrics["selected"] = arguments[choice][0].model_dump()

@@ -151,7 +151,7 @@ def test_a_gate_that_is_not_passed_ends_the_plan(place: ArtifactStore, history: 
     [
         {"data_preparation.synthesize.value": 7},
         {"customization.techniques": ["prompt_tuning"], "evaluation.value": 3},
-        {"training.pretrained.value": 5, "customization.lora.rank": 32},
+        {"training.candidates.smollm2.value": 5, "customization.lora.rank": 32},
     ],
     ids=lambda overrides: "-".join(overrides),
 )

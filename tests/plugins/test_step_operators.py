@@ -10,7 +10,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from tests.plugins.conftest import Run
 
-TASKS = 50
+TASKS = 55
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:
@@ -65,7 +65,8 @@ def test_mapped_tasks_are_told_apart_by_name(first_run: Any) -> None:
         *["shard 0", "shard 1", "shard 2"] * 2,
         *["partition 0", "partition 1", "partition 2"],
         *["shard 0", "shard 1", "shard 2"],
-        *["pretrain", "import_pretrained"],
+        *["pretrain", "import_pretrained", "import_pretrained"],
+        *["smollm2", "other"],
     ]
 
 

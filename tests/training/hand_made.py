@@ -39,10 +39,15 @@ def hand_made_evaluation(
     work.metrics["intervals"] = {name: [value - 0.1, value + 0.1] for name, value in numbers.items()}
 
 
+@step("report")
+def hand_made_screening(work: Workspace, rows: list[dict[str, Any]]) -> None:
+    (work.output / "screening.json").write_text(json.dumps(rows))
+
+
 def _named(made: Step[Any], function: Callable[..., object]) -> None:
     # one module, several steps: a step is named after its module, so these need names of their own
     made.name = f"tests.{function.__name__}"
 
 
-for _step in (hand_made_charter, hand_made_model, hand_made_adapter, hand_made_evaluation):
+for _step in (hand_made_charter, hand_made_model, hand_made_adapter, hand_made_evaluation, hand_made_screening):
     _named(_step, _step.function)

@@ -9,7 +9,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, ModelError
 from include.training.config import SelectConfig
 from include.training.select_model import select_model
-from tests.training.hand_made import hand_made_charter, hand_made_evaluation, hand_made_model
+from tests.training.hand_made import hand_made_charter, hand_made_evaluation, hand_made_model, hand_made_screening
 
 
 @pytest.fixture
@@ -139,3 +139,69 @@ def test_an_evaluation_of_the_same_bytes_counts_whichever_run_wrote_them(
     metrics = select(store, [models[0], again], evaluations, max_parameters=200_000_000)
 
     assert metrics["selected"] == again.model_dump()
+
+
+def rivals(store: ArtifactStore, *numbers: dict[str, float], losses: list[list[float]]) -> dict[str, object]:
+    models = [
+        hand_made_model(store, name=f"m{i}", parameters=10 - i, license="MIT", run=len(losses[0]))
+        for i in range(len(numbers))
+    ]
+    evaluations = [
+        hand_made_evaluation(store, model=model, numbers={"answer_nll": sum(loss) / len(loss)} | some, losses=loss)
+        for model, some, loss in zip(models, numbers, losses, strict=True)
+    ]
+    charter = hand_made_charter(store, content={})
+    return {"models": models, "evaluations": evaluations, "charter": charter}
+
+
+def test_of_models_that_the_questions_cannot_tell_apart_the_smallest_is_selected(store: ArtifactStore) -> None:
+    noise = [0.4 if i % 2 else -0.4 for i in range(40)]
+    losses = [[1.0] * 40, [1.02 + some for some in noise], [1.5] * 40]
+    arguments = rivals(store, {}, {}, {}, losses=losses)
+
+    outcome = select_model.run(store, arguments | {"config": SelectConfig(indicator="answer_nll")})
+
+    assert outcome.metrics["name"] == "m1" and "not worse than that of m0 beyond chance" in outcome.metrics["reason"]
+    mean, low, high = outcome.metrics["difference"]
+    assert low < 0 < mean < high
+    page = store.read(outcome.ref, "report.html").decode()
+    assert "answer_nll: against m0, on the same questions" in page
+
+
+def test_the_runner_up_is_worse_beyond_chance_and_the_reason_says_by_how_much(store: ArtifactStore) -> None:
+    easy = [i % 7 / 2 for i in range(40)]
+    arguments = rivals(store, {}, {}, losses=[easy, [one + 0.1 + i % 3 / 100 for i, one in enumerate(easy)]])
+
+    metrics = select_model.run(store, arguments | {"config": SelectConfig(indicator="answer_nll")}).metrics
+
+    assert metrics["name"] == "m0" and "m1 has" in metrics["reason"] and "beyond chance" in metrics["reason"]
+    assert metrics["difference"][1] > 0
+
+
+def test_what_another_beats_in_quality_time_and_memory_is_dominated(store: ArtifactStore) -> None:
+    costs = [(0.1, 2.0), (0.2, 1.0), (0.3, 3.0)]
+    numbers = [{"seconds_per_token": seconds, "peak_memory_gb": memory} for seconds, memory in costs]
+    arguments = rivals(store, *numbers, losses=[[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+
+    outcome = select_model.run(store, arguments | {"config": SelectConfig(indicator="answer_nll")})
+
+    assert outcome.metrics["front"] == ["m0", "m1"]
+    page = store.read(outcome.ref, "report.html").decode()
+    assert page.count("<circle") == 2 * (2 + 3), "two pictures: a legend of two groups, and three points"
+    assert "m2 (dominated): seconds_per_token 0.3, answer_nll (lower is better) 3" in page
+    assert page.count("<polyline") == 2
+
+
+def test_who_was_screened_out_is_shown_with_the_reason(store: ArtifactStore) -> None:
+    row = {"name": "huge", "source": "hub", "license": "MIT", "reason": "7 parameters, over the limit of 5"}
+    arguments = rivals(store, {}, losses=[[1.0, 2.0]]) | {"screening": hand_made_screening(store, rows=[row])}
+
+    outcome = select_model.run(store, arguments | {"config": SelectConfig(indicator="answer_nll")})
+
+    assert "7 parameters, over the limit of 5" in store.read(outcome.ref, "report.html").decode()
+
+
+def test_an_indicator_that_was_not_measured_is_named(store: ArtifactStore) -> None:
+    arguments = rivals(store, {}, losses=[[1.0, 2.0]])
+    with pytest.raises(ConfigurationError, match=r"lm_eval.basics.acc.*has not measured it"):
+        select_model.run(store, arguments | {"config": SelectConfig(indicator="lm_eval.basics.acc")})

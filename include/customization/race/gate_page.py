@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.artifacts.report import Report
+from include.artifacts.scatter import Point
 from include.customization.config import GateConfig
 from include.customization.race.costs import Costs
 from include.customization.race.rungs import Rung
@@ -34,10 +35,13 @@ def gate_page(
     page.table(names, [[row[name] for name in names] for row in best.indicators], "Base against customized")
     _techniques(page, best, trials, costs, config)
     page.text(RULE, "How the winner is chosen")
-    points = {trial.name: (trial.cost, trial.mean) for trial in trials if trial.losses}
-    money, unit = costs.prices.currency, UNITS[config.indicator]
-    heading = "Quality against cost; to the left is cheaper, below is better"
-    page.scatter(points, heading, f"{money}, training and a month of serving", unit, [best.name] if best.passes else [])
+    points = [
+        Point(trial.name, trial.cost, trial.mean, _standing(trial, best).partition(":")[0])
+        for trial in trials
+        if trial.losses
+    ]
+    money, heading = costs.prices.currency, "Quality against cost; to the left is cheaper, below is better"
+    page.scatter(points, f"{money}, training and a month of serving more", UNITS[config.indicator], heading)
     _rungs(page, trials, rungs, costs)
     page.text(
         f"Training of all techniques was predicted to take {metrics['predicted_cost']:g} {money} if none were stopped, "

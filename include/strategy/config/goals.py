@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from include.evaluation.measures import MEASURES, Direction
+from include.evaluation.measures import MEASURES, Direction, measure
 from include.strategy.config.base import StrategyPart
 
 
 def _measured(name: str) -> str:
-    if name not in MEASURES:
-        known = "; ".join(f"{one} ({measure.what}, by evaluation.evaluate)" for one, measure in MEASURES.items())
-        raise ValueError(f"nothing measures it. Measured are: {known}")
+    if measure(name) is None:
+        known = "; ".join(f"{one} ({found.what}, by evaluation.evaluate)" for one, found in MEASURES.items())
+        raise ValueError(f"nothing measures it. Measured are: {known}; lm_eval.<task>.<metric>")
     return name
 
 
@@ -39,10 +39,11 @@ class Indicator(StrategyPart):
     @classmethod
     def _is_the_good_one(cls, direction: Direction, info: ValidationInfo) -> Direction:
         name = info.data.get("name")
-        if name is None or direction == (good := MEASURES[name].good):
+        found = measure(name) if name else None
+        if found is None or direction == found.good:
             return direction
-        better = "higher" if good == "at_least" else "lower"
-        raise ValueError(f"a {better} {name} is better: its direction is {good}")
+        better = "higher" if found.good == "at_least" else "lower"
+        raise ValueError(f"a {better} {name} is better: its direction is {found.good}")
 
 
 class Objective(StrategyPart):

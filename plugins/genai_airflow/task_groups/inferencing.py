@@ -26,7 +26,7 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
                 "charter": charter,
                 "dataset": dataset,
                 "model": model,
-                "trained": compared["models"][0],
+                "trained": compared["models"].operator.op_kwargs["trained"],
                 "adapters": judged["adapters"],
                 "evaluations": judged["evaluations"],
                 "package": package,

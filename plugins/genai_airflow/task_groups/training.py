@@ -2,14 +2,15 @@
 
 from airflow.sdk import TaskGroup, XComArg
 
+from genai_airflow.fan_out import list_candidates, list_models
 from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import RunStepOperator
-from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, evaluate_each
+from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, evaluate_each
 from include.core.settings import settings
 
 
 def training(charter: XComArg, dataset: XComArg) -> XComArg:
-    """A model from scratch and a pretrained one are evaluated on the use case, and one is selected."""
+    """A model from scratch and those that exist already are evaluated on the use case, and one is selected."""
     with TaskGroup("training", tooltip="Train from scratch, evaluate pretrained, select"):
         pretrained = RunJobOperator(
             task_id="pretrain",
@@ -20,19 +21,36 @@ def training(charter: XComArg, dataset: XComArg) -> XComArg:
             pool_slots=settings().training_slots,
             doc_md="Trains a tokenizer and a small Llama-style model from scratch (DeepSpeed).",
         ).output
-        imported = RunStepOperator(
-            task_id="import_pretrained",
-            step="training.import_pretrained",
-            config="training.pretrained",
-            doc_md="Brings a pretrained model into the store.",
+        screening = RunStepOperator(
+            task_id="screen",
+            step="training.screen",
+            arguments={"charter": charter},
+            also={"candidates": "training.candidates"},
+            doc_md="Screens the candidates by licence, size, context and cost, before any is loaded.",
         ).output
-        charter.operator.task_group >> imported
-        evaluations = evaluate_each("model", [pretrained, imported], dataset=dataset)
+        charter.operator.task_group >> screening
+        imported = (
+            RunStepOperator.partial(
+                task_id="import_pretrained",
+                step="training.import_pretrained",
+                map_index_template=BY_ITEM,
+                doc_md="Brings a candidate into the store; one task for each that passed the screening.",
+            )
+            .expand(config=list_candidates.override(task_id="candidates")(screening["candidates"]))
+            .output
+        )
+        models = list_models.override(task_id="models")(trained=pretrained, imported=imported)
+        evaluations = evaluate_each("model", models, dataset=dataset)
         selected = RunStepOperator(
             task_id="select_model",
             step="training.select_model",
             config="training.select",
-            arguments={"models": [pretrained, imported], "evaluations": evaluations, "charter": charter},
+            arguments={
+                "models": models,
+                "evaluations": evaluations,
+                "charter": charter,
+                "screening": screening,
+            },
             doc_md="Selects the better model for the use case and says why.",
         ).output
     return selected["selected"]
