@@ -73,8 +73,15 @@ def tiny_model(work: Workspace, seed: int) -> None:
 
 @step("adapter")
 def tiny_adapter(work: Workspace, model: ArtifactRef, technique: str) -> None:
-    """A committed adapter of it."""
-    build_adapter(work.output, work.fetch(model), technique)
+    """A committed adapter of it; `few_shot` is two questions with their answers."""
+    form = {"lora": "lora", "few_shot": "examples", "prefix_tuning": "prefix"}.get(technique, "soft_prompt")
+    info = {"technique": technique, "form": form, "base": model.digest}
+    (work.output / "adapter_info.json").write_text(json.dumps(info))
+    if technique == "few_shot":
+        rows = [{"question": TEXTS[0], "answer": TEXTS[1]}, {"question": "naïve?", "answer": TEXTS[2]}]
+        (work.output / "examples.json").write_text(json.dumps(rows))
+    else:
+        build_adapter(work.output, work.fetch(model), technique)
 
 
 @step("dataset")

@@ -22,12 +22,17 @@ def prompt_ids(tokenizer: Any, question: str, examples: Sequence[tuple[str, str]
             "the tokenizer has no chat template",
             "Save one in the model's tokenizer_config.json",
         )
-    turns = [(("user", asked), ("assistant", answered)) for asked, answered in examples]
-    messages = [{"role": role, "content": text} for turn in turns for role, text in turn]
     encoded = tokenizer.apply_chat_template(
-        [*messages, {"role": "user", "content": question}], add_generation_prompt=True, tokenize=True, return_dict=True
+        conversation(question, examples), add_generation_prompt=True, tokenize=True, return_dict=True
     )
     return [int(token) for token in encoded["input_ids"]]
+
+
+def conversation(question: str, examples: Sequence[tuple[str, str]] = ()) -> list[dict[str, str]]:
+    """The messages of `question`, with `examples` as the turns before it."""
+    turns = [(("user", asked), ("assistant", answered)) for asked, answered in examples]
+    before = [{"role": role, "content": text} for turn in turns for role, text in turn]
+    return [*before, {"role": "user", "content": question}]
 
 
 def answer_ids(tokenizer: Any, answer: str) -> list[int]:

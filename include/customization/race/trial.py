@@ -9,7 +9,7 @@ from include.customization.config import GateConfig
 from include.customization.race.significance import holm, p_value
 from include.evaluation.statistics import paired_bootstrap
 
-SERVABLE = ("lora", "soft_prompt", "weights")
+SERVABLE = ("lora", "soft_prompt", "weights", "examples")
 
 
 @dataclass(frozen=True)
