@@ -13,6 +13,7 @@ from include.customization.race.gate_page import gate_page
 from include.customization.race.rungs import Rung, read_rung
 from include.customization.race.trial import Check, Trial, compared, winner
 from include.customization.race.trials import UNITS, evaluations_of, losses, require_names
+from include.evaluation.canaries import planted
 from include.evaluation.content import content
 
 GATE_FILE = "gate.json"
@@ -60,8 +61,8 @@ def gate(
     compared(trials, "base", standard.base, config)
     compared(trials, "champion", losses(work.store, champion, config.indicator), config, correct=False)
     for trial, found in zip(trials, problems, strict=True):
-        planted = "canaries" in json.loads(work.store.read(trial.ref, "adapter_info.json"))
-        standard.hold(trial, found, planted=planted)
+        info = json.loads(work.store.read(trial.ref, "adapter_info.json"))
+        standard.hold(trial, found, planted=bool(planted(info)))
     _decide(work, trials, priced, came, config)
 
 

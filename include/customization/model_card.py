@@ -9,6 +9,7 @@ from include.artifacts.step import Workspace, step
 from include.core.errors import GateError
 from include.customization.race.card import ModelCard, markdown, write_card
 from include.customization.race.costs import Costs, read_costs
+from include.evaluation.canaries import planted
 
 
 @step("report")
@@ -53,7 +54,6 @@ def _card(
     approvals: list[dict[str, str]],
 ) -> ModelCard:
     charter, model, data = documents["charter"], documents["model"], documents["data"]
-    planted = documents["adapter"].get("canaries")
     train = data.get("splits", {}).get("train", {})
     entrant = next(one for one in costs.entrants if one.path == judged["path"])
     return ModelCard.model_validate(
@@ -85,7 +85,7 @@ def _card(
                 "predicted": costs.prices.money(entrant.device_seconds),
                 "serving_a_month_more": chosen["serving_cost_a_month"],
             },
-            "canaries": int(planted["count"]) if planted else 0,
+            "canaries": len(planted(documents["adapter"])),
             "licences": sorted({str(model.get("license")), *train.get("licences", {})}),
             "approvals": approvals,
         }

@@ -14,6 +14,7 @@ class RungEvaluation(EvaluationConfig):
 
     questions: int = Field(64, ge=1, le=100_000, description="Development questions whose reference answer is scored.")
     answers: int = Field(1, ge=1, le=100_000, description="Of these, questions that the model answers itself.")
+    waits: int = Field(1, ge=1, le=1000, description="Questions asked alone, to time the tokens.")
     samples: int = Field(1, ge=0, le=1000, description="Answers shown in the report.")
 
 
