@@ -45,7 +45,9 @@ def build_model(folder: Path, seed: int = 0) -> None:
         pad_token_id=1,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
-    (folder / "model_info.json").write_text(json.dumps({"name": f"tiny-{seed}", "license": "Apache-2.0", "parameters": 60_000}))
+    (folder / "model_info.json").write_text(
+        json.dumps({"name": f"tiny-{seed}", "license": "Apache-2.0", "parameters": 60_000})
+    )
 
 
 def build_adapter(folder: Path, base: Path, technique: str) -> None:
