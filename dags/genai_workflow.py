@@ -33,7 +33,7 @@ def genai_workflow(use_case: UseCase) -> DAG:
         charter = strategy(use_case)
         dataset = data_preparation(charter)
         model = training(charter, dataset)
-        adapter = customization(charter, dataset, model)
+        adapter = customization(use_case, charter, dataset, model)
         inferencing(charter, dataset, model, adapter)
 
     return workflow()

@@ -45,7 +45,9 @@ def build_model(folder: Path, seed: int = 0) -> None:
         pad_token_id=1,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
-    (folder / "model_info.json").write_text(json.dumps({"name": f"tiny-{seed}", "license": "Apache-2.0"}))
+    (folder / "model_info.json").write_text(
+        json.dumps({"name": f"tiny-{seed}", "license": "Apache-2.0", "parameters": 60_000})
+    )
 
 
 def build_adapter(folder: Path, base: Path, technique: str) -> None:
@@ -73,8 +75,15 @@ def tiny_model(work: Workspace, seed: int) -> None:
 
 @step("adapter")
 def tiny_adapter(work: Workspace, model: ArtifactRef, technique: str) -> None:
-    """A committed adapter of it."""
-    build_adapter(work.output, work.fetch(model), technique)
+    """A committed adapter of it; `few_shot` is two questions with their answers."""
+    form = {"lora": "lora", "few_shot": "examples", "prefix_tuning": "prefix"}.get(technique, "soft_prompt")
+    info = {"technique": technique, "form": form, "base": model.digest}
+    (work.output / "adapter_info.json").write_text(json.dumps(info))
+    if technique == "few_shot":
+        rows = [{"question": TEXTS[0], "answer": TEXTS[1]}, {"question": "naïve?", "answer": TEXTS[2]}]
+        (work.output / "examples.json").write_text(json.dumps(rows))
+    else:
+        build_adapter(work.output, work.fetch(model), technique)
 
 
 @step("dataset")

@@ -1,4 +1,4 @@
-"""`genai approvals`: who approved or rejected which charter of a use case, when and why."""
+"""`genai approvals`: who approved or rejected which charter or model of a use case, when and why."""
 
 import argparse
 import json
@@ -15,8 +15,8 @@ from include.core.errors import ConfigurationError
 from include.strategy.approvals import Decision, all_decisions
 
 OK = 0
-WORDS = "the people's decisions on a use case's charters: who, when, approved or rejected, and why"
-HEADERS = ("charter", "decision", "who", "when (UTC)", "comment", "run")
+WORDS = "the people's decisions on a use case's charters and models: who, when, approved or rejected, and why"
+HEADERS = ("digest", "decision", "who", "when (UTC)", "comment", "run")
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,10 +50,10 @@ def rows(decisions: Collection[Decision]) -> list[tuple[str, ...]]:
     ]
 
 
-def approval_section(charter: ArtifactRef, decisions: Collection[Decision]) -> Report:
-    """What a charter's page shows of the decisions on it."""
+def approval_section(asked: ArtifactRef, decisions: Collection[Decision]) -> Report:
+    """What the page of a charter, or of a gate, shows of the decisions on it."""
     section = Report("Approval")
-    section.text(f"The digest of this charter is {charter.digest}; a decision counts for it alone.", heading="Approval")
+    section.text(f"The digest of this is {asked.digest}; a decision counts for it alone.", heading="Approval")
     if not decisions:
         return section.text("No decision is recorded.")
     return section.table(HEADERS, rows(decisions))

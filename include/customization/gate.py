@@ -1,178 +1,175 @@
-"""Let a customized model pass only where it is better than the model it came from, beyond chance."""
+"""Let a customized model pass only where it is better than its base, beyond chance, and fit to serve."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from include.artifacts.ref import ArtifactRef
-from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.core.errors import ConfigurationError
 from include.customization.config import GateConfig
+from include.customization.race.checks import Standard
+from include.customization.race.costs import Costs, metered_seconds, prompt_tokens_of, read_costs, serving_extra
+from include.customization.race.gate_page import gate_page
+from include.customization.race.rungs import Rung, read_rung
+from include.customization.race.trial import Check, Trial, compared, winner
+from include.customization.race.trials import UNITS, evaluations_of, losses, require_names
+from include.evaluation.canaries import planted
 from include.evaluation.content import content
-from include.evaluation.measures import on_target
-from include.evaluation.statistics import paired_bootstrap
 
-INDICATOR = "answer_nll"
+GATE_FILE = "gate.json"
 
 
-@dataclass(frozen=True)
-class Trial:
-    """An adapter, its evaluation's metrics, and the difference of its loss to the base (below 0: better).
-
-    `indicators`: one row for each that the charter declares.
-    """
-
-    ref: ArtifactRef
-    technique: str
-    metrics: dict[str, Any]
-    difference: float
-    low: float
-    high: float
-    indicators: list[dict[str, Any]]
-
-    @property
-    def better(self) -> bool:
-        return self.high < 0
-
-    @property
-    def missed(self) -> list[str]:
-        """Required indicators that are not on target."""
-        return [row["name"] for row in self.indicators if row["required"] and not row["met"]]
-
-    @property
-    def passes(self) -> bool:
-        return self.better and not self.missed
-
-
-@step("report", measures=("baseline", "evaluations"))
+@step("report", measures=("baseline", "adapters", "evaluations", "champion"))
 def gate(
     work: Workspace,
     model: ArtifactRef,
+    dataset: ArtifactRef,
+    charter: ArtifactRef,
     baseline: ArtifactRef,
+    names: list[str],
     adapters: list[ArtifactRef],
     evaluations: list[ArtifactRef],
-    charter: ArtifactRef,
+    champion: ArtifactRef,
+    costs: ArtifactRef,
+    rungs: list[ArtifactRef],
     config: GateConfig,
 ) -> None:
-    """Choose, of the adapters that pass, the one with the lowest loss on the held-out questions.
+    """Choose, of the adapters that hold all that is asked, the cheapest that is not worse than the best beyond chance.
 
-    metrics: passed, verdict, selected (the adapter's reference, None where none passes) and indicators; where none
-    passes, verdict and indicators are those of the lowest loss.
-    Fails closed: nothing passes without a 95% interval of the paired difference entirely on the better side
-    and every required indicator on target. ConfigurationError where the evaluations do not belong together.
+    `names` are the paths of the techniques' configurations, in the order of `adapters`; `rungs` those that they came
+    through. `champion` is the evaluation of what serves now; where nothing does, it is the baseline.
+
+    gate.json and a page. metrics: passed, verdict, selected (the adapter's reference, None where none passes) and
+    indicators; where none passes, verdict and indicators are those of the lowest loss. Fails closed: what is missing
+    does not hold. ConfigurationError where names and adapters do not belong together.
     """
-    declared = json.loads(work.store.read(charter, "charter.json")).get("indicators", [])
-    before = work.manifest(baseline)
-    if content(before.inputs.get("model")) != content(model):
-        raise ConfigurationError("baseline", str(baseline), "it evaluates another model", f"Evaluate {model}")
-    trials = _trials(work, model, baseline, adapters, evaluations, declared, config)
-    best = min(trials, key=lambda trial: (not trial.passes, trial.difference))
-    work.metrics["passed"] = best.passes
-    work.metrics["technique"] = best.technique
-    work.metrics["difference"] = round(best.difference, 4)
-    work.metrics["verdict"] = _verdict(best)
-    work.metrics["selected"] = best.ref.model_dump() if best.passes else None
-    work.metrics["indicators"] = best.indicators
-    _describe(work, best, trials)
+    require_names(names, adapters)
+    priced, came = read_costs(work.store, costs), [read_rung(work.store, ref) for ref in rungs]
+    trials = [_trial(work, path, ref, priced, came) for path, ref in zip(names, adapters, strict=True)]
+    problem = _baseline_problem(work, model, dataset, baseline)
+    standard = Standard(
+        base={} if problem else losses(work.store, baseline, config.indicator),
+        metrics=work.manifest(baseline).metrics,
+        problem=problem,
+        serves=_serves(work, baseline, champion),
+        declared=json.loads(work.store.read(charter, "charter.json")),
+        card=json.loads(work.store.read(dataset, "card.json")),
+        model=json.loads(work.store.read(model, "model_info.json")),
+        config=config,
+    )
+    problems = _evaluated(work, (model, dataset), trials, evaluations, config)
+    compared(trials, "base", standard.base, config)
+    compared(trials, "champion", losses(work.store, champion, config.indicator), config, correct=False)
+    for trial, found in zip(trials, problems, strict=True):
+        info = json.loads(work.store.read(trial.ref, "adapter_info.json"))
+        standard.hold(trial, found, planted=bool(planted(info)))
+    _decide(work, trials, priced, came, config)
 
 
-def _trials(
-    work: Workspace,
-    model: ArtifactRef,
-    baseline: ArtifactRef,
-    adapters: list[ArtifactRef],
-    evaluations: list[ArtifactRef],
-    declared: list[dict[str, Any]],
-    config: GateConfig,
-) -> list[Trial]:
-    manifests = {content(work.manifest(ref).inputs.get("adapter")): ref for ref in evaluations}
-    missing = [str(ref) for ref in adapters if content(ref) not in manifests]
-    if missing or not adapters:
-        raise ConfigurationError("evaluations", missing, "adapters without an evaluation", "Evaluate every adapter")
-    base, before = work.manifest(baseline).metrics, _losses(work, baseline)
-    found = []
-    for adapter in adapters:
-        evaluation = work.manifest(manifests[content(adapter)])
-        if content(evaluation.inputs.get("model")) != content(model):
-            raise ConfigurationError("evaluations", str(adapter), "evaluated on another model", f"Evaluate on {model}")
-        mean, low, high = _difference(before, _losses(work, manifests[content(adapter)]), config)
-        technique = json.loads(work.store.read(adapter, "adapter_info.json"))["technique"]
-        indicators = [_indicator(item, base, evaluation.metrics) for item in declared]
-        found.append(Trial(adapter, technique, evaluation.metrics, mean, low, high, indicators))
-    return found
+def _trial(work: Workspace, path: str, ref: ArtifactRef, costs: Costs, rungs: list[Rung]) -> Trial:
+    info = json.loads(work.store.read(ref, "adapter_info.json"))
+    trial = Trial(path, ref, info["technique"], info.get("form", ""))
+    before = [one.device_seconds for rung in rungs for one in rung.standings if one.path == path]
+    trial.device_seconds = sum(before) + metered_seconds(work.manifest(ref).metrics)
+    trial.training = costs.prices.money(trial.device_seconds)
+    trial.serving = serving_extra(costs.prices, prompt_tokens_of(work.store, ref, trial.form))
+    return trial
 
 
-def _difference(before: dict[str, float], after: dict[str, float], config: GateConfig) -> tuple[float, float, float]:
-    """Mean, low and high of after - before over the questions, which must be the same."""
-    if before.keys() != after.keys() or len(before) < config.least_questions:
-        raise ConfigurationError(
-            "evaluations",
-            f"{len(before)} and {len(after)} questions",
-            f"both must answer the same questions, at least {config.least_questions}",
-            "Hold out more questions, and evaluate with one configuration",
-        )
-    ids = sorted(before)
-    return paired_bootstrap([before[i] for i in ids], [after[i] for i in ids], config.seed, config.resamples)
+def _baseline_problem(work: Workspace, model: ArtifactRef, dataset: ArtifactRef, baseline: ArtifactRef) -> str:
+    """What keeps anything from being compared with the baseline; empty where nothing does."""
+    made = work.manifest(baseline).inputs
+    if content(made.get("model")) != content(model):
+        return "the baseline evaluates another model"
+    return _of_others(work, dataset, baseline)
 
 
-def _losses(work: Workspace, evaluation: ArtifactRef) -> dict[str, float]:
+def _of_others(work: Workspace, dataset: ArtifactRef, evaluation: ArtifactRef) -> str:
+    """Why an evaluation is none on the dataset's held-out questions; empty where it is."""
+    import pyarrow.parquet as pq
+
+    held = pq.read_table(work.fetch(dataset, only="heldout.parquet") / "heldout.parquet", columns=["id"])
     lines = work.store.read(evaluation, "answers.jsonl").decode().splitlines()
-    return {row["id"]: float(row["nll"]) for row in map(json.loads, lines)}
+    foreign = {json.loads(line)["id"] for line in lines} - set(held["id"].to_pylist())
+    return f"of other questions: {len(foreign)} are not held out of this dataset" if foreign else ""
 
 
-def _indicator(declared: dict[str, Any], base: dict[str, Any], customized: dict[str, Any]) -> dict[str, Any]:
-    """One row of metrics["indicators"]; low and high: 95% interval of the customized model's value."""
-    name = declared["name"]
-    value = customized[name]
-    low, high = customized.get("intervals", {}).get(name, (None, None))
+def _evaluated(
+    work: Workspace,
+    subject: tuple[ArtifactRef, ArtifactRef],
+    trials: list[Trial],
+    evaluations: list[ArtifactRef],
+    config: GateConfig,
+) -> list[str]:
+    """Give each trial the metrics and losses of its evaluation; why one has none, or none that counts, else empty."""
+    model, dataset = subject
+    problems = []
+    for trial, ref in zip(trials, evaluations_of(work, [one.ref for one in trials], evaluations), strict=True):
+        if ref is None:
+            problems.append("missing")
+            continue
+        made = work.manifest(ref)
+        trial.metrics, trial.losses = made.metrics, losses(work.store, ref, config.indicator)
+        other = content(made.inputs.get("model")) != content(model)
+        problems.append("of another model" if other else _of_others(work, dataset, ref))
+    return problems
+
+
+def _serves(work: Workspace, baseline: ArtifactRef, champion: ArtifactRef) -> bool:
+    """Whether anything serves: its evaluation is not that of the base alone."""
+    one, other = work.manifest(champion).inputs, work.manifest(baseline).inputs
+    return any(content(one.get(name)) != content(other.get(name)) for name in ("model", "adapter"))
+
+
+def _decide(work: Workspace, trials: list[Trial], costs: Costs, rungs: list[Rung], config: GateConfig) -> None:
+    best = winner(trials, config)
+    last = sum(metered_seconds(work.manifest(trial.ref).metrics) for trial in trials)
+    spent = last + sum(rung.device_seconds for rung in rungs)
+    against = best.against.get("base")
+    work.metrics |= {
+        "passed": best.passes,
+        "technique": best.name,
+        "difference": round(against.mean, 4) if against else None,
+        "verdict": _verdict(best, config),
+        "selected": best.ref.model_dump() if best.passes else None,
+        "indicators": best.indicators,
+        "cost": round(costs.prices.money(spent), 6),
+        "predicted_cost": round(costs.prices.money(sum(one.device_seconds for one in costs.entrants)), 6),
+        "currency": costs.prices.currency,
+    }
+    document = {
+        "passed": best.passes,
+        "verdict": work.metrics["verdict"],
+        "technique": best.name,
+        "path": best.path,
+        "indicator": config.indicator,
+        "device_seconds": spent,
+        "cost": work.metrics["cost"],
+        "currency": costs.prices.currency,
+        "trials": [_told(trial, best) for trial in trials],
+    }
+    (work.output / GATE_FILE).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+    gate_page(work.metrics, best, trials, costs, rungs, config).write(work.output)
+
+
+def _told(trial: Trial, best: Trial) -> dict[str, Any]:
     return {
-        "name": name,
-        "target": declared["target"],
-        "direction": declared["direction"],
-        "required": bool(declared.get("required", False)),
-        "base": base[name],
-        "customized": value,
-        "low": low,
-        "high": high,
-        "met": on_target(declared, value),
+        "name": trial.name,
+        "technique": trial.technique,
+        "form": trial.form,
+        "adapter": trial.ref.model_dump(),
+        "selected": trial is best and trial.passes,
+        "mean": trial.mean if trial.losses else None,
+        "against": {name: asdict(found) for name, found in trial.against.items()},
+        "training_cost": trial.training,
+        "serving_cost_a_month": trial.serving,
+        "indicators": trial.indicators,
+        "checks": [asdict(check) for check in trial.checks],
     }
 
 
-def _verdict(best: Trial) -> str:
-    gained = f"{best.difference:+.3f} nats a token, 95% interval [{best.low:+.3f}, {best.high:+.3f}]"
-    if not best.better:
-        return f"no customized model is better than the base beyond chance (best: {best.technique}, {gained})"
-    if best.missed:
-        return f"{best.technique} is better than the base ({gained}) but misses the required {', '.join(best.missed)}"
-    return f"{best.technique} is better than the base: {gained}"
-
-
-def _standing(trial: Trial, best: Trial) -> str:
-    if trial.passes:
-        return "selected" if trial is best else "passes"
-    return f"misses {', '.join(trial.missed)}" if trial.better else "not better"
-
-
-def _describe(work: Workspace, best: Trial, trials: list[Trial]) -> None:
-    compared = [
-        (
-            _standing(trial, best),
-            trial.technique,
-            *(round(number, 4) for number in (trial.difference, trial.low, trial.high)),
-            *(trial.metrics.get(name, "") for name in (INDICATOR, "answer_chrf", "seconds_per_answer")),
-        )
-        for trial in sorted(trials, key=lambda trial: trial.difference)
-    ]
-    names = ["name", "direction", "target", "required", "base", "customized", "low", "high", "met"]
-    (
-        Report("Gate: " + ("passed" if work.metrics["passed"] else "stopped"))
-        .text(str(work.metrics["verdict"]))
-        .table(names, [[row[name] for name in names] for row in best.indicators], "Base against customized")
-        .table(
-            ["verdict", "technique", "difference", "95% low", "95% high", "nll", "chrF2++", "seconds"],
-            compared,
-            "Difference of the loss on the same held-out questions, in nats a token (below 0 is better)",
-        )
-        .write(work.output)
-    )
+def _verdict(best: Trial, config: GateConfig) -> str:
+    failed: list[Check] = [check for check in best.checks if not check.passed]
+    if not failed:
+        return f"{best.name} is better than the base: {best.against['base']} {UNITS[config.indicator]}"
+    return f"{best.name} does not pass: " + "; ".join(check.told for check in failed)

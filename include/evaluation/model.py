@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.core.errors import ModelError
+from include.evaluation.soft_prompts import append_rows, embeddings_of, writable
 
 INFO, EXAMPLES = "adapter_info.json", "examples.json"
 
@@ -54,7 +55,8 @@ def load_model(folder: Path, adapter: Path | None, threads: int) -> LoadedModel:
         )
     except broken as error:
         raise _model_error("adapter" if form == "weights" else "model", weights, error) from error
-    vocabulary, context = int(model.get_input_embeddings().weight.shape[0]), int(model.config.max_position_embeddings)
+    vocabulary = writable(folder, int(model.get_input_embeddings().weight.shape[0]))
+    context = int(model.config.max_position_embeddings)
     soft_prompt: list[int] = []
     examples: tuple[tuple[str, str], ...] = ()
     try:
@@ -93,7 +95,6 @@ def _adapted(model: Any, adapter: Path) -> tuple[Any, list[int], int]:
     is a sequence of ordinary tokens to any engine. A prefix is learned keys and values of every layer: no tokens
     stand for it, so that the model stays PEFT's.
     """
-    import torch
     from peft import PeftModel, PromptLearningConfig
 
     adapted = PeftModel.from_pretrained(model, str(adapter))
@@ -104,13 +105,8 @@ def _adapted(model: Any, adapter: Path) -> tuple[Any, list[int], int]:
         return adapted, [], int(config.num_virtual_tokens)
     if config.peft_type not in ("PROMPT_TUNING", "P_TUNING"):
         raise ValueError(f"{config.peft_type} is neither a sequence of input embeddings nor a prefix")
-    prompt = adapted.get_prompt(batch_size=1)[0].detach()
     plain = adapted.get_base_model()
-    rows, count = int(plain.get_input_embeddings().weight.shape[0]), int(prompt.shape[0])
-    plain.resize_token_embeddings(rows + count, mean_resizing=False)
-    with torch.no_grad():
-        plain.get_input_embeddings().weight[rows:] = prompt.to(plain.dtype)
-    return plain, list(range(rows, rows + count)), 0
+    return plain, append_rows(plain, [embeddings_of(adapted)])[0], 0
 
 
 def _model_error(field: str, folder: Path, error: Exception) -> ModelError:

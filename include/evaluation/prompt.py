@@ -23,12 +23,14 @@ def prompt_ids(tokenizer: Any, question: str, examples: Sequence[tuple[str, str]
             "Save one in the model's tokenizer_config.json",
         )
     encoded = tokenizer.apply_chat_template(
-        [*turns_of(examples), {"role": "user", "content": question}],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
+        conversation(question, examples), add_generation_prompt=True, tokenize=True, return_dict=True
     )
     return [int(token) for token in encoded["input_ids"]]
+
+
+def conversation(question: str, examples: Sequence[tuple[str, str]] = ()) -> list[dict[str, str]]:
+    """The messages of `question`, with `examples` as the turns before it."""
+    return [*turns_of(examples), {"role": "user", "content": question}]
 
 
 def turns_of(examples: Sequence[tuple[str, str]]) -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 python export_openvino.py MODEL OUTPUT WEIGHT_FORMAT VOCABULARY CHECKS
 
 VOCABULARY: tokens the model may write; logits of any row above are pushed to -1e9 in the graph, so that no
-engine can emit a soft prompt's tokens. CHECKS: a JSON file of [[question, token ids], ...]; the exported
+engine can emit a soft prompt's tokens. CHECKS: a JSON file of [[messages, token ids], ...]; the exported
 tokenizer and chat template must give the same ids.
 """
 
@@ -63,14 +63,14 @@ def bar_tokens(graph: ov.Model, vocabulary: int) -> None:
     barred.output(0).set_names(names)
 
 
-def check_prompts(folder: str, expected: list[tuple[str, list[int]]]) -> None:
+def check_prompts(folder: str, expected: list[tuple[list[dict[str, str]], list[int]]]) -> None:
     """Compare the exported chat template and tokenizer with the ids that training used."""
     tokenizer = genai.Tokenizer(folder)
-    for question, ids in expected:
-        text = tokenizer.apply_chat_template([{"role": "user", "content": question}], add_generation_prompt=True)
+    for messages, ids in expected:
+        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
         got = tokenizer.encode(text, add_special_tokens=False).input_ids.data[0].tolist()
         if got != ids:
-            raise SystemExit(f"the exported tokenizer reads {question!r} as {got}, the model was trained on {ids}")
+            raise SystemExit(f"the exported tokenizer reads {messages!r} as {got}, the model was trained on {ids}")
 
 
 if __name__ == "__main__":

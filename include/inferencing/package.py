@@ -13,7 +13,7 @@ from include.artifacts.step import Workspace, step
 from include.core.errors import ModelError, PrerequisiteError
 from include.core.settings import PROJECT_ROOT, settings
 from include.evaluation.model import LoadedModel, load_model
-from include.evaluation.prompt import prompt_ids
+from include.evaluation.prompt import conversation, prompt_ids
 from include.inferencing.config import PackageConfig
 
 BACKEND = "include/inferencing/triton_model/model.py"
@@ -47,15 +47,17 @@ def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter:
     loaded.model.save_pretrained(merged)
     loaded.tokenizer.save_pretrained(merged)
     checks = work.folder / "checks.json"
-    checks.write_text(json.dumps([[text, prompt_ids(loaded.tokenizer, text)] for text in CHECKED_QUESTIONS]))
+    checks.write_text(json.dumps(_checks(loaded)))
     version = work.output / "1"
     export(work, merged, version, checks, loaded.vocabulary, config)
     shutil.rmtree(merged)
     shutil.copyfile(PROJECT_ROOT / BACKEND, version / "model.py")
-    (version / "limits.json").write_text(json.dumps(limits, indent=1))
+    live = keep_adapter(work.fetch(adapter), version / "adapter") if adapter else False
+    told = limits | {"examples": loaded.examples}
+    (version / "limits.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
     (work.output / "config.pbtxt").write_text(CONFIG)
     check_config(CONFIG)
-    info = package_info(source, model, adapter, loaded, limits)
+    info = package_info(source, model, adapter, loaded, limits) | {"live_adapter": "1/adapter" if live else None}
     (work.output / "package_info.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
     size = sum(path.stat().st_size for path in work.output.rglob("*") if path.is_file())
     work.metrics |= {
@@ -71,6 +73,25 @@ def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter:
     ]
     rows += [(name, str(value)) for name, value in (*limits.items(), *list(work.metrics.items())[:3])]
     Report("Package").table(["property", "value"], rows).text(info["chat_template"], "Chat template").write(work.output)
+
+
+def _checks(loaded: LoadedModel) -> list[tuple[list[dict[str, str]], list[int]]]:
+    """Conversations as they will be asked, and their tokens."""
+    return [
+        (conversation(text, loaded.examples), prompt_ids(loaded.tokenizer, text, loaded.examples))
+        for text in CHECKED_QUESTIONS
+    ]
+
+
+def keep_adapter(adapter: Path, target: Path) -> bool:
+    """Keep a LoRA as it is beside the merged model, for a server that loads it while running; whether it is one."""
+    info = adapter / "adapter_info.json"
+    if not info.exists() or json.loads(info.read_text()).get("form") != "lora":
+        return False
+    target.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors", info.name):
+        shutil.copyfile(adapter / name, target / name)
+    return True
 
 
 def serving_limits(loaded: LoadedModel, config: PackageConfig) -> dict[str, Any]:

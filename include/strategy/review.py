@@ -59,7 +59,8 @@ def review(
     parameters = int(json.loads(work.store.read(model, "model_info.json"))["parameters"])
     measured = {"dataset": work.manifest(dataset).metrics, "package": work.manifest(package).metrics}
     runs = [_pretraining(work.manifest(trained).metrics)]
-    runs += [_tuning(work.manifest(ref).metrics, parameters) for ref in adapters]
+    tuned = [work.manifest(ref).metrics for ref in adapters]
+    runs += [_tuning(metrics, parameters) for metrics in tuned if metrics.get("steps")]
     answers = [float(work.manifest(ref).metrics["seconds_per_answer"]) for ref in evaluations]
     compared = [*_sizes(strategy, parameters, measured), *_training(strategy, runs)]
     compared.append(_answers(strategy, parameters, answers, config))

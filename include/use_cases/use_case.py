@@ -58,6 +58,8 @@ class UseCase(BaseModel):
         value: Any = self
         for depth, name in enumerate(path.split(".")):
             known = list(type(value).model_fields) if isinstance(value, BaseModel) else []
+            if isinstance(value, tuple):
+                value = {str(index): one for index, one in enumerate(value)}
             if isinstance(value, dict):
                 known = list(value)
             if name not in known:

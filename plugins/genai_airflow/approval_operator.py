@@ -1,4 +1,4 @@
-"""The operator that waits for a person's approval of a charter, and records the answer in the store."""
+"""The operator that waits for people's approval of an artifact, and records the answers in the store."""
 
 from collections.abc import Sequence
 from datetime import UTC, timedelta
@@ -16,33 +16,35 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.strategy.approvals import ApprovalLog, Decision, standing
 
-CHARTER_TASK = "strategy.charter"
 
-
-class ApproveCharterOperator(ApprovalOperator):
-    """Waits until so many different people have approved a charter; an approved one is not asked about again.
+class ApproveOperator(ApprovalOperator):
+    """Waits until so many different people have approved an artifact; an approved one is not asked about again.
 
     A rejection, no answer in time, and an answer of somebody whose approval does not count fail the task at once.
     It passes only by what the store's record says. A task that dies between a person's answer and the record asks
     again.
 
-    :param charter: reference of the charter.
+    :param artifact: reference of what is approved.
+    :param what: what it is, in a word: a charter, a model.
+    :param page: the task whose report shows it.
     :param title: the use case, for the person who is asked.
     :param needed: approvals of different people with which this task passes.
     :param approvers: ids of the users whose approval counts; empty: of whoever may answer.
     :param timeout_hours: how long a person is waited for.
 
-    XComs: `return_value` (the charter's reference) and `approvals` (who approved, in sentences).
+    XComs: `return_value` (the artifact's reference) and `approvals` (who approved, in sentences).
     """
 
-    template_fields = ("charter",)
+    template_fields = ("artifact",)
     operator_extra_links = (ReportLink(),)
     ui_color = "#fdf3d8"
 
     def __init__(
         self,
         *,
-        charter: Any,
+        artifact: Any,
+        what: str,
+        page: str,
         title: str,
         needed: int = 1,
         approvers: Sequence[str] = (),
@@ -54,31 +56,32 @@ class ApproveCharterOperator(ApprovalOperator):
         comment = Param(None, "Kept with your answer.", source="task", type=kinds, title="Comment", maxLength=1000)
         # a default answer is what Airflow takes where nobody answers: given here, no argument can set one
         super().__init__(
-            subject=f"Approve the charter of {title}",
+            subject=f"Approve the {what} of {title}",
             defaults=None,
             response_timeout=timedelta(hours=timeout_hours),
             **kwargs | {"params": {"comment": comment}},
         )
-        self.charter, self.title, self.needed = charter, title, needed
+        self.artifact, self.what, self.page = artifact, what, page
+        self.title, self.needed = title, needed
         self.approvers, self.timeout_hours = list(approvers), timeout_hours
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pass at once where the record says so; else ask a person."""
         with failing_at_once():
-            charter = self._charter()
-            decisions = ApprovalLog(open_store().bucket, context["ti"].dag_id, charter).read()
+            artifact = self._artifact()
+            decisions = ApprovalLog(open_store().bucket, context["ti"].dag_id, artifact).read()
             if self.is_approved(decisions):
-                return self._passed(context, charter, decisions)
+                return self._passed(context, artifact, decisions)
             if len(standing(decisions, self.approvers)) < self.needed - 1:
                 raise AirflowFailException("The approvals before this one do not stand: clear their tasks too")
             self._ask(context, decisions)
-        # the charter's page is this task's too, while it waits and where it fails
-        context["ti"].xcom_push("return_value", charter.model_dump(mode="json"))
+        # the artifact's page is this task's too, while it waits and where it fails
+        context["ti"].xcom_push("return_value", artifact.model_dump(mode="json"))
         try:
             return super().execute(context)  # type: ignore[no-any-return]
         except TaskAwaitingInput as parked:
-            # an answer counts for this charter alone
-            parked.kwargs = {"asked": charter.model_dump(mode="json")}
+            # an answer counts for this artifact alone
+            parked.kwargs = {"asked": artifact.model_dump(mode="json")}
             raise
 
     def execute_complete(self, context: Context, event: dict[str, Any], asked: Any = None) -> dict[str, Any]:
@@ -89,41 +92,41 @@ class ApproveCharterOperator(ApprovalOperator):
         answer = super(ApprovalOperator, self).execute_complete(context, event)
         person = answer["responded_by_user"]
         if not person or event.get("timedout"):
-            raise AirflowFailException("No person answered: the charter is not approved")
-        charter = self._charter()
-        if charter.model_dump(mode="json") != asked:
+            raise AirflowFailException(f"No person answered: the {self.what} is not approved")
+        artifact = self._artifact()
+        if artifact.model_dump(mode="json") != asked:
             raise AirflowException(
-                "The charter has changed since the question: the answer is not counted, asking again"
+                f"The {self.what} has changed since the question: the answer is not counted, asking again"
             )
         with failing_at_once():
-            decision = self._decision(context, charter, answer, person)
-            decisions = ApprovalLog(open_store().bucket, decision.use_case, charter).add(decision)
+            decision = self._decision(context, artifact, answer, person)
+            decisions = ApprovalLog(open_store().bucket, decision.use_case, artifact).add(decision)
         self.log.info("recorded: %s", decision)
         if decision.choice == "rejected":
-            raise AirflowFailException(f"The charter was {decision}")
+            raise AirflowFailException(f"The {self.what} was {decision}")
         if not self.is_approved(decisions):
             raise AirflowFailException(f"{self._why_not(decision, decisions)}. Clear this task to ask again")
-        return self._passed(context, charter, decisions)
+        return self._passed(context, artifact, decisions)
 
-    def approved_by(self, store: ArtifactStore, use_case: str, charter: ArtifactRef) -> str:
-        """Who approved a charter and when; empty where this task would ask."""
-        decisions = ApprovalLog(store.bucket, use_case, charter).read()
+    def approved_by(self, store: ArtifactStore, use_case: str, artifact: ArtifactRef) -> str:
+        """Who approved an artifact and when; empty where this task would ask."""
+        decisions = ApprovalLog(store.bucket, use_case, artifact).read()
         return "; ".join(map(str, standing(decisions, self.approvers))) if self.is_approved(decisions) else ""
 
     def is_approved(self, decisions: list[Decision]) -> bool:
         """Whether enough different people have approved."""
         return len(standing(decisions, self.approvers)) >= self.needed
 
-    def _charter(self) -> ArtifactRef:
-        return ArtifactRef.model_validate(restore_refs(self.charter))
+    def _artifact(self) -> ArtifactRef:
+        return ArtifactRef.model_validate(restore_refs(self.artifact))
 
     def _ask(self, context: Context, decisions: list[Decision]) -> None:
-        """Put the question; another try shows the text of the first one, so that it holds for whatever charter."""
+        """Put the question; another try shows the text of the first one, so that it holds for whatever artifact."""
         ti = context["ti"]
-        page = below_base(report_path(ti.dag_id, ti.run_id, CHARTER_TASK))
+        page = below_base(report_path(ti.dag_id, ti.run_id, self.page))
         others = "Another person than those who have approved has to answer.\n\n" if self.needed > 1 else ""
         self.body = (
-            f"What you approve is [the charter]({page}): its page shows what it will take, and what others said of it."
+            f"What you approve is [the {self.what}]({page}): its page shows what it takes, and what others said of it."
             f"\n\n{others}*Reject*, or no answer within {self.timeout_hours:g} hours: nothing further runs."
         )
         approved = [one.user for one in standing(decisions, self.approvers)]
@@ -131,18 +134,20 @@ class ApproveCharterOperator(ApprovalOperator):
         self.assigned_users = [{"id": name, "name": name} for name in left] or None
 
     def _after_the_time(self, context: Context) -> dict[str, Any]:
-        """No answer in time fails the task for good, unless the charter was approved in another run meanwhile."""
+        """No answer in time fails the task for good, unless it was approved in another run meanwhile."""
         with failing_at_once():
-            charter = self._charter()
-            decisions = ApprovalLog(open_store().bucket, context["ti"].dag_id, charter).read()
+            artifact = self._artifact()
+            decisions = ApprovalLog(open_store().bucket, context["ti"].dag_id, artifact).read()
         if not self.is_approved(decisions):
-            raise AirflowFailException(f"Nobody answered within {self.timeout_hours:g} h: the charter is not approved")
-        return self._passed(context, charter, decisions)
+            raise AirflowFailException(
+                f"Nobody answered within {self.timeout_hours:g} h: the {self.what} is not approved"
+            )
+        return self._passed(context, artifact, decisions)
 
-    def _decision(self, context: Context, charter: ArtifactRef, answer: Any, person: Any) -> Decision:
+    def _decision(self, context: Context, artifact: ArtifactRef, answer: Any, person: Any) -> Decision:
         return Decision(
             use_case=context["ti"].dag_id,
-            charter=charter,
+            charter=artifact,
             choice="approved" if answer["chosen_options"] == [self.APPROVE] else "rejected",
             user=str(person["id"]),
             name=str(person["name"]),
@@ -159,8 +164,8 @@ class ApproveCharterOperator(ApprovalOperator):
             return f"{decision.name} has approved before: another person has to"
         return f"Since the last rejection, fewer than {self.needed} people have approved"
 
-    def _passed(self, context: Context, charter: ArtifactRef, decisions: list[Decision]) -> dict[str, Any]:
+    def _passed(self, context: Context, artifact: ArtifactRef, decisions: list[Decision]) -> dict[str, Any]:
         said = [str(one) for one in standing(decisions, self.approvers)]
-        self.log.info("charter %s: %s", charter.digest[:12], "; ".join(said))
+        self.log.info("%s %s: %s", self.what, artifact.digest[:12], "; ".join(said))
         context["ti"].xcom_push("approvals", said)
-        return charter.model_dump(mode="json")
+        return artifact.model_dump(mode="json")

@@ -29,10 +29,10 @@ def baseline(store: ArtifactStore, place: Place, argument: str, current: Artifac
     if record is None:
         return None
     try:
-        found = _as_it_is(store, record.ref).inputs[argument]
+        found = as_it_is(store, record.ref).inputs[argument]
         if not isinstance(found, ArtifactRef) or found == current:
             return None
-        return _as_it_is(store, found).ref
+        return as_it_is(store, found).ref
     except ArtifactNotFoundError as error:
         log.warning("run %s is not compared with: %s", record.place.run_id, error)
         return None
@@ -59,7 +59,7 @@ def published(
             continue
         gates.add(run.ref)
         try:
-            manifest = _as_it_is(store, _one(_as_it_is(store, run.ref).inputs, argument))
+            manifest = as_it_is(store, _one(as_it_is(store, run.ref).inputs, argument))
         except ArtifactNotFoundError as error:
             log.warning("run %s is not looked at: %s", run.place.run_id, error)
             continue
@@ -81,8 +81,8 @@ def _made_of_the_same(one: "FingerprintParts", two: "FingerprintParts") -> bool:
     return all(old[name] == new[name] for old, new in parts for name in old.keys() & new.keys() - {"earlier"})
 
 
-def _as_it_is(store: ArtifactStore, ref: ArtifactRef) -> "Manifest":
-    """The manifest of an artifact whose bytes a forced run may have replaced since it was referenced."""
+def as_it_is(store: ArtifactStore, ref: ArtifactRef) -> "Manifest":
+    """The manifest of an artifact whose bytes a forced run may have replaced since; ArtifactNotFoundError without."""
     found = store.find(ref.step, ref.fingerprint)
     if found is None:
         raise ArtifactNotFoundError(str(ref), ref.prefix, "it was deleted", "Restore it")

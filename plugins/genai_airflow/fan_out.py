@@ -36,3 +36,9 @@ def list_techniques(**context: object) -> list[str]:
         use_case = load_for_run(Context(**context))  # type: ignore[typeddict-item]
     customization = use_case.customization
     return [customization.path(name) for name in customization.techniques]
+
+
+@task
+def list_survivors(survivors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Who goes on from a rung of the race: of each the path of its configuration, and the adapter to go on from."""
+    return survivors

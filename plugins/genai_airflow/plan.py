@@ -13,7 +13,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.definitions.xcom_arg import PlainXComArg, XComArg
 
 from genai_airflow import fan_out
-from genai_airflow.approval_operator import ApproveCharterOperator
+from genai_airflow.approval_operator import ApproveOperator
 from genai_airflow.planned import UNCOUNTED, Plan, PlannedInstance, PlannedTask, State
 from genai_airflow.planned_run import PlannedRun, planned_run
 from genai_airflow.references import restore_refs
@@ -94,7 +94,7 @@ class _Walk:
             self._tell(task, [told])
         elif isinstance(task, DeployModelOperator):
             self._tell(task, [self._deploy(task)])
-        elif isinstance(task, ApproveCharterOperator):
+        elif isinstance(task, ApproveOperator):
             self._tell(task, [self._approval(task)])
         else:
             self._tell(task, [self._instance(task, -1, "runs", "it is no step: it runs each time")])
@@ -197,16 +197,17 @@ class _Walk:
             return self._instance(task, -1, "checks", f"{name} is champion: whether it answers")
         return self._instance(task, -1, "runs", f"champion {current.model_name if current else 'none'} -> {name}")
 
-    def _approval(self, task: ApproveCharterOperator) -> PlannedInstance:
-        charter = restore_refs(self._resolve(task.charter))
-        if isinstance(charter, Unknown):
-            return self._instance(task, -1, "asks", "a person approves or rejects it, unless this charter is approved")
+    def _approval(self, task: ApproveOperator) -> PlannedInstance:
+        artifact = restore_refs(self._resolve(task.artifact))
+        if isinstance(artifact, Unknown):
+            told = f"a person approves or rejects it, unless this {task.what} is approved"
+            return self._instance(task, -1, "asks", told)
         try:
-            said = task.approved_by(self.store, self.run.dag.dag_id, charter)
+            said = task.approved_by(self.store, self.run.dag.dag_id, artifact)
         except PermanentError as error:
             return self._instance(task, -1, "fails", str(error))
         if said:
-            return self._instance(task, -1, "reused", f"the charter was {said}")
+            return self._instance(task, -1, "reused", f"the {task.what} was {said}")
         return self._instance(task, -1, "asks", "a person approves or rejects it")
 
     def _instance(self, task: Any, index: int, state: State, reason: str) -> PlannedInstance:

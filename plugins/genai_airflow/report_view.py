@@ -21,6 +21,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, GenaiError, TransientError
 from include.strategy.approvals import ApprovalLog
 
+GATE = "customization.gate"
 HEADERS = {
     # the page holds text from the sources: it may run nothing, load nothing and be framed by Airflow only
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -49,7 +50,8 @@ def report(dag_id: str, run_id: str, task_id: str, session: SessionDep, map_inde
         store = open_store()
         page = store.read(ref, REPORT_FILE)
         return HTMLResponse(
-            _with_approval(page, store, dag_id, ref) if ref.kind == "charter" else page, headers=HEADERS
+            _with_approval(page, store, dag_id, ref) if ref.kind == "charter" or ref.step == GATE else page,
+            headers=HEADERS,
         )
     except ArtifactNotFoundError:
         return _page(404, f"The store holds no report of {ref}.")
@@ -69,12 +71,12 @@ def _returned_ref(session: Session, dag_id: str, run_id: str, task_id: str, map_
     return value if isinstance(value, ArtifactRef) else None
 
 
-def _with_approval(page: bytes, store: ArtifactStore, dag_id: str, charter: ArtifactRef) -> str:
-    """A charter's page with what people said of it since it was written."""
+def _with_approval(page: bytes, store: ArtifactStore, dag_id: str, asked: ArtifactRef) -> str:
+    """The page of what people approve, with what they said of it since it was written."""
     from include.cli.approvals import approval_section
 
-    decisions = ApprovalLog(store.bucket, dag_id, charter).read()
-    return approval_section(charter, decisions).below(page.decode())
+    decisions = ApprovalLog(store.bucket, dag_id, asked).read()
+    return approval_section(asked, decisions).below(page.decode())
 
 
 def _page(status: int, text: str) -> HTMLResponse:

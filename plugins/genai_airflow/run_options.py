@@ -1,9 +1,11 @@
 """What a run may change: the form's main knobs, overrides of any other field, and a forced rerun."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context, Param
+from pydantic_core import to_jsonable_python
 
 from include.artifacts.history import Place
 from include.core.errors import ConfigurationError
@@ -19,6 +21,12 @@ MAIN_KNOBS = (
     "customization.lora.rank",
     "customization.lora.learning_rate",
 )
+# what decides which tasks a DAG has, and how: the whole value, or how many there are
+SHAPE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "strategy.approval": (to_jsonable_python, "a run does not change who approves"),
+    "customization.gate.approval": (to_jsonable_python, "a run does not change who approves"),
+    "customization.race.rungs": (len, "a run does not change how many rungs there are"),
+}
 
 
 def run_params(use_case: "UseCase", knobs: tuple[str, ...] = MAIN_KNOBS) -> dict[str, Param]:
@@ -82,21 +90,18 @@ def overrides_of(context: Context) -> dict[str, Any]:
 def load_for_run(context: Context) -> "UseCase":
     """The use case that the DAG is named after, with this run's overrides; ConfigurationError where one is wrong.
 
-    Who approves is the file's to say: the DAG has the tasks that it asks for.
+    Who approves is the file's to say, and how many rungs the race has: the DAG has the tasks that it asks for.
     """
     from include.use_cases import load_use_case
 
     name, overrides = context["ti"].dag_id, overrides_of(context)
     found = load_use_case(name, overrides=overrides)
-    if any(path.split(".")[0] == "strategy" for path in overrides):
-        approval = load_use_case(name).strategy.approval
-        if found.strategy.approval != approval:
-            raise ConfigurationError(
-                "parameter strategy.approval",
-                found.strategy.approval.model_dump(mode="json"),
-                "a run does not change who approves",
-                "Change it in the use case's file",
-            )
+    if any(path.startswith(f"{fixed}.") or f"{fixed}.".startswith(f"{path}.") for path in overrides for fixed in SHAPE):
+        in_file = load_use_case(name)
+        for fixed, (decides, problem) in SHAPE.items():
+            if decides(found.at(fixed)) != decides(in_file.at(fixed)):
+                value = to_jsonable_python(found.at(fixed))
+                raise ConfigurationError(f"parameter {fixed}", value, problem, "Change it in the use case's file")
     return found
 
 

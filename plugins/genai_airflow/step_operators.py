@@ -51,6 +51,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
     :param also: argument -> dotted path of another value of the use case.
     :param over: name of the argument that a mapped task takes from `item`.
     :param item: the value of that argument; mapped over.
+    :param labels: what the mapped instances are called, in their order; by default after what they are mapped over.
     :param moment: name of the argument that is the moment whose data the run looks at.
     :param previous: name of an argument, an artifact; the step gets in `previous` what that argument was in the
         newest run of an earlier moment that passed here.
@@ -58,10 +59,10 @@ class RunStepOperator(LineageEvents, BaseOperator):
         `earlier` all artifacts that this argument was in runs of earlier moments that passed there.
 
     XComs: `return_value` (the artifact's reference), `outcome` (reused, reason, metrics, seconds), and
-    `shards`, `candidates` and `selected` where the step's metrics have them.
+    `shards`, `candidates`, `selected`, `survivors` and `names` where the step's metrics have them.
     """
 
-    template_fields = ("arguments", "config", "item")
+    template_fields = ("arguments", "config", "item", "labels")
     template_fields_renderers = {"arguments": "json"}  # noqa: RUF012
     operator_extra_links = (ReportLink(),)
     ui_color = "#e6f0fb"
@@ -75,6 +76,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
         also: Mapping[str, str] | None = None,
         over: str = "",
         item: Any = None,
+        labels: Any = None,
         moment: str = "",
         previous: str = "",
         earlier: str = "",
@@ -82,14 +84,14 @@ class RunStepOperator(LineageEvents, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.step, self.arguments, self.config = step, dict(arguments or {}), config
-        self.also, self.over, self.item = dict(also or {}), over, item
+        self.also, self.over, self.item, self.labels = dict(also or {}), over, item, labels
         self.moment, self.previous, self.earlier = moment, previous, earlier
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the place of this task instance."""
         with failing_at_once():
             use_case, store, place = load_for_run(context), open_store(), place_of(context)
-            context["label"] = self._label(store)
+            context["label"] = self._label(store, place)
             arguments = self.step_arguments(use_case, store, place)
             self.trace = Trace(store.bucket.address.bucket, tuple(references_in(arguments)))
             outcome = self.perform(context, store, arguments, place)
@@ -127,8 +129,10 @@ class RunStepOperator(LineageEvents, BaseOperator):
             arguments["earlier"] = published(store, place, self.earlier, import_step(self.step), arguments)
         return arguments
 
-    def _label(self, store: ArtifactStore) -> str:
+    def _label(self, store: ArtifactStore, place: Place) -> str:
         """What tells this mapped instance from its siblings in the web UI."""
+        if self.labels:
+            return str(self.labels[place.map_index]).rpartition(".")[2]
         if not self.over:
             return self.config.rpartition(".")[2]
         item = restore_refs(self.item)
@@ -192,9 +196,9 @@ class DeployModelOperator(LineageEvents, BaseOperator):
 
 
 def chosen(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """What other tasks take from a step's metrics: shards or candidates to map over, the artifact that it selected."""
+    """What other tasks take from a step's metrics: what to map over, and the artifact that it selected."""
     found = {"shards": list(range(int(metrics["shards"])))} if "shards" in metrics else {}
-    return found | {name: metrics[name] for name in ("selected", "candidates") if name in metrics}
+    return found | {key: metrics[key] for key in ("selected", "candidates", "survivors", "names") if key in metrics}
 
 
 def publish(outcome: "Outcome", context: Context) -> dict[str, Any]:

@@ -118,13 +118,13 @@ def test_two_people_are_asked_one_after_the_other() -> None:
 @pytest.mark.usefixtures("sample")
 def test_no_default_answer_can_be_given() -> None:
     from airflow.sdk import DAG
-    from genai_airflow.approval_operator import ApproveCharterOperator
+    from genai_airflow.approval_operator import ApproveOperator
 
     with DAG("any", schedule=None, default_args={"defaults": "Approve"}):
-        made = ApproveCharterOperator(task_id="a", charter={}, title="T")
+        made = ApproveOperator(task_id="a", artifact={}, what="charter", page="p", title="T")
         assert made.defaults is None
         with pytest.raises(TypeError, match="defaults"):
-            ApproveCharterOperator(task_id="b", charter={}, title="T", defaults="Approve")
+            ApproveOperator(task_id="b", artifact={}, what="charter", page="p", title="T", defaults="Approve")
 
 
 def the_dag() -> Any:

@@ -24,7 +24,7 @@ from include.local.layout import layout
 from tests.conftest import ObjectStoreServer, free_ports
 from tests.tiny_model import tiny_adapter, tiny_model
 
-TECHNIQUES = ("lora", "prompt_tuning")
+TECHNIQUES = ("lora", "prompt_tuning", "few_shot")
 
 
 class TritonServer:
@@ -103,7 +103,7 @@ def run_of(use_case: str, day: int = 1) -> RunName:
 
 @pytest.fixture(scope="session")
 def packages(store: ArtifactStore) -> list[ArtifactRef]:
-    """A package a technique: the tiny model with LoRA, and with prompt tuning."""
+    """A package a technique: the tiny model with LoRA, with prompt tuning, and with examples."""
     model = tiny_model(store, seed=0)
     adapters = [tiny_adapter(store, model=model, technique=technique) for technique in TECHNIQUES]
     config = PackageConfig(weight_format="fp32", max_prompt_tokens=128, max_new_tokens=64, cache_tokens=2048)

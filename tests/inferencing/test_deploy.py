@@ -1,6 +1,7 @@
 """From a model to a champion that answers, on a real tritonserver."""
 
 import hashlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ QUICK = DeployConfig(max_tokens=8)
 
 
 def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: str, question: str, tokens: int) -> str:
-    """What PEFT itself answers, greedily."""
+    """What PEFT itself answers, greedily; with examples, what the model does."""
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -33,9 +34,16 @@ def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: st
     model_ref = tiny_model(store, seed=seed)
     base = store.fetch(model_ref, folder / "model")
     adapter = store.fetch(tiny_adapter(store, model=model_ref, technique=technique), folder / "adapter")
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), adapter).eval()
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    ids = prompt_ids(tokenizer, question)
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+        AutoTokenizer.from_pretrained(base),
+    )
+    shown: list[tuple[str, str]] = []
+    if technique == "few_shot":
+        shown = [(row["question"], row["answer"]) for row in json.loads((adapter / "examples.json").read_text())]
+    else:
+        model = PeftModel.from_pretrained(model, adapter).eval()
+    ids = prompt_ids(tokenizer, question, shown)
     written: list[int] = []
     with torch.inference_mode():
         while len(written) < tokens:
@@ -46,7 +54,7 @@ def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: st
     return str(tokenizer.decode(written, skip_special_tokens=True))
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=TECHNIQUES)
+@pytest.mark.parametrize("index", range(len(TECHNIQUES)), ids=TECHNIQUES)
 def test_the_champion_answers_what_peft_answers(
     store: ArtifactStore, packages: list[ArtifactRef], use_case: str, tmp_path: Path, index: int
 ) -> None:
@@ -56,6 +64,9 @@ def test_the_champion_answers_what_peft_answers(
     assert answer == expected_answer(store, tmp_path, 0, TECHNIQUES[index], TEXTS[0], 24)
     assert not outcome.reused and outcome.metrics["first_token_ms"] > 0
     assert deploy(store, packages[index], run_of(use_case), QUICK).reused
+    kept = {entry.path for entry in store.manifest(packages[index]).files if entry.path.startswith("1/adapter/")}
+    live = {f"1/adapter/{name}" for name in ("adapter_config.json", "adapter_info.json", "adapter_model.safetensors")}
+    assert kept == (live if TECHNIQUES[index] == "lora" else set())
 
 
 def test_a_new_champion_replaces_the_old_one(

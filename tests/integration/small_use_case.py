@@ -39,6 +39,8 @@ CHANGES: dict[str, Any] = {
     "training.pretrain.save_every": 2,
     "training.tokenizer.vocabulary": 1024,
     "training.pack.length": 64,
+    "customization.techniques": ["lora", "prompt_tuning"],
+    "customization.race.rungs": [1],
     "customization.lora.steps": 8,
     "customization.lora.batch": 4,
     "customization.lora.save_every": 4,

@@ -51,8 +51,11 @@ STEPS = {
     "training.import_pretrained": "model",
     "training.select_model": "report",
     "evaluation.evaluate": "report",
+    "customization.predict_costs": "report",
     "customization.tune": "adapter",
+    "customization.halve": "report",
     "customization.gate": "report",
+    "customization.model_card": "report",
     "inferencing.package": "package",
 }
 THROUGH = {"data_preparation.aggregate": ("as_of",), "data_preparation.label": ("use_case", "as_of")}
@@ -145,11 +148,22 @@ class Training(_Model):
     select: Knob = Knob()
 
 
+class Race(_Model):
+    rungs: tuple[float, ...] = (1.0,)
+    evaluation: Knob = Knob()
+
+
+class Gate(Knob):
+    indicator: str = "answer_nll"
+    approval: Approval = Approval()
+
+
 class Customization(_Model):
     techniques: tuple[Literal["lora", "prompt_tuning"], ...] = ("lora", "prompt_tuning")
     lora: Lora = Lora()
     prompt_tuning: Knob = Knob()
-    gate: Knob = Knob()
+    race: Race = Race()
+    gate: Gate = Gate()
 
     def path(self, name: str) -> str:
         return f"customization.{name}"
@@ -174,7 +188,10 @@ class SampleUseCase(_Model):
     def at(self, path: str) -> Any:
         value: Any = self
         for part in path.split("."):
-            value = value[part] if isinstance(value, dict) else getattr(value, part)
+            if isinstance(value, tuple):
+                value = value[int(part)]
+            else:
+                value = value[part] if isinstance(value, dict) else getattr(value, part)
         return value
 
 
@@ -239,6 +256,13 @@ def _work(work: Workspace, **arguments: Any) -> None:
         if choice in arguments:
             work.metrics["selected"] = arguments[choice][0].model_dump()
             break
+    if work.step == "customization.halve":
+        half = arguments["names"][: (len(arguments["names"]) + 1) // 2]
+        refs = [ref.model_dump() for ref in arguments["adapters"]]
+        work.metrics |= {
+            "names": half,
+            "survivors": [{"config": n, "item": r} for n, r in zip(half, refs, strict=False)],
+        }
     if work.step == "customization.tune":
         work.metrics["technique"] = "lora" if isinstance(config, Lora) else "prompt_tuning"
     if hasattr(config, "passed"):

@@ -77,7 +77,8 @@ def test_before_any_run_everything_is_a_first_run(place: ArtifactStore) -> None:
     plan = planned(place)
 
     # the selected model is evaluated in training already, so that these may find what they need
-    open_tasks = {"customization.evaluate_base", "customization.evaluate", DEPLOY}
+    compared = ("evaluate_base", "evaluate_champion", "evaluate")
+    open_tasks = {*(f"customization.{name}" for name in compared), DEPLOY}
     assert {task for task, (state, _) in told(plan).items() if state != "runs"} == open_tasks
     assert {why for task, (_, why) in told(plan).items() if task not in open_tasks} == {"first run"}
     assert plan.certain.at_least and plan.certain.seconds == 0
@@ -116,7 +117,9 @@ def test_a_changed_knob_runs_and_what_depends_on_it_may(place: ArtifactStore, hi
         "may run",
         "1 of 2 may run, 1 of 2 reused: depends on customization.tune, which runs",
     )
-    assert found["customization.gate"][1] == "depends on customization.tune, customization.evaluate, which may run"
+    assert found["customization.gate"][1] == (
+        "depends on customization.tune, customization.evaluate and 1 more, which may run"
+    )
     assert found["inferencing.package"] == ("may run", "depends on customization.gate, which may run")
 
 

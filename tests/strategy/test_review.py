@@ -39,7 +39,11 @@ def reviewed(store: ArtifactStore, seconds_per_step: float = 2.0, **changes: Any
         "dataset": made("dataset", train=1_500, heldout=64),
         "model": hand_made_model(store, name="m", parameters=100 * MILLION, license="MIT"),
         "trained": made("scratch", parameters=10 * MILLION, tokens=MILLION, tokens_per_second=20_000),
-        "adapters": [made("lora", trained_parameters=MILLION, **tuned)],
+        # examples in the prompt train nothing, so that no time of theirs is predicted
+        "adapters": [
+            made("lora", trained_parameters=MILLION, **tuned),
+            made("few_shot", technique="few_shot", steps=0),
+        ],
         "evaluations": [made("one", seconds_per_answer=0.5), made("two", seconds_per_answer=0.7)],
         "package": made("package", megabytes=120.0),
         "config": EvaluationConfig(),

@@ -162,7 +162,9 @@ class TritonPythonModel:
         return prompt, config
 
     def _prompt(self, question: str) -> Any:
-        messages = [{"role": "user", "content": question}]
+        turns = [(("user", asked), ("assistant", answered)) for asked, answered in self.limits["examples"]]
+        messages = [{"role": role, "content": text} for turn in turns for role, text in turn]
+        messages.append({"role": "user", "content": question})
         text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
         ids = self.tokenizer.encode(text, add_special_tokens=False).input_ids.data
         soft = np.array([self.limits["soft_prompt"]], dtype=np.int64)

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from include.strategy.config.approval import Approval
+from include.core.approval import Approval
 from include.strategy.config.assessment import Assessment
 from include.strategy.config.base import StrategyPart
 from include.strategy.config.decision import DecisionPlan

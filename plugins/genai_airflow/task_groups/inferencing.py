@@ -15,6 +15,8 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
             arguments={"model": model, "adapter": adapter},
             doc_md="Merges, exports and lays out the model as Triton serves it.",
         ).output
+        # people may have to approve what the gate has chosen
+        adapter.operator.task_group >> package
         judged, compared = adapter.operator.arguments, model.operator.arguments
         RunStepOperator(
             task_id="review",

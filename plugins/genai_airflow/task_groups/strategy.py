@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import TaskGroup, XComArg
 
-from genai_airflow.approval_operator import ApproveCharterOperator
 from genai_airflow.step_operators import RunStepOperator
+from genai_airflow.task_groups.tasks import ask_people
 
 if TYPE_CHECKING:
     from include.use_cases import UseCase
-
-APPROVALS = {1: "approve", 2: "approve_second"}
 
 
 def strategy(use_case: "UseCase") -> XComArg:
@@ -30,17 +28,5 @@ def strategy(use_case: "UseCase") -> XComArg:
             },
             doc_md="Validates the strategy and writes the **charter**: goal, indicators, sizing, cost and decision.",
         )
-        approval, before = use_case.strategy.approval, charter
-        for needed in range(1, approval.people + 1 if approval.required else 1):
-            approve = ApproveCharterOperator(
-                task_id=APPROVALS[needed],
-                charter=charter.output,
-                title=use_case.title,
-                needed=needed,
-                approvers=approval.approvers,
-                timeout_hours=approval.timeout_hours,
-                doc_md="Waits for a person, unless this very charter is approved. *Reject* fails the run.",
-            )
-            before >> approve
-            before = approve
+        ask_people(use_case.strategy.approval, charter, what="charter", title=use_case.title)
     return charter.output

@@ -1,13 +1,22 @@
 """Kinds of tasks that several groups have."""
 
+from typing import TYPE_CHECKING
+
 from airflow.sdk import XComArg
 
+from genai_airflow.approval_operator import ApproveOperator
 from genai_airflow.fan_out import list_shards
 from genai_airflow.step_operators import RunStepOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
+    from include.core.approval import Approval
 
 ACCELERATOR_POOL = "accelerator"
 PUBLISHES = "data_preparation.check"
 BY_ITEM = "{{ label }}"
+APPROVALS = {1: "approve", 2: "approve_second"}
 
 
 def prepare(name: str, doc_md: str, earlier: str = "", **arguments: XComArg) -> XComArg:
@@ -51,18 +60,51 @@ def shards_of(made: str, artifact: XComArg) -> XComArg:
     return list_shards.override(task_id=f"{made}_shards")(artifact["shards"])
 
 
-def evaluate_each(over: str, items: XComArg | list[XComArg], **arguments: XComArg) -> XComArg:
-    """The evaluation of several models or adapters, one task each; `over` names the step's argument."""
+def evaluate_each(
+    over: str,
+    items: XComArg | list[XComArg],
+    config: str = "evaluation",
+    labels: XComArg | None = None,
+    **arguments: XComArg | str,
+) -> XComArg:
+    """The evaluation of several models or adapters, one task each; `over` names the step's argument.
+
+    `labels` are what the items are called, in their order; `config` is where the use case says how it is done.
+    """
     return (
         RunStepOperator.partial(
             task_id="evaluate",
             step="evaluation.evaluate",
-            config="evaluation",
+            config=config,
             arguments=arguments,
             over=over,
+            labels=labels,
             map_index_template=BY_ITEM,
-            doc_md=f"Answers the held-out questions and measures the answers; one task for each {over}.",
+            doc_md=f"Answers questions and measures the answers; one task for each {over}.",
         )
         .expand(item=items)
         .output
     )
+
+
+def ask_people(rule: "Approval", made: "BaseOperator", what: str, title: str) -> "BaseOperator":
+    """The tasks that wait for people's approval of what a task has made, one a person; the last of them, or that task.
+
+    `what` it is, in a word; `title` is the use case's.
+    """
+    before = made
+    for needed in range(1, rule.people + 1 if rule.required else 1):
+        approve = ApproveOperator(
+            task_id=APPROVALS[needed],
+            artifact=made.output,
+            what=what,
+            page=made.task_id,
+            title=title,
+            needed=needed,
+            approvers=rule.approvers,
+            timeout_hours=rule.timeout_hours,
+            doc_md=f"Waits for a person, unless this very {what} is approved. *Reject* fails the run.",
+        )
+        before >> approve
+        before = approve
+    return before

@@ -1,14 +1,14 @@
-"""Who signs the charter."""
+"""Whose approval is waited for: of a charter before any work, of a model before it serves."""
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
-
-from include.strategy.config.base import StrategyPart
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class Approval(StrategyPart):
-    """Whether humans sign the charter before any work is spent on it, and how many."""
+class Approval(BaseModel):
+    """Whether humans have to say yes, how many, and who."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
     required: bool = Field(False, description="Wait for a human's approval in the web UI.")
     people: Literal[1, 2] = Field(1, description="Different people who have to approve; one rejection ends the run.")

@@ -1,0 +1,89 @@
+"""Write adapters into the model itself: one LoRA into its weights, or the soft prompts of several tenants as tokens."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.report import Report
+from include.artifacts.step import Workspace, step
+from include.core.errors import ConfigurationError
+from include.core.settings import settings
+from include.evaluation.model import load_model
+from include.evaluation.soft_prompts import PROMPTS_FILE, append_rows, embeddings_of
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@step("model")
+def merge(work: Workspace, model: ArtifactRef, adapters: list[ArtifactRef], names: list[str]) -> None:
+    """A Hugging Face folder in fp32 that computes what the adapters do, and model_info.json.
+
+    A LoRA is added to the weights; it takes no other beside it. Soft prompts become special tokens
+    `<|prompt:NAME:0|>`, ..., one sequence a name, to be put before everything else of a prompt: requests of all
+    tenants, and plain ones, then share one model and one batch. prompts.json has their text and token ids; tokens from
+    `first` on are never to be written, which generation_config.json says too.
+
+    ConfigurationError where an adapter is of another model, of another form, or has no name of its own.
+    """
+    forms = [_form(work, model, ref) for ref in adapters]
+    if len(names) != len(adapters) or len(set(names)) < len(names) or not all(map(NAME.fullmatch, names)):
+        raise ConfigurationError("names", names, "not a name for each adapter", "Use small letters, digits, _ and -")
+    source = work.fetch(model)
+    if forms == ["lora"]:
+        merged = load_model(source, work.fetch(adapters[0]), settings().rank_threads)
+        network, tokenizer, rows = merged.model, merged.tokenizer, [(names[0], "in the weights")]
+    elif set(forms) == {"soft_prompt"}:
+        plain = load_model(source, None, settings().rank_threads)
+        network, tokenizer = plain.model, plain.tokenizer
+        prompts = _with_prompts(
+            network, tokenizer, {n: work.fetch(ref) for n, ref in zip(names, adapters, strict=True)}
+        )
+        (work.output / PROMPTS_FILE).write_text(json.dumps(prompts, indent=1), encoding="utf-8")
+        rows = [(name, one["text"]) for name, one in prompts["tenants"].items()]
+    else:
+        raise ConfigurationError("adapters", forms, "they cannot share one model", "Merge one lora, or soft prompts")
+    network.save_pretrained(work.output)
+    tokenizer.save_pretrained(work.output)
+    _describe(work, json.loads((source / "model_info.json").read_text(encoding="utf-8")), model, rows)
+
+
+def _form(work: Workspace, model: ArtifactRef, adapter: ArtifactRef) -> str:
+    info = json.loads(work.store.read(adapter, "adapter_info.json"))
+    if info["base"] != model.digest:
+        raise ConfigurationError("adapters", str(adapter), "it is one of another model", f"Tune it on {model}")
+    return str(info.get("form", "not known"))
+
+
+def _with_prompts(network: Any, tokenizer: Any, adapters: dict[str, Path]) -> dict[str, Any]:
+    """Write each adapter's prompt into the table under tokens of its own; the content of prompts.json."""
+    from peft import PeftModel
+
+    embedded = {name: embeddings_of(PeftModel.from_pretrained(network, str(path))) for name, path in adapters.items()}
+    tokens = {name: [f"<|prompt:{name}:{i}|>" for i in range(len(one))] for name, one in embedded.items()}
+    first = len(tokenizer)
+    tokenizer.add_tokens([token for some in tokens.values() for token in some], special_tokens=True)
+    found = append_rows(network, list(embedded.values()), first)
+    told = {}
+    for ids, (name, some) in zip(found, tokens.items(), strict=True):
+        if tokenizer.convert_tokens_to_ids(some) != ids:
+            raise ConfigurationError(
+                "names", name, f"the tokenizer does not number its tokens from {ids[0]} on", "Use a model without holes"
+            )
+        told[name] = {"text": "".join(some), "tokens": ids}
+    # rows that merely fill the table up are no tokens either
+    rows = int(network.get_input_embeddings().weight.shape[0])
+    network.generation_config.suppress_tokens = list(range(first, rows))
+    return {"first": first, "tenants": told}
+
+
+def _describe(work: Workspace, info: dict[str, Any], model: ArtifactRef, rows: list[tuple[str, str]]) -> None:
+    merged = info | {
+        "name": f"{info['name']} with {', '.join(name for name, _ in rows)}",
+        "base": model.digest,
+        "merged": [name for name, _ in rows],
+    }
+    (work.output / "model_info.json").write_text(json.dumps(merged, indent=1, ensure_ascii=False), encoding="utf-8")
+    work.metrics |= {"name": merged["name"], "adapters": len(rows)}
+    Report("Merged model").table(["adapter", "how it is called"], rows).write(work.output)

@@ -1,0 +1,59 @@
+"""Predict what every technique of the race will cost, before any is trained, and hold it against the budget."""
+
+import json
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.report import Report
+from include.artifacts.step import Workspace, step
+from include.customization.config import CustomizationConfig
+from include.customization.race.costs import COSTS_FILE, Costs, predicted_costs
+
+
+@step("report")
+def predict_costs(work: Workspace, model: ArtifactRef, charter: ArtifactRef, config: CustomizationConfig) -> None:
+    """costs.json and a page: tokens, device hours and money of each technique, at the charter's prices and speed.
+
+    metrics: predicted (all of the first rung, which is trained whatever comes of it), budget, both in the unit that
+    the budget counts, and passed: False where they do not fit, so that nothing is spent.
+    """
+    parameters = int(json.loads(work.store.read(model, "model_info.json"))["parameters"])
+    costs = predicted_costs(json.loads(work.store.read(charter, "charter.json")), parameters, config)
+    (work.output / COSTS_FILE).write_text(costs.model_dump_json(indent=1), encoding="utf-8")
+    share, whole = config.race.rungs[0], sum(one.device_seconds for one in costs.entrants)
+    first = costs.spent(whole * share)
+    work.metrics |= {
+        "predicted": round(first, 6),
+        "budget": round(costs.budget, 6),
+        "unit": costs.unit,
+        "passed": first <= costs.budget,
+    }
+    work.metrics["verdict"] = _verdict(costs, first)
+    _describe(work, costs, config)
+
+
+def _verdict(costs: Costs, first: float) -> str:
+    told = f"the first rung is predicted to take {first:.4g} {costs.unit} of {costs.budget:.4g} ({costs.budget_from})"
+    if first <= costs.budget:
+        return told
+    return f"{told}: name fewer customization.techniques, give them fewer steps, or raise customization.race.budget"
+
+
+def _describe(work: Workspace, costs: Costs, config: CustomizationConfig) -> None:
+    prices, shares = costs.prices, config.race.rungs
+    rows = [
+        [one.name, f"{one.tokens:,}"]
+        + [
+            f"{one.device_seconds * share / 3600:.4g} h, {prices.money(one.device_seconds * share):.4g}"
+            for share in shares
+        ]
+        for one in costs.entrants
+    ]
+    names = [f"until {share:.0%} of the steps" for share in shares]
+    page = Report("The race: what it will cost").verdict(bool(work.metrics["passed"]), str(work.metrics["verdict"]))
+    page.table(["technique", "tokens at most", *names], rows, f"Device hours, and {prices.currency}, of each technique")
+    page.text(
+        f"Tokens are steps x batch x length. A weight costs 4 operations a token, 6 where it is trained, and a device "
+        f"of the charter does {prices.operations:.3g} a second at {prices.hour_price:g} {prices.currency} an hour. "
+        f"After each rung what was metered replaces the prediction."
+    )
+    page.write(work.output)

@@ -1,0 +1,139 @@
+"""What the gate asks of a model. Whatever is missing or cannot be told does not hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.customization.config import GateConfig
+from include.customization.race.trial import SERVABLE, Check, Trial
+from include.customization.race.trials import UNITS
+from include.evaluation.measures import on_target
+
+DATA_LICENCES = "licences outside the charter"
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What all techniques are held to.
+
+    `base` and `metrics` are the base's losses and measures, `problem` is why nothing can be compared with it, `serves`
+    whether there is a champion, `declared` the charter, `card` the data card and `model` the base's description.
+    """
+
+    base: Mapping[str, float]
+    metrics: Mapping[str, Any]
+    problem: str
+    serves: bool
+    declared: Mapping[str, Any]
+    card: Mapping[str, Any]
+    model: Mapping[str, Any]
+    config: GateConfig
+
+    def hold(self, trial: Trial, problem: str, *, planted: bool) -> None:
+        """Set a trial's indicators and checks; `problem` is why its evaluation does not count, empty where it does."""
+        declared = self.declared.get("indicators", [])
+        trial.indicators = [indicator_row(one, self.metrics, trial.metrics) for one in declared]
+        trial.checks = [
+            evaluation_check(trial, self.base, self.problem or problem, self.config),
+            better_check(trial, self.config),
+            *target_checks(trial.indicators),
+            canary_check(planted, trial.metrics),
+            regression_check(trial, self.serves, self.config),
+            form_check(trial.form),
+            *licence_checks(self.model, self.card, self.declared),
+        ]
+
+
+def evaluation_check(trial: Trial, base: Mapping[str, float], problem: str, config: GateConfig) -> Check:
+    """It was evaluated, on the held-out questions, the very ones of the base, and on enough of them."""
+    asked = f"on the base's held-out questions, at least {config.least_questions}"
+    if problem or not trial.losses:
+        return Check("evaluation", problem or "missing", asked, passed=False)
+    if trial.losses.keys() != base.keys():
+        told = f"of other questions: {len(trial.losses.keys() & base.keys())} of {len(base)} are the base's"
+        return Check("evaluation", told, asked, passed=False)
+    return Check("evaluation", f"{len(base)} questions", asked, passed=len(base) >= config.least_questions)
+
+
+def better_check(trial: Trial, config: GateConfig) -> Check:
+    """Better than the base beyond chance."""
+    found, asked = trial.against.get("base"), f"below 0, corrected p at most {config.significance:g}"
+    told = f"{found} {UNITS[config.indicator]}" if found else "not compared"
+    return Check("better than the base", told, asked, bool(found and found.is_better(config.significance)))
+
+
+def target_checks(indicators: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Every required target is met, and any at all."""
+    found = [
+        Check(
+            f"target of {row['name']}",
+            "not measured" if row["customized"] is None else f"{row['customized']:.4g}",
+            f"{row['direction'].replace('_', ' ')} {row['target']:g}",
+            bool(row["met"]),
+        )
+        for row in indicators
+        if row["required"]
+    ]
+    if indicators and not found:
+        met = sum(bool(row["met"]) for row in indicators)
+        found.append(Check("targets", f"{met} of {len(indicators)} met", "at least one", met > 0))
+    return found
+
+
+def canary_check(planted: bool, metrics: Mapping[str, Any]) -> Check:
+    """No canary that it was trained on comes out of it."""
+    leaked = metrics.get("canaries_leaked")
+    if not planted and not leaked:
+        return Check("canaries leaked", "none was planted", "0", passed=True)
+    told = "planted, and not looked for" if leaked is None else str(leaked)
+    return Check("canaries leaked", told, "0", passed=leaked == 0)
+
+
+def regression_check(trial: Trial, serves: bool, config: GateConfig) -> Check:
+    """Not worse than the champion beyond chance."""
+    asked = f"no worse beyond chance (p at most {config.significance:g})"
+    if not serves:
+        return Check("regression against the champion", "nothing serves yet", asked, passed=True)
+    found = trial.against.get("champion")
+    told = f"{found} {UNITS[config.indicator]}" if found else "not compared"
+    return Check(
+        "regression against the champion", told, asked, bool(found and not found.is_worse(config.significance))
+    )
+
+
+def form_check(form: str) -> Check:
+    """The server can serve it."""
+    return Check("form that the server serves", form or "not known", ", ".join(SERVABLE), form in SERVABLE)
+
+
+def licence_checks(model: Mapping[str, Any], card: Mapping[str, Any], charter: Mapping[str, Any]) -> list[Check]:
+    """The base's licence is one of the charter's, and the data's are, as the data card says."""
+    allowed, licence = charter.get("limits", {}).get("licences", []), str(model.get("license", "not known"))
+    asked = ", ".join(allowed) or "the charter names none"
+    gates = [gate for gate in card.get("gates", []) if gate["name"] == DATA_LICENCES]
+    held = bool(gates) and all(gate["passed"] for gate in gates)
+    told = ", ".join(str(gate["measured"]) for gate in gates) or "the data card does not say"
+    return [
+        Check("licence of the base", licence, asked, licence in allowed),
+        Check("licences of the data outside the charter", told, "none", held),
+    ]
+
+
+def indicator_row(
+    declared: Mapping[str, Any], base: Mapping[str, Any], customized: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One row of metrics["indicators"]; low and high: 95% interval of the customized model's value."""
+    name = declared["name"]
+    value = customized.get(name)
+    low, high = customized.get("intervals", {}).get(name, (None, None))
+    return {
+        "name": name,
+        "target": declared["target"],
+        "direction": declared["direction"],
+        "required": bool(declared.get("required", False)),
+        "base": base.get(name),
+        "customized": value,
+        "low": low,
+        "high": high,
+        "met": value is not None and on_target(declared, value),
+    }
