@@ -29,15 +29,16 @@ class Source(NamedTuple):
 def read_source(data: bytes, module: str, *, is_package: bool) -> Source:
     """Read a module's bytes; SyntaxError where they are no Python."""
     tree = ast.parse(data)
+    nodes = list(ast.walk(tree))  # once: walking is most of what a step's start costs
     package = module if is_package else module.rpartition(".")[0]
-    words = _words(tree)
+    words = _words(nodes)
     reading = 2 if words & SOURCE_READERS else 1 if words & DOCSTRING_READERS else 0
-    imports, named = _imports(tree, package), _named(tree, package, is_package=is_package)
-    for node in ast.walk(tree):
+    imports, named = _imports(nodes, package), _named(nodes, package, is_package=is_package)
+    for node in nodes:
         if isinstance(node, ast.Constant):
             node.kind = None  # u"text" is "text"
     whole = _digest(ast.dump(tree).encode()) if tree.body else ""
-    plain = _without_docstrings(tree)
+    plain = _without_docstrings(tree, nodes)
     return Source(
         (_digest(ast.dump(plain).encode()) if plain.body else "", whole, _digest(data) if data else ""),
         reading,
@@ -50,10 +51,10 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def _words(tree: ast.Module) -> set[str]:
+def _words(nodes: list[ast.AST]) -> set[str]:
     """Every name, attribute, keyword and text."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             found.add(node.attr)
         elif isinstance(node, ast.Name):
@@ -67,11 +68,11 @@ def _words(tree: ast.Module) -> set[str]:
     return found
 
 
-def _imports(tree: ast.Module, package: str) -> list[str]:
+def _imports(nodes: list[ast.AST], package: str) -> list[str]:
     """Modules that a module of `package` imports, and what it reaches through them by dots."""
     found: list[str] = []
     bound: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
             bound |= {alias.asname: alias.name for alias in node.names if alias.asname}
@@ -82,14 +83,14 @@ def _imports(tree: ast.Module, package: str) -> list[str]:
             name = ".".join([*base, *([node.module] if node.module else [])])
             found += [name, *(f"{name}.{alias.name}" for alias in node.names)]
             bound |= {alias.asname or alias.name: f"{name}.{alias.name}" for alias in node.names}
-    found += [f"{bound[root]}.{rest}" for root, rest in _dotted(tree) if root in bound]
+    found += [f"{bound[root]}.{rest}" for root, rest in _dotted(nodes) if root in bound]
     return list(dict.fromkeys(found))
 
 
-def _dotted(tree: ast.Module) -> list[tuple[str, str]]:
+def _dotted(nodes: list[ast.AST]) -> list[tuple[str, str]]:
     """Chains of attributes: the name that they start from, and the rest."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         names: list[str] = []
         inner: ast.AST = node
         while isinstance(inner, ast.Attribute):
@@ -100,10 +101,10 @@ def _dotted(tree: ast.Module) -> list[tuple[str, str]]:
     return found
 
 
-def _named(tree: ast.Module, package: str, *, is_package: bool) -> list[str]:
+def _named(nodes: list[ast.AST], package: str, *, is_package: bool) -> list[str]:
     """Texts that may name a module: `package.module`, `.module`, `package/module.py`, in a package also `module`."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
         name = text.removesuffix(".py").replace("/", ".") if text.endswith(".py") else text
         if not name or not all(part.isidentifier() for part in name.removeprefix(".").split(".")):
@@ -117,9 +118,9 @@ def _named(tree: ast.Module, package: str, *, is_package: bool) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+def _without_docstrings(tree: ast.Module, nodes: list[ast.AST]) -> ast.Module:
     """The tree without statements that are a text and nothing else: docstrings, and texts below an attribute."""
-    for node in ast.walk(tree):
+    for node in nodes:
         for field in ("body", "orelse", "finalbody"):
             body = getattr(node, field, None)
             if isinstance(body, list):

@@ -1,6 +1,7 @@
 """Progress of a run in the terminal: a live table, or plain lines where the output is not a terminal."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from types import TracebackType
 
@@ -12,6 +13,9 @@ from include.cli.status import duration
 from include.cli.workflow_run import FINISHED, TaskState, WorkflowRun
 
 POLL_SECONDS = 1.0
+WHOLE_LOOK = 15
+# a change is dated when it is written, and seen when it is committed
+OVERLAP = timedelta(seconds=5)
 WAITING = "awaiting_input"
 STYLES = {
     "success": "green",
@@ -38,10 +42,11 @@ RANK = (
 
 def follow(run: WorkflowRun, console: Console) -> dict[str, object]:
     """Show the run until it ends; the run as Airflow tells it then."""
+    tasks = _Tasks(run)
     with _Progress(run, console) as progress:
         while True:
             state = run.read()
-            progress.show(run.tasks())
+            progress.show(tasks.read())
             if state["state"] in FINISHED:
                 return state
             time.sleep(POLL_SECONDS)
@@ -58,6 +63,25 @@ def rows(tasks: list[TaskState]) -> list[TaskState]:
         seconds = sum(task.seconds for task in group)
         found.append(TaskState(label, -1, state, seconds, max(task.attempt for task in group)))
     return found
+
+
+class _Tasks:
+    """The run's task instances. Telling all of them costs the api-server 30 ms, so that most looks ask for changes."""
+
+    def __init__(self, run: WorkflowRun) -> None:
+        self.run, self.looks, self.asked = run, 0, datetime.now(UTC)
+        self.known: dict[tuple[str, int], TaskState] = {}
+
+    def read(self) -> list[TaskState]:
+        """All as they are now."""
+        before, self.asked = self.asked, datetime.now(UTC)
+        whole = self.looks % WHOLE_LOOK == 0
+        self.looks += 1
+        found = {(task.task, task.map_index): task for task in self.run.tasks(None if whole else before - OVERLAP)}
+        self.known = found if whole else self.known | found
+        # before it is mapped, a task is one instance without an index
+        mapped = {name for name, index in self.known if index >= 0}
+        return [task.now(self.asked) for (name, index), task in self.known.items() if index >= 0 or name not in mapped]
 
 
 class _Progress:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -33,6 +33,12 @@ class TaskState:
         """Its step of the workflow."""
         return self.task.partition(".")[0]
 
+    def now(self, moment: datetime) -> "TaskState":
+        """As it is at a moment, if nothing but time has passed since it was read."""
+        if self.state != "running" or not self.started:
+            return self
+        return replace(self, seconds=max((moment - datetime.fromisoformat(self.started)).total_seconds(), 0.0))
+
 
 @dataclass(frozen=True)
 class WorkflowRun:
@@ -60,11 +66,12 @@ class WorkflowRun:
             raise ConfigurationError("run", self.run, "it was deleted", "Start another with `genai run`")
         return dict(found)
 
-    def tasks(self) -> list[TaskState]:
-        """All its task instances."""
+    def tasks(self, since: datetime | None = None) -> list[TaskState]:
+        """All its task instances, or those that have changed since a moment."""
         entries: list[dict[str, Any]] = []
+        changed = {"updated_at_gte": since.isoformat()} if since else {}
         while True:
-            page = self.api.get(f"{self.path}/taskInstances", limit=100, offset=len(entries))
+            page = self.api.get(f"{self.path}/taskInstances", limit=100, offset=len(entries), **changed)
             entries += page["task_instances"]
             if not page["task_instances"] or len(entries) >= page["total_entries"]:
                 return [_task(entry) for entry in entries]

@@ -55,7 +55,9 @@ TUNED: dict[str, dict[str, object]] = {
     },
     # tasks ride out an api-server that is away for 5 minutes
     "workers": {"max_failed_heartbeats": 60, "execution_api_retries": 12, "execution_api_retry_wait_max": 15},
-    "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 30},
+    # a DAG file that has changed is parsed at once, whatever the interval, and `genai run` and `genai plan` ask for it
+    # too: the interval is for use cases that were edited and are only looked at in the web UI
+    "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 60},
 }
 
 

@@ -1,6 +1,7 @@
 """What a fingerprint covers and what it does not."""
 
 import ast
+import importlib.metadata
 import json
 import random
 from itertools import product
@@ -205,3 +206,8 @@ def test_every_step_that_reads_metrics_declares_whose() -> None:
         steps = [ast.unparse(one) for found in decorators for one in found if ast.unparse(one).startswith("step(")]
         assert steps and all("measures=" in one for one in steps), path
     assert {"gate", "check", "compare_sources", "select_model"} <= set(reading)
+
+
+@pytest.mark.parametrize("package", ["yaml", "sklearn", "google", "airflow", "_pytest", "no_such_package"])
+def test_the_distribution_of_a_package_is_the_one_that_python_tells(package: str) -> None:
+    assert fingerprint._owners(package) == importlib.metadata.packages_distributions().get(package, [])

@@ -53,24 +53,43 @@ CHANGES: dict[str, Any] = {
 }
 
 
+# what is made anew for each interval is what a test looks at, not how good it is: overrides of a run
+SMALLEST: dict[str, Any] = {
+    "data_preparation.aggregate.shards": 1,
+    "training.pretrain.save_every": 24,
+    "training.pretrained.source": "folder",
+    "training.pretrained.name": "tiny",
+    "customization.lora.learning_rate": 0.02,
+    "customization.lora.save_every": 8,
+    "evaluation.questions": 12,
+    "evaluation.answers": 2,
+}
+
+
 def write_small_use_case(folder: Path) -> None:
     """Write three use cases into a folder.
 
     small_assistant runs by hand, dated_assistant every day with tickets that come every ten, and a human approves
-    approved_assistant.
+    approved_assistant. What dated_assistant does today is what small_assistant does.
     """
+    folder.mkdir(exist_ok=True)
+    daily = {"schedule": "0 3 * * *", "customization.techniques": ["lora"]}
+    _write(folder / f"{NAME}.yaml", CHANGES)
+    _write(folder / f"{DATED}.yaml", CHANGES | daily)
+    _write(folder / f"{APPROVED}.yaml", CHANGES | {"strategy.approval": {"required": True}})
+
+
+def smallest(model: Path) -> dict[str, Any]:
+    """Overrides with which a run makes all results anew in little time; `model` is the folder of a tiny model."""
+    return SMALLEST | {"training.pretrained.folder": str(model)}
+
+
+def _write(path: Path, changes: dict[str, Any]) -> None:
     content = yaml.safe_load((PROJECT_ROOT / "include" / "use_cases" / "python_assistant.yaml").read_text())
-    for path, value in CHANGES.items():
-        *parents, last = path.split(".")
+    for field, value in changes.items():
+        *parents, last = field.split(".")
         section = content
         for name in parents:
             section = section.setdefault(name, {})
         section[last] = value
-    folder.mkdir(exist_ok=True)
-    (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
-    techniques = content["customization"].pop("techniques", None)
-    content["schedule"], content["customization"]["techniques"] = "0 3 * * *", ["lora"]
-    (folder / f"{DATED}.yaml").write_text(yaml.safe_dump(content))
-    content["schedule"], content["customization"]["techniques"] = None, techniques or ["lora", "prompt_tuning"]
-    content["strategy"]["approval"] = {"required": True}
-    (folder / f"{APPROVED}.yaml").write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content))

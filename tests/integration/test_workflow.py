@@ -31,7 +31,8 @@ from include.local.programs import settings_environment, store_address
 from include.local.stack import Stack
 from include.strategy.approvals import all_decisions
 from include.use_cases import load_use_case
-from tests.integration.small_use_case import APPROVED, DATED, NAME, write_small_use_case
+from tests.integration.small_use_case import APPROVED, DATED, NAME, smallest, write_small_use_case
+from tests.tiny_model import build_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 QUESTION = "What does `len` do in Python?"
@@ -107,9 +108,16 @@ def eventually(condition: Callable[[], object], seconds: float) -> None:
         time.sleep(0.2)
 
 
-def kill_when(workflow: Workflow, task: str, program: str, ready: Callable[[], object] = lambda: True) -> None:
-    """SIGKILL a server while a task runs."""
-    eventually(lambda: workflow.task(task).state == "running" and ready(), 600)
+def kill_when(
+    workflow: Workflow, api: AirflowApi, task: str, program: str, ready: Callable[[], object] = lambda: True
+) -> None:
+    """SIGKILL a server while a task runs; `ready` is asked first, as it is asked often and Airflow answers slowly."""
+
+    def running() -> bool:
+        path = f"/dags/{NAME}/dagRuns/~/taskInstances"
+        return bool(api.get(path, task_id=task, state="running", limit=1)["task_instances"])
+
+    eventually(lambda: ready() and running(), 600)
     session = workflow.stack.session(program)
     assert session
     os.kill(session.sid, signal.SIGKILL)
@@ -122,14 +130,15 @@ def test_the_workflow_survives_kill_9_of_store_scheduler_and_triton(workflow: Wo
     prefix = "training/pretrain/checkpoints/"
     with workflow.stack.api() as api:
         eventually(lambda: (api.get(f"/dags/{NAME}/dagRuns", limit=1) or {}).get("dag_runs"), 120)
-    kill_when(workflow, "data_preparation.aggregate", "object-store")
-    kill_when(
-        workflow,
-        "training.pretrain",
-        "scheduler",
-        lambda: any(key.endswith("manifest.json") for key in workflow.store.bucket.keys(prefix)),
-    )
-    kill_when(workflow, "customization.tune", "triton")
+        kill_when(workflow, api, "data_preparation.aggregate", "object-store")
+        kill_when(
+            workflow,
+            api,
+            "training.pretrain",
+            "scheduler",
+            lambda: any(key.endswith("manifest.json") for key in workflow.store.bucket.keys(prefix)),
+        )
+        kill_when(workflow, api, "customization.tune", "triton")
     thread.join(900)
 
     assert ends and ends[0][0] == 0, ends
@@ -245,7 +254,10 @@ def test_a_charter_that_a_human_must_approve_waits_for_the_human(workflow: Workf
 
 
 @pytest.mark.timeout(2400)
-def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_champion(workflow: Workflow) -> None:
+def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_champion(
+    workflow: Workflow, tmp_path: Path
+) -> None:
+    build_model(tmp_path)
     assert workflow.run_named(DATED)[0] == 0
     champion = read(workflow.store.bucket, DATED)
     days = ["2025-10-11", "2025-10-12", "2025-10-13", "2025-10-14"]
@@ -255,6 +267,7 @@ def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_ch
     assert len(news) == 2
 
     span = ["--from-date", days[0], "--to-date", f"{days[-1]}T12:00:00", "--max-active-runs", "2"]
+    span += ["--dag-run-conf", json.dumps({"overrides": smallest(tmp_path)})]
     done = workflow.genai("airflow", "backfill", "create", "--dag-id", DATED, *span)
     assert done.returncode == 0, done.stderr
     with workflow.stack.api() as api:

@@ -6,6 +6,7 @@ from typing import Any
 
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.privacy.recognition.engine import analyzer
+from include.data_preparation.privacy.recognition.presidio import import_presidio
 from include.data_preparation.privacy.recognition.repair import Found
 from include.data_preparation.privacy.recognition.tagger import Tagger, combined
 from include.data_preparation.privacy.recognition.weights import load
@@ -27,6 +28,7 @@ class PersonalDataFinder:
 
     @cached_property
     def _batch(self) -> Any:
+        import_presidio()
         from presidio_analyzer import BatchAnalyzerEngine
 
         return BatchAnalyzerEngine(analyzer(Tagger(self._network or load(), self.config.caution)))

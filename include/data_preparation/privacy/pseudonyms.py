@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from include.core.optional_imports import absent
 from include.data_preparation.config import POLICY, Policy
 from include.data_preparation.privacy.spans import Span
 from include.data_preparation.privacy.typography import plain
@@ -33,7 +34,9 @@ class Pseudonyms:
     """Replaces spans by what the policy of their entity says."""
 
     def __init__(self, key: bytes, policy: Mapping[str, Policy]) -> None:
-        from presidio_anonymizer import AnonymizerEngine
+        # it would import Presidio's analyzer, and with it transformers, for an operator of a cloud service
+        with absent("presidio_analyzer"):
+            from presidio_anonymizer import AnonymizerEngine
 
         self.key, self.policy, self.engine = key, policy, AnonymizerEngine()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.core.errors import SourceError
+from include.core.optional_imports import absent
 from include.data_preparation.config.tables import CombinationsConfig, DatabaseConfig, InequalityConfig, SumConfig
 from include.data_preparation.synthesis.database import Tables, compute_totals, valid_rows, without_orphans
 
@@ -23,9 +24,17 @@ class Sampled:
     rejected: int
 
 
+def import_sdv() -> None:
+    """Import SDV without torch, which its neural models and the metrics of Bayesian networks use, and nothing here."""
+    with absent("torch"):
+        import sdv  # noqa: F401
+
+
 def fit_tables(tables: Tables, database: DatabaseConfig, seed: int) -> Any:
     """An SDV synthesizer fitted to the tables: hierarchical where they are related, totals left out."""
     import numpy
+
+    import_sdv()
     from sdv.multi_table import HMASynthesizer
 
     totals = _totals(database)
@@ -78,6 +87,7 @@ def sample_tables(model: Any, source: Tables, database: DatabaseConfig, rows: in
 
 def metadata(database: DatabaseConfig, *, modelled: bool = False) -> Any:
     """SDV's description of the tables; `modelled` leaves out the columns that rules compute."""
+    import_sdv()
     from sdv.metadata import Metadata
 
     totals = _totals(database) if modelled else {}

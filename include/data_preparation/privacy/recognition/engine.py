@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from include.data_preparation.privacy.recognition.patterns import SHAPES, shaped
 from include.data_preparation.privacy.recognition.predefined import certain
+from include.data_preparation.privacy.recognition.presidio import import_presidio
 from include.data_preparation.privacy.recognition.repair import Found
 from include.data_preparation.privacy.recognition.tagger import ENTITIES, Tagger
 
@@ -24,6 +25,7 @@ class Entity(NamedTuple):
 
 def analyzer(tagger: Tagger) -> Any:
     """Presidio's AnalyzerEngine with the tagger and the shapes as its only recognizers, for English."""
+    import_presidio()
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
@@ -60,6 +62,7 @@ def _written(text: str, entities: Collection[str]) -> list[Found]:
 @cache
 def _classes() -> tuple[Any, Any]:
     """Presidio is heavy to import: its base classes are named when they are needed."""
+    import_presidio()
     from presidio_analyzer import EntityRecognizer, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from include.data_preparation.privacy.recognition.features import readable
 from include.data_preparation.privacy.recognition.patterns import card, personal_mail
+from include.data_preparation.privacy.recognition.presidio import import_presidio
 from include.data_preparation.privacy.recognition.repair import Found
 
 SURE = 0.7
@@ -32,6 +33,7 @@ def _is_one(text: str, entity: str, start: int, end: int) -> bool:
 
 @cache
 def _recognizers(entities: frozenset[str]) -> tuple[Any, ...]:
+    import_presidio()
     import tldextract
     from presidio_analyzer import RecognizerRegistry
     from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
