@@ -47,14 +47,40 @@ def job_manifest(job: Job, environment: dict[str, str], settings: Settings) -> d
 
 
 def _pod(job: Job, environment: dict[str, str], settings: Settings) -> dict[str, Any]:
-    gpus = settings.kubernetes_gpus
+    who = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}
+    shared = {"medium": "Memory", "sizeLimit": settings.kubernetes_shared_memory}
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": who | {"seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(job, environment, settings)],
+        "volumes": [
+            {"name": "scratch", "emptyDir": {"sizeLimit": settings.kubernetes_scratch}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+            {"name": "shared-memory", "emptyDir": shared},
+        ],
+    }
+    if settings.kubernetes_gpus:
+        pod["tolerations"] = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    if settings.kubernetes_service_account:
+        pod["serviceAccountName"] = settings.kubernetes_service_account
+    if settings.kubernetes_node_selector:
+        pairs = (pair.partition("=") for pair in settings.kubernetes_node_selector.split(","))
+        pod["nodeSelector"] = {key: value for key, _, value in pairs}
+    return pod
+
+
+def _container(job: Job, environment: dict[str, str], settings: Settings) -> dict[str, Any]:
     size = {"cpu": settings.kubernetes_cpu, "memory": settings.kubernetes_memory}
-    container = {
+    gpus = {GPU: str(settings.kubernetes_gpus)} if settings.kubernetes_gpus else {}
+    return {
         "name": "step",
         "image": settings.kubernetes_image,
         "command": ["python", "-m", "include.jobs.run_step", job.request.key, str(job.start)],
         "env": _variables(environment, settings),
-        "resources": {"requests": size, "limits": size | ({GPU: str(gpus)} if gpus else {})},
+        "resources": {"requests": size, "limits": size | gpus},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -66,36 +92,6 @@ def _pod(job: Job, environment: dict[str, str], settings: Settings) -> dict[str,
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 the same
         ],
     }
-    pod = {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "scratch", "emptyDir": {"sizeLimit": settings.kubernetes_scratch}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-            {
-                "name": "shared-memory",
-                "emptyDir": {"medium": "Memory", "sizeLimit": settings.kubernetes_shared_memory},
-            },
-        ],
-    }
-    if gpus:
-        pod["tolerations"] = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
-    if settings.kubernetes_service_account:
-        pod["serviceAccountName"] = settings.kubernetes_service_account
-    if settings.kubernetes_node_selector:
-        pairs = (pair.partition("=") for pair in settings.kubernetes_node_selector.split(","))
-        pod["nodeSelector"] = {key: value for key, _, value in pairs}
-    return pod
 
 
 def _variables(environment: dict[str, str], settings: Settings) -> list[dict[str, Any]]:
