@@ -141,7 +141,7 @@ def operations_of(technique: AnyTechnique) -> float:
     if not isinstance(technique, TuningConfig):
         return 0.0
     name = technique.technique
-    once = FROZEN + (GRADIENTS if name in ALL_WEIGHTS else 0) + (FORWARD if technique.recompute else 0)
+    once = FROZEN + (GRADIENTS if name in ALL_WEIGHTS else 0) + (FORWARD if technique.activation_checkpointing else 0)
     return 2 * (once + FORWARD) if name in PAIRED else once + 2 * FORWARD if name in WRITTEN else once
 
 
