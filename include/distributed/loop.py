@@ -55,7 +55,7 @@ def train(
         progress.step += 1
         progress.tokens += tokens
         progress.losses.append(loss)
-        _require_finite(loss, progress.step)
+        require_finite(loss, progress.step)
         checkpoints.check()
         meter.stop()
         if validation and plan.validates_at(progress.step):
@@ -89,7 +89,8 @@ def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -
     return float(total) / (job.ranks * plan.accumulation), tokens * job.ranks
 
 
-def _require_finite(loss: float, step: int) -> None:
+def require_finite(loss: float, step: int) -> None:
+    """ModelError where the loss of a step is not a finite number."""
     if not math.isfinite(loss):
         raise ModelError(
             "learning_rate",
