@@ -97,12 +97,13 @@ def _settle(sums: list[Any], progress: Progress, parts: int) -> None:
     totals = torch.stack(sums)
     dist.all_reduce(totals)
     for total in totals.tolist():
-        _require_finite(total / parts, len(progress.losses) + 1)
+        require_finite(total / parts, len(progress.losses) + 1)
         progress.losses.append(total / parts)
     sums.clear()
 
 
-def _require_finite(loss: float, step: int) -> None:
+def require_finite(loss: float, step: int) -> None:
+    """ModelError where the loss of a step is not a finite number."""
     if not math.isfinite(loss):
         raise ModelError(
             "learning_rate",

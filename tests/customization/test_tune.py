@@ -31,6 +31,17 @@ __all__ = ["one_rank"]
 SHORT: dict[str, Any] = {"steps": 12, "batch": 4, "length": 64, "warmup": 2, "save_every": 3, "log_every": 4}
 
 
+@step("model")
+def broken_model(work: Workspace, model: ArtifactRef) -> None:
+    """A model with a weight that is no number."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(work.fetch(model), work.output, dirs_exist_ok=True)
+    weights = load_file(work.output / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, work.output / "model.safetensors", metadata={"format": "pt"})
+
+
 @step("adapter")
 def left_state(work: Workspace, folder: str) -> None:
     """What a job left."""
@@ -139,6 +150,14 @@ def test_parts_on_as_many_ranks_end_as_the_whole_to_the_bit(
     assert curves[0]["losses"] == curves[3]["losses"] and curves[0]["tokens"] == curves[3]["tokens"]
     assert files_of(whole.results / "adapter") == files_of(second.results / "adapter")
     assert not (second.results / "state").exists()
+
+
+@pytest.mark.usefixtures("one_rank")
+def test_a_loss_that_is_no_number_is_permanent(store: ArtifactStore, tmp_path: Path) -> None:
+    model, dataset = broken_model(store, model=tiny_model(store)), sample_dataset(store, train=60, heldout=4)
+
+    with pytest.raises(ModelError, match=r"loss of step 1 is not a finite number.*Lower the learning rate"):
+        tune_job.main(rank_of(tmp_path, LoraConfig(**SHORT), model, dataset))
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,13 @@
 
 import json
 import logging
-import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from include.core.errors import ModelError
 from include.customization.trainer.start import STATE, Start, write_left
-from include.distributed.loop import CURVE
+from include.distributed.loop import CURVE, require_finite
 from include.distributed.meter import Meter, Progress
 from include.distributed.random_state import seed_rank
 
@@ -64,13 +62,7 @@ class Course:
     def stepped(self, step: int, loss: float, tokens: int) -> None:
         """Take over a step's loss and the tokens of all steps; ModelError where the loss is not finite."""
         assert self.meter
-        if not math.isfinite(loss):
-            raise ModelError(
-                "learning_rate",
-                loss,
-                f"the loss of step {step} is not a finite number",
-                "Lower the learning rate or look at the data; a retry computes the same",
-            )
+        require_finite(loss, step)
         self.progress.step, self.progress.tokens = step, tokens
         self.progress.losses.append(loss)
         self.start.checkpoints.check()
