@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from include.artifacts.document import Document
 from include.artifacts.history import Place
@@ -20,6 +19,7 @@ from include.artifacts.manifest import Manifest
 from include.artifacts.ref import artifact_prefix
 from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError, TransientError
+from include.core.processes import identity, is_alive
 
 CLAIMS = "claims/"
 BEAT_SECONDS = 10.0
@@ -37,7 +37,7 @@ class _Claim:
         self.value: dict[str, object] = {
             "owner": uuid.uuid4().hex,
             "host": socket.gethostname(),
-            "process": _identity(os.getpid()),
+            "process": identity(os.getpid()),
             "place": place.key if place else "",
             "beat": 0,
         }
@@ -127,13 +127,4 @@ def _is_dead(holder: dict[str, object], mine: dict[str, object]) -> bool:
     """Whether the holder is a try before of this very task, or a process of this machine that has ended."""
     if holder["place"] and holder["place"] == mine["place"]:
         return True
-    return holder["host"] == mine["host"] and holder["process"] != _identity(int(str(holder["process"]).split("@")[0]))
-
-
-def _identity(pid: int) -> str:
-    """A process by its id and start time (ticks since boot): ids are used again."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return f"{pid}@ended"
-    return f"{pid}@{stat.rpartition(')')[2].split()[19]}"
+    return holder["host"] == mine["host"] and not is_alive(str(holder["process"]))

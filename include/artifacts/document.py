@@ -9,6 +9,8 @@ from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 ALIASES = "aliases/"
 # what people decided, and on which charters: written once; a retention keeps those too
 APPROVALS = "approvals/"
+# submitted jobs: what they were asked, their logs and how they ended
+JOBS = "jobs/"
 
 
 class Document:

@@ -26,12 +26,12 @@ from include.artifacts.arguments import argument_parts, references
 from include.artifacts.claim import sole_writer
 from include.artifacts.fingerprint import code_parts, explain, resource_digests
 from include.artifacts.history import History, Place
-from include.artifacts.manifest import FingerprintParts, Manifest, RunName, sha256_of
+from include.artifacts.manifest import FingerprintParts, Manifest, RunName
 from include.artifacts.outcome import Outcome, reason_of_reuse, record, reused
 from include.artifacts.ref import ArtifactRef, Kind, artifact_prefix
 from include.artifacts.scratch import disk_full, scratch_folder
 from include.artifacts.store import ArtifactStore
-from include.artifacts.workspace import Workspace
+from include.artifacts.workspace import Workspace, forced_job
 from include.core.errors import ChangedMeanwhileError, CorruptedArtifactError
 
 # what a step's author needs
@@ -160,8 +160,7 @@ class Step(Generic[P]):
         measured = tuple(ref for name in self.measures for ref in references(arguments.get(name)))
         with scratch_folder(self.name) as folder:
             try:
-                # a retry of a forced run goes on where it stopped, another forced run begins anew
-                job = sha256_of([fingerprint, place.run_id if place else uuid.uuid4().hex]) if replace else ""
+                job = forced_job(fingerprint, place.run_id if place else uuid.uuid4().hex) if replace else ""
                 work = Workspace(store, self.name, fingerprint, folder, measured, job)
                 self._require_loaded()
                 self.function(work, **arguments)  # type: ignore[call-arg]

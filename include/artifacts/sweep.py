@@ -17,6 +17,7 @@ from include.artifacts import multipart
 from include.artifacts.bucket import StoredObject
 from include.artifacts.claim import CLAIMS
 from include.artifacts.conditions import PROBES
+from include.artifacts.document import JOBS
 from include.artifacts.manifest import Manifest
 from include.artifacts.multipart import PendingUpload
 from include.artifacts.ref import artifact_prefix, split_prefix
@@ -170,10 +171,23 @@ def _spent_checkpoints(found: list[Folder], manifests: dict[str, Manifest], wind
 
 def _left_behind(store: ArtifactStore) -> Iterator[Garbage]:
     """Claims of dead workers that nobody took over, and what killed start-up checks wrote."""
+    yield from _old_jobs(store)
     for prefix, reason in ((CLAIMS, "a dead worker's claim"), (PROBES, "a killed start-up check's object")):
         old = [item for item in store.bucket.objects(prefix) if datetime.now(UTC) - item.modified > store.window]
         if old:
             yield Garbage(prefix, reason, tuple(item.key for item in old), sum(item.size for item in old))
+
+
+def _old_jobs(store: ArtifactStore) -> Iterator[Garbage]:
+    """What was kept of jobs that are long over: one that lives shows it every few seconds."""
+    jobs: dict[str, list[StoredObject]] = defaultdict(list)
+    for item in store.bucket.objects(JOBS):
+        jobs[item.key.removeprefix(JOBS).partition("/")[0]].append(item)
+    for name, objects in jobs.items():
+        if datetime.now(UTC) - max(item.modified for item in objects) > store.window * ABANDONED:
+            yield Garbage(
+                f"{JOBS}{name}", "a job's log", tuple(item.key for item in objects), sum(item.size for item in objects)
+            )
 
 
 def whole(folder: Folder, reason: str) -> Garbage:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from include.artifacts.bucket import StoreAddress
-from include.artifacts.manifest import REPORT_FILE
+from include.artifacts.manifest import REPORT_FILE, sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 
@@ -79,3 +79,8 @@ def local_copy(store: ArtifactStore, folder: Path, ref: ArtifactRef, only: str =
             (partial / REPORT_FILE).unlink(missing_ok=True)
             partial.rename(target)
     return target
+
+
+def forced_job(fingerprint: str, run_id: str) -> str:
+    """A forced run's `job`: its retries go on where it stopped, another forced run begins anew."""
+    return sha256_of([fingerprint, run_id])

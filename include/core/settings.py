@@ -4,12 +4,15 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from include.core.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# of Kubernetes: 500m, 8, 64Gi
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 FACTORS = ("value", "feasibility", "risk", "cost")
 
 
@@ -66,6 +69,33 @@ class Settings(BaseModel):
         None, description="DeepSpeed's hostfile: the hosts that train, over SSH, in place of this machine."
     )
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
+    jobs: Literal["local", "kubernetes"] = Field(
+        "local", description="Where training steps run: beside the Airflow worker, or as Kubernetes jobs."
+    )
+    job_patience_minutes: float = Field(
+        30,
+        ge=0,
+        description="A job that no task has waited for so long ends itself, and a retry goes on from its checkpoint; "
+        "0: it never does.",
+    )
+    kubernetes_namespace: str = Field("default", description="Namespace of Kubernetes jobs.")
+    kubernetes_image: str = Field("", description="Image of Kubernetes jobs: the workflow's, of Airflow's own commit.")
+    kubernetes_secret: str = Field(
+        "", description="Secret in that namespace with the object store's keys: access_key and secret_key."
+    )
+    kubernetes_service_account: str = Field("", description="Service account of jobs; empty: the namespace's own.")
+    kubernetes_nodes: int = Field(1, ge=1, le=1024, description="Pods of one job.")
+    kubernetes_gpus: int = Field(1, ge=0, le=64, description="NVIDIA GPUs of a pod, a rank each; 0: training_ranks.")
+    kubernetes_cpu: str = Field("8", pattern=QUANTITY, description="CPUs of a pod.")
+    kubernetes_memory: str = Field("64Gi", pattern=QUANTITY, description="Memory of a pod.")
+    kubernetes_shared_memory: str = Field("8Gi", pattern=QUANTITY, description="Of that, what ranks share tensors in.")
+    kubernetes_scratch: str = Field("200Gi", pattern=QUANTITY, description="Disk of a pod for inputs and checkpoints.")
+    kubernetes_hours: float = Field(168, gt=0, description="A job is ended after so many hours.")
+    kubernetes_node_selector: str = Field(
+        "",
+        pattern=r"^([^=,]+=[^=,]*(,[^=,]+=[^=,]*)*)?$",
+        description="Labels of the nodes that jobs run on: key=value, separated by commas.",
+    )
     private_source_hosts: str = Field(
         "", description="Hosts at private addresses that http sources may be read from, separated by commas."
     )

@@ -76,9 +76,12 @@ class AirflowApi:
         return self._json(self.call("PATCH", path, body=body))
 
     def ensure_pool(self, name: str, slots: int) -> None:
-        """Create a pool; one that exists keeps the slots its operator gave it."""
-        if self.get(f"/pools/{name}") is None:
+        """Create a pool; one that exists keeps the slots its operator gave it, unless no task would ever fit."""
+        found = self.get(f"/pools/{name}")
+        if found is None:
             self.post("/pools", {"name": name, "slots": slots, "include_deferred": False})
+        elif 0 <= found["slots"] < slots:
+            self.patch(f"/pools/{name}", {"pool": name, "slots": slots, "include_deferred": found["include_deferred"]})
 
     def _log_in(self) -> None:
         response = self.client.post("/auth/token", json=self._login)

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from include.jobs.mark import JOB_MARK
 from include.local.sessions import MARK, marked
 
 POLL_SECONDS, RETRY_SECONDS = 0.5, 5.0
@@ -25,7 +26,8 @@ def keep(supervisord: Path, state: Path, root: str) -> None:
     while parent != 1 and os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     deadline = time.monotonic() + LEAVE_SECONDS
-    while marked(MARK, root) and time.monotonic() < deadline:
+    # jobs go on: the next try of their task watches them
+    while marked(MARK, root, without=JOB_MARK) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     while not relaunched(supervisord, state):
         time.sleep(RETRY_SECONDS)

@@ -101,16 +101,17 @@ def kill_session(session: Session, seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
-def marked(name: str, value: str) -> list[Process]:
-    """This user's processes that were started with the environment variable `name` = `value`."""
-    entry = f"{name}={value}".encode()
+def marked(name: str, value: str, without: str = "") -> list[Process]:
+    """This user's processes that were started with the environment variable `name` = `value`, and no `without`."""
+    entry, other = f"{name}={value}".encode(), f"{without}=".encode()
     found = []
     for process in processes():
         try:
             variables = (PROC / str(process.pid) / "environ").read_bytes().split(b"\0")
         except (FileNotFoundError, PermissionError, ProcessLookupError):
             continue
-        if entry in variables and process.pid != os.getpid():
+        left_out = without and any(variable.startswith(other) for variable in variables)
+        if entry in variables and not left_out and process.pid != os.getpid():
             found.append(process)
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from include.core.errors import ServerUnavailableError
 from include.core.settings import Settings
+from include.jobs.slots import training_slots
 from include.local import airflow, tritonserver
 from include.local.airflow_api import AirflowApi
 from include.local.credentials import ADMIN, Credentials, write_private
@@ -78,7 +79,7 @@ class Stack:
             if self._wait_healthy(started):
                 self.say(f"stack: up after {time.monotonic() - started:.0f} s, {airflow.base_url(self.settings)}")
             with self.api() as api:
-                api.ensure_pool(airflow.ACCELERATOR_POOL, 1)
+                api.ensure_pool(airflow.ACCELERATOR_POOL, training_slots(self.settings))
 
     def stop(self) -> None:
         """End all that this stack started, and nothing else."""

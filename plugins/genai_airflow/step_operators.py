@@ -23,10 +23,10 @@ from include.artifacts.ref import ArtifactRef, references_in
 from include.artifacts.store import ArtifactStore
 from include.core.errors import PermanentError
 from include.core.settings import settings
+from include.jobs.request import import_step
 
 if TYPE_CHECKING:
     from include.artifacts.outcome import Outcome
-    from include.artifacts.step import Step
     from include.use_cases import UseCase
 
 # whoever runs or plans steps in Airflow imports this module
@@ -92,17 +92,17 @@ class RunStepOperator(LineageEvents, BaseOperator):
             context["label"] = self._label(store)
             arguments = self.step_arguments(use_case, store, place)
             self.trace = Trace(store.bucket.address.bucket, tuple(references_in(arguments)))
-            outcome = import_step(self.step).run(
-                store,
-                arguments,
-                place=place,
-                config_path=self.config,
-                force=is_forced(context),
-            )
+            outcome = self.perform(context, store, arguments, place)
             self.trace.outcome = outcome
             self.finished(store, place, outcome)
         self.log.info("%s (%s, %.1f s)", outcome.reason, outcome.ref, outcome.seconds)
         return publish(outcome, context)
+
+    def perform(self, context: Context, store: ArtifactStore, arguments: dict[str, Any], place: Place) -> "Outcome":
+        """Run the step, or reuse its artifact, and keep the record of it."""
+        return import_step(self.step).run(
+            store, arguments, place=place, config_path=self.config, force=is_forced(context)
+        )
 
     def finished(self, store: ArtifactStore, place: Place, outcome: "Outcome") -> None:
         """What an operator of a kind of its own does with the outcome."""
@@ -188,15 +188,6 @@ class DeployModelOperator(LineageEvents, BaseOperator):
                 self.trace.served_as = f"{settings().model_repository}/{outcome.metrics['model']}"
         self.log.info("%s (%s)", outcome.reason, outcome.ref)
         return publish(outcome, context)
-
-
-def import_step(path: str) -> "Step[...]":
-    """The step that `data_preparation.anonymize` or `package.module:attribute` names."""
-    module, _, attribute = path.partition(":")
-    if not attribute:
-        module, attribute = f"include.{path}", path.rpartition(".")[2]
-    step: Step[...] = getattr(import_module(module), attribute)
-    return step
 
 
 def chosen(metrics: Mapping[str, Any]) -> dict[str, Any]:

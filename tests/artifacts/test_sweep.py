@@ -209,3 +209,14 @@ def test_a_folder_that_is_named_by_a_digest_is_no_other_artifact_s(
 def test_a_retention_that_keeps_nothing_is_refused(store: ArtifactStore) -> None:
     with pytest.raises(ConfigurationError, match="keep_runs = 0"):
         retain(store, 0)
+
+
+def test_what_is_left_of_jobs_goes_when_they_are_long_over(store: ArtifactStore) -> None:
+    folder = f"jobs/{'ab' * 16}/"
+    for name in ("job.json", "1/log/00000000"):
+        store.bucket.put_bytes(folder + name, b"{}")
+
+    sweep(store)
+    assert len(store.bucket.keys(folder)) == 2
+    sweep(ArtifactStore(store.bucket.address, retries=2, window=timedelta(0)))
+    assert store.bucket.keys(folder) == []

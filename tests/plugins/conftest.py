@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from include.core.settings import PROJECT_ROOT
 from tests.conftest import ObjectStoreServer
 from tests.plugins import airflow_home, sample_workflow
 
@@ -25,6 +26,8 @@ def stand_ins(object_store_server: ObjectStoreServer) -> Callable[[pytest.Monkey
 
     def install(patch: pytest.MonkeyPatch) -> None:
         patch.setenv("AIRFLOW_CONN_GENAI_STORE", sample_workflow.connection_json(object_store_server.address()))
+        # of the processes that jobs are, too
+        patch.setenv("PYTHONPATH", str(PROJECT_ROOT / "tests" / "plugins" / "stand_ins"))
         for name, module in sample_workflow.modules().items():
             patch.setitem(sys.modules, name, module)
 

@@ -3,8 +3,10 @@
 from airflow.sdk import TaskGroup, XComArg
 
 from genai_airflow.fan_out import list_techniques
+from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import JudgeModelOperator, RunStepOperator
 from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, evaluate_each
+from include.jobs.slots import training_slots
 
 
 def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg:
@@ -20,11 +22,12 @@ def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg
         techniques = list_techniques.override(task_id="techniques")()
         model.operator >> techniques
         adapters = (
-            RunStepOperator.partial(
+            RunJobOperator.partial(
                 task_id="tune",
                 step="customization.tune",
                 arguments={"model": model, "dataset": dataset},
                 pool=ACCELERATOR_POOL,
+                pool_slots=training_slots(),
                 map_index_template=BY_ITEM,
                 doc_md="Customizes the model (DeepSpeed); one task a technique.",
             )

@@ -2,8 +2,10 @@
 
 from airflow.sdk import TaskGroup, XComArg
 
+from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import RunStepOperator
 from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, evaluate_each
+from include.jobs.slots import training_slots
 
 
 def training(charter: XComArg, dataset: XComArg) -> XComArg:
@@ -44,11 +46,12 @@ def _from_scratch(dataset: XComArg) -> XComArg:
         arguments={"dataset": dataset, "tokenizer": tokenizer},
         doc_md="Packs the dataset into rows of tokens, and keeps some to measure on.",
     ).output
-    return RunStepOperator(
+    return RunJobOperator(
         task_id="pretrain",
         step="training.pretrain",
         config="training.pretrain",
         arguments={"packed": packed},
         pool=ACCELERATOR_POOL,
+        pool_slots=training_slots(),
         doc_md="Trains a Llama-style model from scratch on the packed rows (DeepSpeed).",
     ).output
