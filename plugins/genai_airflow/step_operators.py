@@ -51,6 +51,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
     :param also: argument -> dotted path of another value of the use case.
     :param over: name of the argument that a mapped task takes from `item`.
     :param item: the value of that argument; mapped over.
+    :param where: argument -> property of the configuration without which the step is not given that argument.
     :param moment: name of the argument that is the moment whose data the run looks at.
     :param previous: name of an argument, an artifact; the step gets in `previous` what that argument was in the
         newest run of an earlier moment that passed here.
@@ -75,6 +76,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
         also: Mapping[str, str] | None = None,
         over: str = "",
         item: Any = None,
+        where: Mapping[str, str] | None = None,
         moment: str = "",
         previous: str = "",
         earlier: str = "",
@@ -82,7 +84,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.step, self.arguments, self.config = step, dict(arguments or {}), config
-        self.also, self.over, self.item = dict(also or {}), over, item
+        self.also, self.over, self.item, self.where = dict(also or {}), over, item, dict(where or {})
         self.moment, self.previous, self.earlier = moment, previous, earlier
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -116,6 +118,9 @@ class RunStepOperator(LineageEvents, BaseOperator):
         arguments = {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
         if self.config:
             arguments["config"] = use_case.at(self.config)
+        for name, needed in self.where.items():
+            if not getattr(arguments["config"], needed, False):
+                del arguments[name]
         for name, path in self.also.items():
             # as the manifest's JSON has it, to be compared with
             arguments[name] = to_jsonable_python(use_case.at(path))

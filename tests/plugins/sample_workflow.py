@@ -50,11 +50,18 @@ STEPS = {
     "training.import_pretrained": "model",
     "training.select_model": "report",
     "evaluation.evaluate": "report",
+    "customization.collect_preferences": "dataset",
+    "customization.train_reward_model": "adapter",
     "customization.tune": "adapter",
     "customization.gate": "report",
     "inferencing.package": "package",
 }
-THROUGH = {"data_preparation.aggregate": ("as_of",), "data_preparation.label": ("use_case", "as_of")}
+THROUGH = {
+    "data_preparation.aggregate": ("as_of",),
+    "data_preparation.label": ("use_case", "as_of"),
+    "customization.collect_preferences": ("customization",),
+    "customization.train_reward_model": ("customization",),
+}
 PACKAGES = ("strategy", "data_preparation", "training", "customization", "evaluation", "inferencing")
 
 
@@ -148,7 +155,12 @@ class Customization(_Model):
     techniques: tuple[Literal["lora", "prompt_tuning"], ...] = ("lora", "prompt_tuning")
     lora: Lora = Lora()
     prompt_tuning: Knob = Knob()
+    preferences: Knob = Knob()
+    reward_model: Knob = Knob()
     gate: Knob = Knob()
+
+    def path(self, name: str) -> str:
+        return f"customization.{name}"
 
 
 class Inferencing(_Model):
@@ -251,10 +263,7 @@ def modules() -> dict[str, ModuleType]:
         load_each=load_each, load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
     for name, kind in STEPS.items():
-        through = {"data_preparation.aggregate": ("as_of",), "data_preparation.label": ("use_case", "as_of")}.get(
-            name, ()
-        )
-        made: Step[...] = Step(_work, kind, through=through)  # type: ignore[arg-type]
+        made: Step[...] = Step(_work, kind, through=THROUGH.get(name, ()))  # type: ignore[arg-type]
         made.name = name
         found[f"include.{name}"] = ModuleType(f"include.{name}")
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)

@@ -5,6 +5,7 @@ from airflow.sdk import TaskGroup, XComArg
 from genai_airflow.fan_out import list_techniques
 from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import JudgeModelOperator, RunStepOperator
+from genai_airflow.task_groups.preferences import LEARNERS, preferences
 from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, evaluate_each
 from include.jobs.slots import training_slots
 
@@ -21,11 +22,13 @@ def customization(charter: XComArg, dataset: XComArg, model: XComArg) -> XComArg
         ).output
         techniques = list_techniques.override(task_id="techniques")()
         model.operator >> techniques
+        learnt = preferences(model, model, dataset)
         adapters = (
             RunJobOperator.partial(
                 task_id="tune",
                 step="customization.tune",
-                arguments={"model": model, "dataset": dataset},
+                arguments={"model": model, "dataset": dataset, **learnt},
+                where=LEARNERS,
                 pool=ACCELERATOR_POOL,
                 pool_slots=training_slots(),
                 map_index_template=BY_ITEM,
