@@ -8,6 +8,7 @@ GenaiError
 │   ├── CorruptedArtifactError  bytes in the store differ from their manifest
 │   ├── ArtifactNotFoundError   no manifest: the artifact was never committed
 │   ├── ModelError            a model cannot be loaded, trained or exported
+│   ├── RewardError           a reward function raises, or gives no finite number
 │   ├── GateError             a model or dataset did not pass its gate
 │   ├── DiskFullError         no room for what is about to be written
 │   └── PrerequisiteError     a tool, port or machine resource is missing
@@ -56,6 +57,10 @@ class ArtifactNotFoundError(PermanentError):
 
 class ModelError(PermanentError):
     """A model cannot be loaded, trained or exported."""
+
+
+class RewardError(PermanentError):
+    """A reward function raises, or what it gives is no finite number."""
 
 
 class GateError(PermanentError):

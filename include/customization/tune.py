@@ -13,7 +13,7 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError, ModelError, SourceError
 from include.core.settings import settings
-from include.customization import tune_job
+from include.customization import dpo_job, grpo_job, tune_job
 from include.customization.config import AnyTechnique, FewShotConfig, TuningConfig
 from include.customization.few_shot import choose_examples
 from include.customization.trainer.base import require_room
@@ -28,7 +28,7 @@ from include.evaluation.model import INFO
 
 TRAINING = "training.json"
 # techniques that are not supervised have jobs of their own
-JOBS: Mapping[str, str] = MappingProxyType({})
+JOBS: Mapping[str, str] = MappingProxyType({"dpo": dpo_job.__name__, "grpo": grpo_job.__name__})
 
 
 @step("adapter", resources=RESOURCES)

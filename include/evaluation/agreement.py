@@ -10,11 +10,16 @@ def agreement(answer: str, reference: str) -> dict[str, float]:
     case and the marks at the ends."""
     scores = _rouge().score(reference, answer)
     return {
-        "chrf": round(float(_chrf().sentence_score(answer, [reference]).score), 3),
+        "chrf": round(chrf(answer, reference), 3),
         "rouge_l": round(100 * scores["rougeL"].fmeasure, 3),
         "token_f1": round(100 * scores["rouge1"].fmeasure, 3),
         "exact_match": 100.0 * (_plain(answer) == _plain(reference)),
     }
+
+
+def chrf(answer: str, reference: str) -> float:
+    """chrF2++ of one answer."""
+    return float(_chrf().sentence_score(answer, [reference]).score)
 
 
 @cache

@@ -8,9 +8,16 @@ from include.evaluation.prompt import prompt_of
 
 
 def generate_answers(
-    loaded: LoadedModel, questions: Sequence[str], batch_size: int, max_new_tokens: int, max_tokens: int
+    loaded: LoadedModel,
+    questions: Sequence[str],
+    batch_size: int,
+    max_new_tokens: int,
+    max_tokens: int,
+    temperature: float = 0.0,
 ) -> list[tuple[str, float]]:
-    """(answer, seconds) a question, in the order given: greedy, up to the end token or `max_new_tokens`.
+    """(answer, seconds) a question, in the order given, up to the end token or `max_new_tokens`.
+
+    Greedy at `temperature` 0; above, sampled with torch's random numbers.
 
     Questions of similar length share a batch; its seconds are divided among its answers. Prompts over
     `max_tokens` lose their beginning.
@@ -22,13 +29,13 @@ def generate_answers(
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         began = time.monotonic()
-        texts = _generate(loaded, [prompts[i] for i in batch], max_new_tokens)
+        texts = _generate(loaded, [prompts[i] for i in batch], max_new_tokens, temperature)
         seconds = (time.monotonic() - began) / len(batch)
         answers |= {index: (text, round(seconds, 4)) for index, text in zip(batch, texts, strict=True)}
     return [answers[i] for i in range(len(questions))]
 
 
-def _generate(loaded: LoadedModel, prompts: list[list[int]], max_new_tokens: int) -> list[str]:
+def _generate(loaded: LoadedModel, prompts: list[list[int]], max_new_tokens: int, temperature: float) -> list[str]:
     import torch
 
     tokenizer, width = loaded.tokenizer, max(len(prompt) for prompt in prompts)
@@ -40,7 +47,7 @@ def _generate(loaded: LoadedModel, prompts: list[list[int]], max_new_tokens: int
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=max_new_tokens,
-            do_sample=False,
+            **({"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}),
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
             suppress_tokens=loaded.soft_prompt or None,

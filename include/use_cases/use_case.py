@@ -95,6 +95,7 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Pa
     _require_known_sources(use_case, path.name)
     _require_tickets(use_case, path.name)
     _require_anonymization(use_case, path.name)
+    _require_impersonal_pairs(use_case, path.name)
     return use_case
 
 
@@ -122,7 +123,8 @@ def _require_known_devices(use_case: UseCase, file: str) -> None:
 def _require_known_sources(use_case: UseCase, file: str) -> None:
     aggregate = use_case.data_preparation.aggregate
     collections = [source.name for source in aggregate.collections]
-    known = (*get_args(Source), *collections)
+    pairs = [source.name for source in use_case.customization.preferences.files]
+    known = (*get_args(Source), *collections, *pairs)
     declared = [source.name for source in use_case.strategy.data_sources]
     named = [(f"strategy.data_sources.{index}.name", name) for index, name in enumerate(declared)]
     named += [("data_preparation.anonymize.sources", name) for name in use_case.data_preparation.anonymize.sources]
@@ -136,7 +138,7 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
     dated = [name for name in ("tickets", "records") if getattr(aggregate, name)]
     texts = use_case.data_preparation.generate_texts
     made = [BY_TEMPLATES] * bool(texts.templates) + [BY_ENDPOINT] * bool(texts.prompts)
-    for name in [*dated, *collections, *made]:
+    for name in [*dated, *collections, *made, *pairs]:
         if name not in declared:
             raise ConfigurationError(
                 f"{file}: strategy.data_sources",
@@ -169,6 +171,19 @@ def _require_anonymization(use_case: UseCase, file: str) -> None:
             "Add it here, or correct its sensitivity",
         )
     _require_hidden(use_case, file, personal)
+
+
+def _require_impersonal_pairs(use_case: UseCase, file: str) -> None:
+    """Pairs of answers are trained on as they are: nothing anonymizes them."""
+    personal = [source.name for source in use_case.strategy.data_sources if source.sensitivity == "personal"]
+    for index, source in enumerate(use_case.customization.preferences.files):
+        if source.name in personal:
+            raise ConfigurationError(
+                f"{file}: customization.preferences.files.{index}",
+                source.name,
+                "strategy.data_sources declares it as personal, and pairs of answers are not anonymized",
+                "Anonymize the files before, and correct its sensitivity",
+            )
 
 
 def _require_hidden(use_case: UseCase, file: str, personal: list[str]) -> None:

@@ -52,6 +52,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
     :param over: name of the argument that a mapped task takes from `item`.
     :param item: the value of that argument; mapped over.
     :param labels: what the mapped instances are called, in their order; by default after what they are mapped over.
+    :param where: argument -> property of the configuration without which the step is not given that argument.
     :param moment: name of the argument that is the moment whose data the run looks at.
     :param previous: name of an argument, an artifact; the step gets in `previous` what that argument was in the
         newest run of an earlier moment that passed here.
@@ -77,6 +78,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
         over: str = "",
         item: Any = None,
         labels: Any = None,
+        where: Mapping[str, str] | None = None,
         moment: str = "",
         previous: str = "",
         earlier: str = "",
@@ -85,6 +87,7 @@ class RunStepOperator(LineageEvents, BaseOperator):
         super().__init__(**kwargs)
         self.step, self.arguments, self.config = step, dict(arguments or {}), config
         self.also, self.over, self.item, self.labels = dict(also or {}), over, item, labels
+        self.where = dict(where or {})
         self.moment, self.previous, self.earlier = moment, previous, earlier
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -118,6 +121,9 @@ class RunStepOperator(LineageEvents, BaseOperator):
         arguments = {name: restore_refs(value) for name, value in (self.arguments | mapped).items()}
         if self.config:
             arguments["config"] = use_case.at(self.config)
+        for name, needed in self.where.items():
+            if not getattr(arguments["config"], needed, False):
+                del arguments[name]
         for name, path in self.also.items():
             # as the manifest's JSON has it, to be compared with
             arguments[name] = to_jsonable_python(use_case.at(path))

@@ -31,6 +31,8 @@ def one_rank(tmp_path_factory: pytest.TempPathFactory, store: ArtifactStore) -> 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (rank | told | store.bucket.address.environment()).items():
             patch.setenv(name, value)
+        # jobs are offline; here the library has been imported otherwise
+        patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
         settings.cache_clear()
         prepare_extensions(extensions, dict(os.environ))
         from include.distributed.loop import start_ranks

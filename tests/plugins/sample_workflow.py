@@ -52,13 +52,20 @@ STEPS = {
     "training.select_model": "report",
     "evaluation.evaluate": "report",
     "customization.predict_costs": "report",
+    "customization.collect_preferences": "dataset",
+    "customization.train_reward_model": "adapter",
     "customization.tune": "adapter",
     "customization.halve": "report",
     "customization.gate": "report",
     "customization.model_card": "report",
     "inferencing.package": "package",
 }
-THROUGH = {"data_preparation.aggregate": ("as_of",), "data_preparation.label": ("use_case", "as_of")}
+THROUGH = {
+    "data_preparation.aggregate": ("as_of",),
+    "data_preparation.label": ("use_case", "as_of"),
+    "customization.collect_preferences": ("customization",),
+    "customization.train_reward_model": ("customization",),
+}
 PACKAGES = ("strategy", "data_preparation", "training", "customization", "evaluation", "inferencing")
 
 
@@ -162,6 +169,8 @@ class Customization(_Model):
     techniques: tuple[Literal["lora", "prompt_tuning"], ...] = ("lora", "prompt_tuning")
     lora: Lora = Lora()
     prompt_tuning: Knob = Knob()
+    preferences: Knob = Knob()
+    reward_model: Knob = Knob()
     race: Race = Race()
     gate: Gate = Gate()
 
@@ -281,10 +290,7 @@ def modules() -> dict[str, ModuleType]:
         load_each=load_each, load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
     for name, kind in STEPS.items():
-        through = {"data_preparation.aggregate": ("as_of",), "data_preparation.label": ("use_case", "as_of")}.get(
-            name, ()
-        )
-        made: Step[...] = Step(_work, kind, through=through)  # type: ignore[arg-type]
+        made: Step[...] = Step(_work, kind, through=THROUGH.get(name, ()))  # type: ignore[arg-type]
         made.name = name
         found[f"include.{name}"] = ModuleType(f"include.{name}")
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)

@@ -10,7 +10,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from tests.plugins.conftest import Run
 
-TASKS = 57
+TASKS = 59
 
 
 def states(dag_run: Any) -> dict[tuple[str, int], str]:

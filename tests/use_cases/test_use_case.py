@@ -298,3 +298,18 @@ def test_a_variant_is_a_technique_with_settings_of_its_own() -> None:
             load_use_case("python_assistant", {"customization.variants": {"narrow": variant | wrong}})
     with pytest.raises(ConfigurationError, match="'lora' is no name of a variant's own"):
         load_use_case("python_assistant", {"customization.variants": {"lora": variant}})
+
+
+def test_files_of_pairs_are_declared_and_hold_nothing_personal() -> None:
+    files = {"customization.preferences.files": [{"name": "people", "location": "data/pairs"}]}
+    sources = load_use_case("python_assistant").model_dump(mode="json")["strategy"]["data_sources"]
+    with pytest.raises(ConfigurationError, match=r"their sensitivity is not declared. Declare the source people"):
+        load_use_case("python_assistant", files)
+    for sensitivity, said in (("personal", r"files\.0 = 'people': .*not anonymized"), ("internal", "")):
+        declared = {"strategy.data_sources": [*sources, {"name": "people", "sensitivity": sensitivity}]}
+        if said:
+            anonymized = {"data_preparation.anonymize.sources": ["tickets", "people"]}
+            with pytest.raises(ConfigurationError, match=said):
+                load_use_case("python_assistant", files | declared | anonymized)
+        else:
+            assert load_use_case("python_assistant", files | declared).customization.preferences.files

@@ -12,7 +12,7 @@ from include.evaluation.canaries import told
 from include.evaluation.model import INFO
 
 ADAPTER = "adapter"
-LORA, SOFT_PROMPT, PREFIX, WEIGHTS, EXAMPLES = "lora", "soft_prompt", "prefix", "weights", "examples"
+LORA, SOFT_PROMPT, PREFIX, WEIGHTS, EXAMPLES, REWARD = "lora", "soft_prompt", "prefix", "weights", "examples", "reward"
 FORMS: Mapping[str, str] = MappingProxyType(
     {
         "few_shot": EXAMPLES,
@@ -26,6 +26,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "continued_pretraining": WEIGHTS,
         "dpo": LORA,
         "grpo": LORA,
+        "reward_model": REWARD,
     }
 )
 

@@ -5,7 +5,6 @@ from pydantic import Field
 from include.data_preparation.config.base import StepConfig
 from include.data_preparation.config.cleaning import BoilerplateConfig, CleanConfig, DeduplicateConfig
 from include.data_preparation.config.collections import (
-    BUCKET_PREFIX,
     CollectionConfig,
     ColumnsConfig,
     LimitsConfig,
@@ -24,7 +23,6 @@ from include.data_preparation.config.synthesis import SynthesizeConfig
 from include.data_preparation.config.texts import GenerateTextsConfig
 
 __all__ = [
-    "BUCKET_PREFIX",
     "LEAST_TICKETS",
     "POLICY",
     "AggregateConfig",

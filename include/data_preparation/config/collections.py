@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from include.data_preparation.config.base import StepConfig
+from include.outside_files import folder_or_prefix
 
-BUCKET_PREFIX = "s3:"
 CONNECTION = r"^([A-Za-z][A-Za-z0-9_]{0,199})?$"
 Format = Literal["jsonl", "json", "csv", "parquet", "text", "markdown", "html", "pdf"]
 # what other sources are called where sensitivity is declared, and in documents
@@ -150,16 +150,6 @@ def require_address(value: str) -> None:
         raise ValueError("an address without a host")
     if "@" in parts.netloc:
         raise ValueError("credentials do not belong here: name an Airflow connection in `connection`")
-
-
-def folder_or_prefix(value: str) -> str:
-    """The location, where it is a folder or s3:<prefix>/; ValueError otherwise."""
-    prefix = value.removeprefix(BUCKET_PREFIX)
-    if re.match(r"[a-z][a-z0-9+.-]+:", value) and prefix == value:
-        raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
-    if "://" in value or (prefix != value and (not prefix.strip("/") or prefix[0] == "/")):
-        raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
-    return value
 
 
 def is_text_encoding(name: str) -> bool:

@@ -3,7 +3,7 @@
 from pydantic import Field, field_validator
 
 from include.data_preparation.config.base import StepConfig
-from include.data_preparation.config.collections import folder_or_prefix
+from include.outside_files import folder_or_prefix
 
 
 class EvaluationSetConfig(StepConfig):

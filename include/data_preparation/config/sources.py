@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from include.data_preparation.config.base import StepConfig
-from include.data_preparation.config.collections import CollectionConfig, LimitsConfig, folder_or_prefix
+from include.data_preparation.config.collections import CollectionConfig, LimitsConfig
+from include.outside_files import folder_or_prefix
 
 BY_TEMPLATES, BY_ENDPOINT = "templates", "endpoint"
 # nobody wrote what they give: it is never held out

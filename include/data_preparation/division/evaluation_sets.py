@@ -10,10 +10,9 @@ from typing import Any
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import EvaluationSetConfig
-from include.data_preparation.locations.files import SourceFile, about, list_files, place_of
+from include.outside_files import PARQUET, ZIPPED, about, list_row_files, place_of
 
 FIELD = "data_preparation.split.evaluation_sets"
-JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
 
 
 def states(store: ArtifactStore, sets: tuple[EvaluationSetConfig, ...]) -> dict[str, dict[str, str]]:
@@ -22,7 +21,7 @@ def states(store: ArtifactStore, sets: tuple[EvaluationSetConfig, ...]) -> dict[
     for one in sets:
         where = place_of(store, one.location)
         with about(FIELD, where):
-            found[one.name] = {file.name: file.state() for file in _files(store, one)}
+            found[one.name] = {file.name: file.state() for file in list_row_files(store, one.location, FIELD)}
     return found
 
 
@@ -34,7 +33,7 @@ def read_evaluation_set(store: ArtifactStore, one: EvaluationSetConfig) -> list[
     """
     texts: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for file in _files(store, one):
+        for file in list_row_files(store, one.location, FIELD):
             where = place_of(store, one.location) + file.name
             with about(FIELD, where), file.local(Path(scratch)) as path:
                 rows = _rows(file.name, path, where, one.columns)
@@ -43,26 +42,6 @@ def read_evaluation_set(store: ArtifactStore, one: EvaluationSetConfig) -> list[
                 raise SourceError(FIELD, where, f"no row has a text in {', '.join(one.columns)}", "Name its columns")
             texts += found
     return texts
-
-
-def _files(store: ArtifactStore, one: EvaluationSetConfig) -> list[SourceFile]:
-    """SourceError where one is in no known format or unusable, unless its name or folder begins with _ or a dot."""
-    place, found = place_of(store, one.location), []
-    for file in list_files(store, one.location, FIELD):
-        known = file.name.endswith((JSON_LINES, ZIPPED, PARQUET))
-        if known and not file.unusable:
-            found.append(file)
-        elif not any(part.startswith(("_", ".")) for part in file.name.split("/")):
-            problem = file.unusable or f"it does not end in {JSON_LINES}, {ZIPPED} or {PARQUET}"
-            raise SourceError(FIELD, place + file.name, problem, "Put the texts there, or move it elsewhere")
-    if not found:
-        raise SourceError(
-            FIELD,
-            place,
-            f"there are no files that end in {JSON_LINES}, {ZIPPED} or {PARQUET}",
-            "Put them there, or correct the location",
-        )
-    return found
 
 
 def _rows(name: str, path: Path, where: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:

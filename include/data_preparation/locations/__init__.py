@@ -3,11 +3,12 @@
 from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import CollectionConfig, LimitsConfig
 from include.data_preparation.config.collections import kind_of
-from include.data_preparation.locations.files import Entry, about, list_files, place_of
+from include.data_preparation.locations.entry import Entry, FileEntry
 from include.data_preparation.locations.hub import HubRows
 from include.data_preparation.locations.sql import SqlRows
 from include.data_preparation.locations.tables import saved_splits
 from include.data_preparation.locations.web import WebFile
+from include.outside_files import about, list_files, place_of
 
 __all__ = ["Entry", "about", "entries_of"]
 
@@ -25,4 +26,5 @@ def entries_of(
         return "", [HubRows(source, field)]
     if kind == "dataset":
         return "", saved_splits(source, field)
-    return place_of(store, source.location), list(list_files(store, source.location, field))
+    files = list_files(store, source.location, field)
+    return place_of(store, source.location), [FileEntry(file) for file in files]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from include.core.connections import connection
 from include.core.errors import ServerUnavailableError, SourceError
 from include.data_preparation.config import CollectionConfig
-from include.data_preparation.locations.files import Entry
+from include.data_preparation.locations.entry import Entry
 from include.data_preparation.readers import Found, Reading, Row, Unreadable
 from include.data_preparation.readers.found import is_of_the_system
 

@@ -11,7 +11,7 @@ from include.artifacts.manifest import sha256_of
 from include.core.connections import Connection, connection
 from include.core.errors import PrerequisiteError, ServerUnavailableError, SourceError
 from include.data_preparation.config import CollectionConfig
-from include.data_preparation.locations.files import Entry
+from include.data_preparation.locations.entry import Entry
 from include.data_preparation.readers import Found, Reading, Row
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from include.artifacts.manifest import sha256_of
 from include.core.errors import SourceError
 from include.core.settings import PROJECT_ROOT
 from include.data_preparation.config import CollectionConfig
-from include.data_preparation.locations.files import Entry, FolderFile, about, walk
+from include.data_preparation.locations.entry import Entry
 from include.data_preparation.readers import Found, Reading, Row, Unreadable
+from include.outside_files import FolderFile, about, walk
 
 BATCH = 256
 

@@ -17,7 +17,7 @@ from include.core.errors import ServerUnavailableError, SourceError
 from include.core.settings import settings
 from include.data_preparation.config import CollectionConfig, LimitsConfig
 from include.data_preparation.config.collections import Format
-from include.data_preparation.locations.files import SourceFile
+from include.data_preparation.locations.entry import Entry
 from include.data_preparation.readers import Found, Reading, read_file
 from include.data_preparation.readers.found import MIB
 
@@ -31,7 +31,7 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 
 
-class WebFile(SourceFile):
+class WebFile(Entry):
     """It is read without proxies and cookies, over at most 5 redirects, none of them from https to http.
 
     A host at a private address is read only where GENAI_PRIVATE_SOURCE_HOSTS names it: whoever writes a use case may

@@ -9,14 +9,14 @@ from typing import Any
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation.config import BUCKET_PREFIX, LimitsConfig, RecordsConfig
-from include.data_preparation.locations.files import about, list_files, place_of
+from include.data_preparation.config import LimitsConfig, RecordsConfig
 from include.data_preparation.readers import Reading, Unreadable, UnreadableError
 from include.data_preparation.readers.json_text import json_value
 from include.data_preparation.readers.packed import Budget, TooLargeError, unpacked
 from include.data_preparation.readers.parquet import DAMAGED, row_batches
 from include.data_preparation.sources.quarantine import Quarantined
 from include.data_preparation.sources.record_lines import FIELD, FIELDS, BadRecordError, RecordLog, read_line, recorded
+from include.outside_files import BUCKET_PREFIX, about, list_files, place_of
 
 JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
 KINDS = (JSON_LINES, ZIPPED, PARQUET)

@@ -8,6 +8,7 @@ from genai_airflow.fan_out import list_survivors, list_techniques
 from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.model_operators import DescribeModelOperator, EvaluateChampionOperator
 from genai_airflow.step_operators import JudgeModelOperator, RunStepOperator
+from genai_airflow.task_groups.preferences import LEARNERS, preferences
 from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, ask_people, evaluate_each
 from include.jobs.slots import training_slots
 
@@ -30,7 +31,8 @@ def customization(use_case: "UseCase", charter: XComArg, dataset: XComArg, model
         ).output
         techniques = list_techniques.override(task_id="techniques")()
         costs >> techniques
-        raced = _race(len(use_case.customization.race.rungs), techniques, costs, subject)
+        learnt = preferences(costs, model, dataset)
+        raced = _race(len(use_case.customization.race.rungs), techniques, costs, subject, learnt)
         gate = JudgeModelOperator(
             task_id="gate",
             step="customization.gate",
@@ -71,12 +73,14 @@ def _measured(subject: dict[str, XComArg]) -> dict[str, XComArg]:
     }
 
 
-def _race(rungs: int, techniques: XComArg, costs: XComArg, subject: dict[str, XComArg]) -> dict[str, Any]:
+def _race(
+    rungs: int, techniques: XComArg, costs: XComArg, subject: dict[str, XComArg], learnt: dict[str, XComArg]
+) -> dict[str, Any]:
     """All rungs of the race; names, adapters and evaluations of those that reach the last one, and the rungs before."""
     entrants, names, halves = techniques, techniques, list[XComArg]()
     for number in range(rungs - 1):
         with TaskGroup(f"rung_{number + 1}", tooltip="Train a share of the steps, stop the weaker techniques"):
-            adapters = _tune(number, entrants, names, subject)
+            adapters = _tune(number, entrants, names, subject | learnt)
             evaluations = evaluate_each(
                 "adapter", adapters, "customization.race.evaluation", names, **subject, split="development"
             )
@@ -97,17 +101,18 @@ def _race(rungs: int, techniques: XComArg, costs: XComArg, subject: dict[str, XC
             ).output
             entrants, names = list_survivors.override(task_id="survivors")(halve["survivors"]), halve["names"]
             halves.append(halve)
-    adapters = _tune(rungs - 1, entrants, names, subject)
+    adapters = _tune(rungs - 1, entrants, names, subject | learnt)
     evaluations = evaluate_each("adapter", adapters, labels=names, **subject)
     return {"names": names, "adapters": adapters, "evaluations": evaluations, "rungs": halves}
 
 
-def _tune(rung: int, entrants: XComArg, names: XComArg, subject: dict[str, XComArg]) -> XComArg:
+def _tune(rung: int, entrants: XComArg, names: XComArg, arguments: dict[str, XComArg]) -> XComArg:
     """One task a technique: it begins on the first rung, and goes on from its adapter on the others."""
     mapped = RunJobOperator.partial(
         task_id="tune",
         step="customization.tune",
-        arguments=subject,
+        arguments=arguments,
+        where=LEARNERS,
         also={"share": f"{RUNGS}.{rung}"},
         over="resume" if rung else "",
         labels=names,

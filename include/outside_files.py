@@ -1,7 +1,8 @@
-"""Files of folders, and of prefixes of the store's bucket."""
+"""Files that people put into a folder, or below a prefix of the store's bucket: what no step wrote."""
 
 import hashlib
 import os
+import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,14 +13,13 @@ from include.artifacts.bucket import Bucket, StoredObject
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, ChangedMeanwhileError, SourceError, StoreAccessError
 from include.core.settings import PROJECT_ROOT
-from include.data_preparation.config.collections import BUCKET_PREFIX
-from include.data_preparation.readers import Found, Reading, read_file
 
-CHUNK = 1 << 20
+BUCKET_PREFIX = "s3:"
+JSON_LINES, ZIPPED, PARQUET = ".jsonl", ".jsonl.gz", ".parquet"
 
 
-class Entry(ABC):
-    """A part of a source: `name` is what documents are called after, `unusable` says why there is nothing to read."""
+class OutsideFile(ABC):
+    """A file; its name is relative to the location, and `unusable` says why there is nothing to read."""
 
     def __init__(self, name: str, unusable: str = "") -> None:
         # names are bytes, and may be in no encoding
@@ -30,24 +30,11 @@ class Entry(ABC):
         """What differs where its content does, and is the same on every machine."""
 
     @abstractmethod
-    def found(self, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
-        """Everything in it, with the names of the files that it lies in."""
-
-
-class SourceFile(Entry):
-    """One file of a source; its name is relative to the location."""
-
-    @abstractmethod
     def local(self, scratch: Path) -> AbstractContextManager[Path]:
         """The file on this machine's disk, as long as it is needed."""
 
-    def found(self, scratch: Path, reading: Reading) -> Iterator[tuple[str, Found]]:
-        """What its reader finds."""
-        with self.local(scratch) as path:
-            yield from read_file(self.name, path, reading)
 
-
-class FolderFile(SourceFile):
+class FolderFile(OutsideFile):
     """A file of a folder."""
 
     def __init__(self, name: str, path: Path, unusable: str = "") -> None:
@@ -67,7 +54,7 @@ class FolderFile(SourceFile):
         yield self._path
 
 
-class BucketFile(SourceFile):
+class BucketFile(OutsideFile):
     """An object of the store's bucket."""
 
     def __init__(self, name: str, stored: StoredObject, bucket: Bucket) -> None:
@@ -96,19 +83,42 @@ def place_of(store: ArtifactStore, location: str) -> str:
     return f"{PROJECT_ROOT / location}/"
 
 
-def list_files(store: ArtifactStore, location: str, field: str) -> list[SourceFile]:
+def list_files(store: ArtifactStore, location: str, field: str) -> list[OutsideFile]:
     """Everything below a location, in the order of names; SourceError, about `field`, where it cannot be listed."""
     if location.startswith(BUCKET_PREFIX):
         with about(field, location):
             prefix = _prefix(location)
             stored = [one for one in store.bucket.objects(prefix) if not one.key.endswith("/")]
-            found: list[SourceFile] = [BucketFile(one.key.removeprefix(prefix), one, store.bucket) for one in stored]
+            found: list[OutsideFile] = [BucketFile(one.key.removeprefix(prefix), one, store.bucket) for one in stored]
     else:
         with about(field, location):
             if (PROJECT_ROOT / location).is_file():
                 raise SourceError(field, location, "it is a file", "Name its folder, and in files the file")
             found = list(walk(PROJECT_ROOT / location))
     return sorted(found, key=lambda file: file.name)
+
+
+def list_row_files(store: ArtifactStore, location: str, field: str) -> list[OutsideFile]:
+    """The JSON lines and Parquet files below a location, leaving out what begins with _ or a dot, in any folder too.
+
+    SourceError, about `field`, where there are none, or one is in another format or unusable.
+    """
+    place, found = place_of(store, location), []
+    for file in list_files(store, location, field):
+        known = file.name.endswith((JSON_LINES, ZIPPED, PARQUET))
+        if known and not file.unusable:
+            found.append(file)
+        elif not any(part.startswith(("_", ".")) for part in file.name.split("/")):
+            problem = file.unusable or f"it does not end in {JSON_LINES}, {ZIPPED} or {PARQUET}"
+            raise SourceError(field, place + file.name, problem, "Put its rows there, or move it elsewhere")
+    if not found:
+        raise SourceError(
+            field,
+            place,
+            f"there are no files that end in {JSON_LINES}, {ZIPPED} or {PARQUET}",
+            "Put them there, or correct the location",
+        )
+    return found
 
 
 @contextmanager
@@ -132,7 +142,7 @@ def _prefix(location: str) -> str:
     return location.removeprefix(BUCKET_PREFIX).rstrip("/") + "/"
 
 
-def walk(folder: Path) -> Iterator[SourceFile]:
+def walk(folder: Path) -> Iterator[OutsideFile]:
     """Every file below a folder, links and devices as unusable ones; OSError where a folder may not be listed."""
     if not folder.is_dir():
         return
@@ -158,3 +168,13 @@ def _unusable(path: Path, root: Path) -> str:
 
 def _fail(error: OSError) -> None:
     raise error
+
+
+def folder_or_prefix(value: str) -> str:
+    """The location, where it is a folder or s3:<prefix>/; ValueError otherwise."""
+    prefix = value.removeprefix(BUCKET_PREFIX)
+    if re.match(r"[a-z][a-z0-9+.-]+:", value) and prefix == value:
+        raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
+    if "://" in value or (prefix != value and (not prefix.strip("/") or prefix[0] == "/")):
+        raise ValueError("neither a folder nor s3:<prefix>/ of the store's own bucket")
+    return value

@@ -1,0 +1,130 @@
+"""Collect pairs of a better and a worse answer: from the use case's files, and against the model's own answers."""
+
+from collections import Counter
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Any
+
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.report import Report
+from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError
+from include.core.settings import settings
+from include.customization.config import PreferencesConfig
+from include.customization.preferences.files import NoPair, read_pairs, states
+from include.customization.preferences.guard import Guard
+from include.customization.preferences.own_answers import answered_questions, own_pairs
+from include.customization.preferences.pairs import OWN, PAIR_TYPES, Pair
+from include.customization.preferences.wanted import learners
+from include.evaluation.development import development_ids
+from include.evaluation.model import load_model
+
+PAIRS, QUARANTINE = "preferences.parquet", "quarantined.parquet"
+QUARANTINE_TYPES = {"source": "string", "file": "string", "line": "int64", "reason": "string"}
+SHOWN = 12
+
+
+def observed(
+    store: ArtifactStore, customization: dict[str, Any], config: PreferencesConfig, **_: object
+) -> dict[str, Any]:
+    """Whether anything chosen learns from pairs, and the state of the files that hold some."""
+    wanted = bool(learners(customization))
+    return {"wanted": wanted, "files": states(store, config) if wanted else {}}
+
+
+@step("dataset", observes=observed, through=("customization",))
+def collect_preferences(
+    work: Workspace,
+    model: ArtifactRef,
+    dataset: ArtifactRef,
+    customization: dict[str, Any],
+    config: PreferencesConfig,
+) -> None:
+    """preferences.parquet: id, question, chosen, rejected, origin; and quarantined.parquet: rows that are no pairs.
+
+    `customization` is the use case's section as JSON; where no technique in it learns from pairs, there are none.
+    metrics: pairs, by origin; quarantined by reason; excluded: pairs that show what models are judged by; own_chrf:
+    how near the model's own answers come to the references. ConfigurationError where there are too few pairs.
+    """
+    pairs: list[Pair] = []
+    bad: list[NoPair] = []
+    excluded: dict[str, int] = {}
+    alike: list[float] = []
+    wanted = learners(customization)
+    if wanted:
+        train, judged = (_rows(work, dataset, name) for name in ("train.parquet", "heldout.parquet"))
+        development = development_ids(row["id"] for row in train)
+        guard = Guard(judged, [row for row in train if row["id"] in development])
+        found, bad = read_pairs(work.store, config, work.folder)
+        pairs = [pair for pair in found if guard.lets_pass(pair)]
+        excluded = dict(guard.excluded)
+        asked = answered_questions([row for row in train if row["id"] not in development], config)
+        if asked:
+            loaded = load_model(work.fetch(model), None, settings().rank_threads)
+            own, alike = own_pairs(loaded, asked, config)
+            pairs += own
+        _require_enough(pairs, bad, excluded, config)
+    _write(work, pairs, bad)
+    _describe(work, wanted, pairs, bad, excluded, alike)
+
+
+def _rows(work: Workspace, dataset: ArtifactRef, name: str) -> list[Mapping[str, str]]:
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(work.fetch(dataset, only=name) / name, columns=["id", "question", "answer"])
+    rows: list[Mapping[str, str]] = table.to_pylist()
+    return rows
+
+
+def _require_enough(pairs: list[Pair], bad: list[NoPair], excluded: dict[str, int], config: PreferencesConfig) -> None:
+    if len(pairs) < config.min_pairs:
+        raise ConfigurationError(
+            "customization.preferences.min_pairs",
+            config.min_pairs,
+            f"there are {len(pairs)} pairs; {len(bad)} rows are none, {sum(excluded.values())} pairs show what models "
+            f"are judged by, and of {config.own_answers} own answers those with a chrF2++ above {config.most_alike} "
+            "are no losers",
+            "Name more files, raise own_answers or most_alike, or choose techniques that need no preferences",
+        )
+
+
+def _write(work: Workspace, pairs: list[Pair], bad: list[NoPair]) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    for name, rows, types in ((PAIRS, pairs, PAIR_TYPES), (QUARANTINE, bad, QUARANTINE_TYPES)):
+        schema = pyarrow.schema([(column, pyarrow.type_for_alias(kind)) for column, kind in types.items()])
+        table = pyarrow.Table.from_pylist([row._asdict() for row in rows], schema=schema)
+        pyarrow.parquet.write_table(table, work.output / name, compression="zstd")
+
+
+def _describe(
+    work: Workspace,
+    wanted: list[str],
+    pairs: list[Pair],
+    bad: list[NoPair],
+    excluded: dict[str, int],
+    alike: list[float],
+) -> None:
+    origins = Counter(pair.origin for pair in pairs)
+    work.metrics |= {
+        "pairs": len(pairs),
+        "own_pairs": origins[OWN],
+        "quarantined": len(bad),
+        "excluded": excluded,
+        "origins": dict(sorted(origins.items())),
+        "reasons": dict(Counter(row.reason for row in bad).most_common()),
+        "own_chrf": round(fmean(alike), 2) if alike else None,
+    }
+    what = f"For {', '.join(wanted)}." if wanted else "No chosen technique learns from preferences: none are collected."
+    shown = [(pair.origin, pair.question, pair.chosen, pair.rejected) for pair in pairs[:SHOWN]]
+    (
+        Report("Preferences")
+        .text(what)
+        .table(["origin", "pairs"], sorted(origins.items()), "Where they come from")
+        .table(["pairs that show what is", "excluded"], list(excluded.items()), "Excluded")
+        .table(["file", "line", "reason"], [row[1:] for row in bad[:SHOWN]], "First rows that are no pairs")
+        .table(["origin", "question", "better", "worse"], shown, "First pairs")
+        .write(work.output)
+    )

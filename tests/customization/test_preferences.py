@@ -1,0 +1,178 @@
+"""Pairs of answers: what files may hold, what is kept out, and the model's own answers beside the references."""
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet as pq
+import pytest
+
+from include.artifacts.outcome import Outcome
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ConfigurationError, SourceError
+from include.customization.collect_preferences import collect_preferences
+from include.customization.config import CustomizationConfig, PreferencesConfig
+from include.evaluation.development import development_ids
+from tests.training.sample_dataset import sample_dataset
+from tests.training.tiny_model import tiny_model
+
+VARIANT = CustomizationConfig.model_validate({"techniques": ["again"], "variants": {"again": {"technique": "dpo"}}})
+DPO = CustomizationConfig(techniques=("lora", "dpo"))
+
+
+class Collection:
+    """Files of pairs beside a dataset of 40 questions, 4 of them for development, and 4 held out."""
+
+    def __init__(self, store: ArtifactStore, folder: Path) -> None:
+        self.store, self.folder = store, folder
+        self.model, self.dataset = tiny_model(store), sample_dataset(store, train=40, heldout=4)
+        self.train = self._rows("train.parquet")
+        self.heldout = self._rows("heldout.parquet")
+
+    def _rows(self, name: str) -> list[dict[str, Any]]:
+        at = self.store.fetch(self.dataset, self.folder / name.partition(".")[0], only=name)
+        found: list[dict[str, Any]] = pq.read_table(at / name).to_pylist()
+        return found
+
+    def put(self, name: str, rows: Iterable[object]) -> None:
+        lines = "".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows).encode()
+        (self.folder / "pairs").mkdir(exist_ok=True)
+        (self.folder / "pairs" / name).write_bytes(gzip.compress(lines) if name.endswith(".gz") else lines)
+
+    def collect(self, customization: CustomizationConfig = DPO, **knobs: object) -> Outcome:
+        where = {"files": [{"name": "people", "location": str(self.folder / "pairs")}]} if self.has_files else {}
+        config = PreferencesConfig.model_validate(where | {"own_answers": 0, "min_pairs": 2} | knobs)
+        section = customization.model_dump(mode="json")
+        arguments = {"model": self.model, "dataset": self.dataset, "customization": section, "config": config}
+        return collect_preferences.run(self.store, arguments)
+
+    @property
+    def has_files(self) -> bool:
+        return (self.folder / "pairs").exists()
+
+    def pairs(self, outcome: Outcome) -> list[dict[str, str]]:
+        at = self.store.fetch(outcome.ref, self.folder / outcome.ref.fingerprint)
+        found: list[dict[str, str]] = pq.read_table(at / "preferences.parquet").to_pylist()
+        return found
+
+
+@pytest.fixture
+def collection(store: ArtifactStore, tmp_path: Path) -> Collection:
+    return Collection(store, tmp_path)
+
+
+def pair(number: int, **fields: object) -> dict[str, object]:
+    return {"prompt": f"What is {number}?", "chosen": f"It is {number}.", "rejected": "No idea."} | fields
+
+
+def test_rows_that_are_no_pairs_are_set_aside_with_their_reasons(collection: Collection) -> None:
+    turns = {
+        "chosen": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}],
+        "rejected": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "No."}],
+    }
+    wrong: list[object] = [
+        pair(1, rejected=None),
+        pair(2, rejected=" "),
+        pair(3, rejected="It  is 3."),
+        pair(4, prompt=""),
+        pair(5, chosen="x" * 300),
+        pair(6, chosen=["It is 6."]),
+        pair(8, rejected=7),
+        pair(7, chosen="\ud800"),
+        pair(10),
+        pair(11, chosen="No idea.", rejected="It is 11."),
+        "{\n",
+        "[1]\n",
+    ]
+    collection.put("a.jsonl", [pair(10), pair(11), {"question": "Who?", "chosen": "You.", "rejected": "Me."}, *wrong])
+    collection.put("b.jsonl.gz", [turns])
+    table = pyarrow.table({"prompt": ["What?"], "chosen": ["That."], "rejected": ["This."], "score": [1]})
+    pq.write_table(table, collection.folder / "pairs" / "c.parquet")
+
+    outcome = collection.collect(max_characters=200, max_quarantined_share=0.9)
+
+    found = [(one["question"], one["chosen"], one["rejected"]) for one in collection.pairs(outcome)]
+    assert found == [
+        ("What is 10?", "It is 10.", "No idea."),
+        ("What is 11?", "It is 11.", "No idea."),
+        ("Who?", "You.", "Me."),
+        ("Why?", "Because.", "No."),
+        ("What?", "That.", "This."),
+    ]
+    assert outcome.metrics["reasons"] == {
+        "a pair without a loser": 2,
+        "no object with fields": 2,
+        "chosen and rejected are equal": 1,
+        "question is missing or empty": 1,
+        "chosen is longer than 200 characters": 1,
+        "chosen is missing or empty": 1,
+        "rejected is no text": 1,
+        "chosen is not UTF-8": 1,
+        "the same pair again": 1,
+        "an earlier row calls the other answer better": 1,
+    }
+    with pytest.raises(SourceError, match=r"12 of 17 rows are no pairs \(allowed: 10.0%\): a.jsonl:4 a pair without"):
+        collection.collect(max_characters=200)
+
+
+def test_what_models_are_judged_by_is_kept_out_and_a_changed_file_is_read_again(collection: Collection) -> None:
+    development = development_ids(row["id"] for row in collection.train)
+    judged = next(row for row in collection.train if row["id"] in development)
+    held = collection.heldout
+    shown = [
+        pair(0, prompt=held[0]["question"].upper()),
+        pair(1, chosen=f"As it says: {held[1]['answer']} Yes."),
+        pair(2, rejected=held[2]["answer"]),
+        pair(3, prompt=judged["question"]),
+    ]
+    collection.put("a.jsonl", [*shown, pair(10), pair(11)])
+
+    outcome = collection.collect()
+
+    assert outcome.metrics["excluded"] == {"held-out": 3, "development": 1}
+    assert [one["question"] for one in collection.pairs(outcome)] == ["What is 10?", "What is 11?"]
+    assert collection.collect().reused
+    collection.put("a.jsonl", [pair(12), pair(13)])
+    again = collection.collect()
+    assert [one["question"] for one in collection.pairs(again)] == ["What is 12?", "What is 13?"]
+
+
+def test_own_answers_lose_to_the_references_of_training_questions(collection: Collection) -> None:
+    outcome = collection.collect(own_answers=12, max_new_tokens=8, most_alike=40, batch_size=4)
+
+    references = {f"own:{row['id']}": row for row in collection.train}
+    development = development_ids(row["id"] for row in collection.train)
+    pairs = collection.pairs(outcome)
+    assert 2 <= len(pairs) <= 12 and outcome.metrics["own_pairs"] == len(pairs)
+    for one in pairs:
+        reference = references[one["id"]]
+        assert one["chosen"] == reference["answer"] and one["rejected"] != one["chosen"]
+        assert reference["id"] not in development
+    forced = collect_preferences.run(
+        collection.store,
+        {
+            "model": collection.model,
+            "dataset": collection.dataset,
+            "customization": DPO.model_dump(mode="json"),
+            "config": PreferencesConfig(own_answers=12, max_new_tokens=8, most_alike=40, batch_size=4, min_pairs=2),
+        },
+        force=True,
+    )
+    assert forced.ref.digest == outcome.ref.digest
+
+
+def test_nothing_is_collected_where_nothing_learns_from_it_and_too_little_is_said(collection: Collection) -> None:
+    empty = collection.collect(CustomizationConfig(techniques=("lora", "grpo")), own_answers=12)
+
+    assert empty.metrics["pairs"] == 0 and collection.pairs(empty) == []
+    assert b"none are collected" in collection.store.read(empty.ref, "report.html")
+    other = collection.collect(CustomizationConfig(techniques=("lora",)), own_answers=12)
+    assert other.reused, "techniques count only by whether they learn from pairs"
+    collection.put("a.jsonl", [pair(1), pair(2)])
+    with pytest.raises(ConfigurationError, match=r"preferences\.min_pairs = 3: there are 2 pairs"):
+        collection.collect(
+            CustomizationConfig(techniques=("again",), variants={"again": {"technique": "dpo"}}), min_pairs=3
+        )
