@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from include.customization.config import PreferencesConfig
 from include.customization.preferences.pairs import OWN, Pair
-from include.evaluation.answers import generate_answers
 from include.evaluation.agreement import chrf
+from include.evaluation.answers import generate_answers
 from include.evaluation.model import LoadedModel
 
 MOST_TOKENS = 512
