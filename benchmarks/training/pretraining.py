@@ -21,7 +21,8 @@ from include.training.presets import PRESETS
 TARGET = 0.97
 # of each round: what the first steps warm up is not measured
 WARMED = 3
-FILES = 16
+# one is fetched every few steps; of the size that pack writes, one would serve thousands
+FILES = 4
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

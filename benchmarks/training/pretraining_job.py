@@ -14,7 +14,7 @@ from include.training.presets import PRESETS, llama
 from include.training.shards import CORPUS, INDEX, Index
 from include.training.streaming import RowStream
 
-RESULT, WINDOW = "rounds.json", 4
+RESULT, WINDOW = "rounds.json", 1
 
 
 class Timed:

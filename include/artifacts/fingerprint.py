@@ -25,19 +25,21 @@ def code_parts(module: str) -> tuple[dict[str, str], dict[str, str]]:
     Both are of what lies on disk now. TypeError for a module that cannot be read, such as a notebook's.
     """
     sources: dict[str, Source] = {}
-    libraries: set[str] = set()
+    imported: set[str] = set()
+    located = cache(_source)  # modules name one another often, and each look is for files
     waiting, seen = [module], set[str]()
     while waiting:
         name = waiting.pop()
-        path = None if name in seen else _source(name)
+        path = None if name in seen else located(name)
         seen.add(name)
         if path is None:
             continue
         sources[name] = found = read_source(path.read_bytes(), name, is_package=path.name == "__init__.py")
         # importing a module runs the packages around it
         waiting += [one for import_ in (*found.imports, name) for one in _with_parents(import_) if _counts(one)]
-        waiting += [one for named in found.named if _source(named) for one in _with_parents(named) if _counts(one)]
-        libraries |= {top for one in found.imports if not _is_ours(top := one.split(".")[0])}
+        waiting += [one for named in found.named if located(named) for one in _with_parents(named) if _counts(one)]
+        imported |= {one.split(".")[0] for one in found.imports}
+    libraries = {package for package in imported if not _is_ours(package)}
     if module not in sources:
         libraries.add(_outside(module))
     reading = max((source.reading for source in sources.values()), default=0)

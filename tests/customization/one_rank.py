@@ -20,7 +20,7 @@ from tests.conftest import free_ports
 
 @pytest.fixture(scope="module")
 def one_rank(tmp_path_factory: pytest.TempPathFactory, store: ArtifactStore) -> Iterator[None]:
-    """This process is the only rank of a job."""
+    """This process is the only rank of jobs; DeepSpeed's groups stay for its life, being made only once."""
     import torch
 
     rank = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
@@ -42,7 +42,6 @@ def one_rank(tmp_path_factory: pytest.TempPathFactory, store: ArtifactStore) -> 
         start_ranks(0)
         yield
         torch.set_num_threads(threads)
-        torch.distributed.destroy_process_group()
     settings.cache_clear()
 
 
