@@ -2,10 +2,9 @@
 # Two images: `workflow` (Airflow, training, export) and `triton` (serving). No secret is built into either.
 
 FROM python:3.11.14-slim-bookworm AS workflow
-# g++ builds DeepSpeed's communication module when a job first starts
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends g++ tini \
+    && apt-get install -y --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/genai
 COPY requirements.txt ./

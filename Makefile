@@ -38,9 +38,9 @@ bench: install ## run benchmarks/AREA; ends with one line of JSON
 	@$(BIN)/python -m benchmarks.$(AREA)
 
 install:
-	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
+	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv" >&2; exit 2; }
 	@$(PYTHON) -m include.local.install $(OPTIONS)
 
 install-dev:
-	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv python3.11-dev" >&2; exit 2; }
+	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv" >&2; exit 2; }
 	@$(PYTHON) -m include.local.install dev

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from include.distributed.batches import examples_of_part
-from include.distributed.extension import prepare_extensions
 from include.distributed.job import Job
 from include.distributed.peak import flops_per_token
 from include.distributed.plan import Plan
@@ -136,7 +135,7 @@ def _ours(config: Any, tokens: Tokens, case: Case, arguments: argparse.Namespace
         compile=compiled,
         kernels=arguments.kernels,
     )
-    _connect(arguments.device)
+    _connect()
     start_ranks(plan.seed)
     engine = build_engine(build_model(config, plan), plan, 1)
     engine.train()
@@ -144,7 +143,7 @@ def _ours(config: Any, tokens: Tokens, case: Case, arguments: argparse.Namespace
     return engine.module, lambda step: train_step(engine, job, tokens, plan, step)
 
 
-def _connect(device: str) -> None:
+def _connect() -> None:
     """What DeepSpeed's launcher would tell the only rank."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -152,9 +151,6 @@ def _connect(device: str) -> None:
     told = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     for name, value in told.items():
         os.environ.setdefault(name, value)
-    if device == "cpu" and "TORCH_EXTENSIONS_DIR" not in os.environ:
-        folder = os.environ["TORCH_EXTENSIONS_DIR"] = tempfile.mkdtemp(prefix="torch-extensions-")
-        prepare_extensions(Path(folder), dict(os.environ))
 
 
 def _plain(config: Any, tokens: Tokens, case: Case, arguments: argparse.Namespace, compiled: bool) -> Any:

@@ -5,14 +5,13 @@ import sys
 from pathlib import Path
 
 from include.core.settings import PROJECT_ROOT, settings
-from include.distributed.extension import prepare_extensions
 
 
-def prepare_environment(folder: Path) -> dict[str, str]:
-    """The environment of ranks on this host that work in `folder`, with their own copy of what DeepSpeed compiles."""
+def rank_environment(folder: Path) -> dict[str, str]:
+    """The environment of ranks on this host that work in `folder`."""
     threads = str(settings().rank_threads)
     search = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    environment = dict(os.environ) | {
+    return dict(os.environ) | {
         "DS_ACCELERATOR": os.environ.get("DS_ACCELERATOR") or ("cuda" if _has_gpu() else "cpu"),
         "TORCH_EXTENSIONS_DIR": str(folder / "torch_extensions"),
         "OMP_NUM_THREADS": threads,
@@ -27,9 +26,6 @@ def prepare_environment(folder: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])),
         "PATH": os.pathsep.join(search),
     }
-    if environment["DS_ACCELERATOR"] == "cpu":
-        prepare_extensions(folder / "torch_extensions", environment)
-    return environment
 
 
 def _has_gpu() -> bool:

@@ -21,7 +21,7 @@ from include.artifacts.fingerprint import code_parts
 from include.artifacts.manifest import sha256_of
 from include.artifacts.scratch import scratch_folder
 from include.core.settings import PROJECT_ROOT, settings
-from include.distributed.environment import prepare_environment
+from include.distributed.environment import rank_environment
 from include.distributed.launchers import host_command, write_description
 
 # several of the owner's beats, and less than the ranks' patience with each other
@@ -71,7 +71,7 @@ def _run(order: dict[str, Any], folder: Path) -> int:
     work = folder / "job"
     work.mkdir()
     write_description(work, order["description"])
-    environment = prepare_environment(work)
+    environment = rank_environment(work)
     environment.setdefault("GLOO_SOCKET_IFNAME", _interface(order["address"], order["port"]))
     launcher = subprocess.Popen(
         host_command(work, order["hosts"], order["node"], order["address"], order["port"]),

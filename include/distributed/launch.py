@@ -13,7 +13,7 @@ from include.artifacts.step import Workspace
 from include.core.errors import ConfigurationError, JobFailedError
 from include.core.settings import settings
 from include.distributed import host
-from include.distributed.environment import prepare_environment
+from include.distributed.environment import rank_environment
 from include.distributed.hosts import Host, ask, fitting, over_ssh, read_hostfile, spread
 from include.distributed.launchers import DONE, RESULTS, local_command, write_description
 from include.distributed.messages import error_of
@@ -124,7 +124,7 @@ class _Place:
     def _here(self, most: int, description: dict[str, Any]) -> Launch:
         ranks = self._ranks(most)
         write_description(self._folder, description)
-        environment = prepare_environment(self._folder) | self.work.address.environment()
+        environment = rank_environment(self._folder) | self.work.address.environment()
         command = Command(local_command(self._folder, ranks, host.free_port()), environment)
         said = supervise([command], self.stall_seconds)
         results = self._folder / RESULTS

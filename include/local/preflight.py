@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import sys
-import sysconfig
 from pathlib import Path
 
 SETTINGS = Path(__file__).resolve().parents[1] / "core" / "settings.py"
@@ -37,12 +36,6 @@ def check_machine(state: Path, *, ports: bool) -> None:
         raise InstallError(
             "python3.11-venv = missing: virtual environments need it. apt install python3.11-venv"
         ) from None
-    for tool, package in (("g++", "g++"), ("make", "make")):
-        if shutil.which(tool) is None:
-            raise InstallError(f"{tool} = missing: DeepSpeed builds its communication with it. apt install {package}")
-    include = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    if not include.exists():
-        raise InstallError(f"{include} = missing: DeepSpeed builds against it. apt install python3.11-dev")
     check_room(state)
     if ports and not (state / "state" / "supervisor.sock").exists():
         check_ports()

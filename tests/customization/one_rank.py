@@ -1,8 +1,6 @@
 """Jobs of one rank in the test's own process: what a rank does, without the minute that launching eight jobs takes."""
 
 import hashlib
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,28 +11,23 @@ from include.artifacts.manifest import sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.settings import settings
-from include.distributed.extension import prepare_extensions
 from include.distributed.job import Job
 from tests.conftest import free_ports
 
 
 @pytest.fixture(scope="module")
-def one_rank(tmp_path_factory: pytest.TempPathFactory, store: ArtifactStore) -> Iterator[None]:
+def one_rank(store: ArtifactStore) -> Iterator[None]:
     """This process is the only rank of jobs; DeepSpeed's groups stay for its life, being made only once."""
     import torch
 
     rank = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
-    extensions = tmp_path_factory.mktemp("job") / "torch_extensions"
-    told = {"MASTER_PORT": str(free_ports(1)), "DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(extensions)}
-    # the compiler's ninja is the environment's own: another would compile anew
-    told["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    told = {"MASTER_PORT": str(free_ports(1)), "DS_ACCELERATOR": "cpu"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (rank | told | store.bucket.address.environment()).items():
             patch.setenv(name, value)
         # jobs are offline; here the library has been imported otherwise
         patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
         settings.cache_clear()
-        prepare_extensions(extensions, dict(os.environ))
         from include.distributed.loop import start_ranks
 
         threads = torch.get_num_threads()

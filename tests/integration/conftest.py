@@ -10,7 +10,7 @@ from include.core.settings import PROJECT_ROOT, Settings
 from include.local.stack import Stack
 from tests.conftest import free_ports
 
-PARTS = ("venv", "serving", "tools", "bin", "torch_extensions")
+PARTS = ("venv", "serving", "tools", "bin")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,6 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]:
 
     def make(dags: Path | None = None, **values: Any) -> Stack:
         folder = tmp_path_factory.mktemp("stack")
-        (PROJECT_ROOT / ".genai" / "torch_extensions").mkdir(exist_ok=True)
         for part in PARTS:
             (folder / part).symlink_to((PROJECT_ROOT / ".genai" / part).resolve())
         base = free_ports(12)

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from include.core.settings import PROJECT_ROOT, settings
+from include.core.settings import PROJECT_ROOT
 
 KUBECONFIG = """
 apiVersion: v1
@@ -63,8 +63,6 @@ class Cluster:
             environment[variable["name"]] = self.secret[key] if key else variable.get("value", f"127.0.0.{2 + index}")
         state = self.folder / f"pod-{index}"
         state.mkdir(exist_ok=True)
-        if not (state / "torch_extensions").exists():
-            (state / "torch_extensions").symlink_to(settings().state_folder / "torch_extensions")
         environment |= {"HOME": str(state), "GENAI_STATE_FOLDER": str(state)}
         command = [sys.executable, *container["command"][1:]]
         with (self.folder / f"pod-{index}.log").open("ab") as log:

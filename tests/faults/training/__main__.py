@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from include.core.settings import PROJECT_ROOT, settings
+from include.core.settings import settings
 from tests.conftest import ObjectStoreServer
 from tests.faults.training.storm import Ended, Storm
 from tests.faults.training.subjects import SUBJECTS, Subject
@@ -85,10 +85,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="faults-training-") as folder:
         os.environ["GENAI_STATE_FOLDER"] = str(Path(folder) / "state")
         settings.cache_clear()
-        compiled = PROJECT_ROOT / ".genai" / "torch_extensions"
-        compiled.mkdir(parents=True, exist_ok=True)
-        (Path(folder) / "state").mkdir()
-        (Path(folder) / "state" / "torch_extensions").symlink_to(compiled)
         server = ObjectStoreServer(Path(folder))
         server.start()
         try:

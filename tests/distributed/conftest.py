@@ -1,5 +1,0 @@
-"""Fixtures of the tests that launch DeepSpeed."""
-
-from tests.distributed.extensions import shared_extensions
-
-__all__ = ["shared_extensions"]
