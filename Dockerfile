@@ -4,7 +4,7 @@
 FROM python:3.11.14-slim-bookworm AS workflow
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends tini \
+    && apt-get install -y --no-install-recommends openssh-client tini \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/genai
 COPY requirements.txt ./
