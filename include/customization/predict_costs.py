@@ -1,15 +1,23 @@
 """Predict what every technique of the race will cost, before any is trained, and hold it against the budget."""
 
 import json
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
+from include.artifacts.store import ArtifactStore
 from include.customization.config import CustomizationConfig
 from include.customization.race.costs import COSTS_FILE, Costs, predicted_costs
 
 
-@step("report")
+def observed(_: ArtifactStore, config: CustomizationConfig, **__: object) -> dict[str, Any]:
+    """What of the section costs: a gate's knob is none of it."""
+    raced = {name: config.technique(name).model_dump(mode="json") for name in config.techniques}
+    return {"race": config.race.model_dump(mode="json", exclude={"evaluation", "eta"}), "techniques": raced}
+
+
+@step("report", observes=observed, through=("config",))
 def predict_costs(work: Workspace, model: ArtifactRef, charter: ArtifactRef, config: CustomizationConfig) -> None:
     """costs.json and a page: tokens, device hours and money of each technique, at the charter's prices and speed.
 

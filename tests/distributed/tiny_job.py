@@ -3,11 +3,13 @@
 import os
 import random
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from include.artifacts.manifest import sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.distributed.batches import examples_of_part
 from include.distributed.job import Job
@@ -52,10 +54,17 @@ class TinyBatches:
         if victim and self.job.rank == 1:
             sprung = Path(self.job.spec["folder"]) / f"pids-{victim}"
             if not sprung.exists():
+                self._await_checkpoint(step - step % SAVE_EVERY)
                 sprung.write_text(f"{os.getpid()} {os.getppid()}")
                 victims = {"rank": os.getpid(), "launcher": os.getppid(), "owner": self.job.spec.get("owner", 0)}
                 os.kill(victims[victim], signal.SIGKILL)
                 signal.pause()
+
+    def _await_checkpoint(self, step: int) -> None:
+        """The one after `step` steps is committed: it is written beside training."""
+        fingerprint = sha256_of([self.job.fingerprint, step])
+        while not self.job.store().find(f"{self.job.step}.checkpoints", fingerprint):
+            time.sleep(0.05)
 
 
 def main(job: Job) -> None:

@@ -65,6 +65,7 @@ THROUGH = {
     "data_preparation.label": ("use_case", "as_of"),
     "customization.collect_preferences": ("customization",),
     "customization.train_reward_model": ("customization",),
+    "customization.predict_costs": ("config",),
 }
 PACKAGES = ("strategy", "data_preparation", "training", "customization", "evaluation", "inferencing")
 

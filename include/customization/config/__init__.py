@@ -123,6 +123,11 @@ class CustomizationConfig(Config):
             raise ValueError("a name is given twice: try each technique once, or name a variant with other settings")
         return techniques
 
+    def technique(self, name: str) -> AnyTechnique:
+        """The configuration of one of `techniques`."""
+        found: AnyTechnique = self.variants.get(name) or getattr(self, name)
+        return found
+
     def path(self, name: str) -> str:
         """Where in the use case a technique of `techniques` is configured: `customization.lora`."""
         return f"customization.variants.{name}" if name in self.variants else f"customization.{name}"

@@ -88,7 +88,7 @@ def predicted_costs(charter: Mapping[str, Any], parameters: int, config: Customi
     entrants = []
     for name in config.techniques:
         path = config.path(name)
-        technique: AnyTechnique = config.variants.get(name) or getattr(config, name)
+        technique = config.technique(name)
         tokens = tokens_of(technique)
         seconds = operations_of(technique) * parameters * tokens / prices.operations
         values = technique.model_dump(mode="json")
