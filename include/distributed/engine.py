@@ -15,7 +15,17 @@ __all__ = ["RESOURCES", "Plan", "build_engine", "build_model", "building", "engi
 _FOLDER = Path(__file__).with_name("deepspeed")
 # what decides a training step's result beside its modules
 RESOURCES = tuple(f"include/distributed/deepspeed/{path.name}" for path in sorted(_FOLDER.glob("*.json")))
-_OURS = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps")
+_BATCH = "batch and accumulation decide it"
+# what a configuration of one's own may not say, and why: DeepSpeed or the plan would win without a word
+_OURS = {
+    "train_batch_size": _BATCH,
+    "train_micro_batch_size_per_gpu": _BATCH,
+    "gradient_accumulation_steps": _BATCH,
+    "gradient_clipping": "clip decides it",
+    "scheduler": "learning_rate, warmup and steps decide the learning rate",
+    "fp16": "precision is bf16 or fp32",
+    "bf16": "precision decides it",
+}
 
 
 @contextmanager
@@ -123,12 +133,16 @@ def _of_stage(plan: Plan) -> dict[str, Any]:
 def _own(given: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration that was written for DeepSpeed or transformers: `auto` leaves a value to the plan."""
     config: dict[str, Any] = _without_auto(given)
-    for name in _OURS:
-        if name in config:
-            raise ConfigurationError(
-                f"deepspeed.{name}", config[name], "batch and accumulation decide it", 'Leave it out, or write "auto"'
-            )
+    for name, reason in _OURS.items():
+        if _says(config.get(name)):
+            raise ConfigurationError(f"deepspeed.{name}", config[name], reason, 'Leave it out, or write "auto"')
+        config.pop(name, None)
     return config
+
+
+def _says(value: Any) -> bool:
+    """Whether a value decides anything: one that was `auto` does not, and a part that is switched off does not."""
+    return value is not None and not (isinstance(value, Mapping) and not value.get("enabled", bool(value)))
 
 
 def _without_auto(value: Any) -> Any:

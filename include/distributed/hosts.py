@@ -54,6 +54,10 @@ def read_hostfile(path: Path) -> list[Host]:
                 "GENAI_TRAINING_HOSTFILE", line, "a line is no new host", "Write lines such as: worker-1 slots=4"
             )
         hosts.append(Host(found[1], int(found[2])))
+    if not hosts:
+        raise ConfigurationError(
+            "GENAI_TRAINING_HOSTFILE", str(path), "it names no host", "Write lines such as: worker-1 slots=4"
+        )
     return hosts
 
 
@@ -101,7 +105,10 @@ def _ask(host: Host, entry: str) -> Answer | str:
         return f"no answer within {_PATIENCE} s"
     if done.returncode:
         return " ".join((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-2:])
-    return Answer(**json.loads(done.stdout.splitlines()[-1]))
+    try:
+        return Answer(**json.loads(done.stdout.splitlines()[-1]))
+    except (LookupError, TypeError, ValueError):
+        return f"it answered {done.stdout[-200:]!r}"
 
 
 def spread(there: Iterable[Host], ranks: int) -> list[Host]:

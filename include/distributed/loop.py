@@ -63,7 +63,11 @@ def train(
         checkpoints.check()
         meter.stop()
         if validation and plan.validates_at(progress.step):
-            progress.validation.append((progress.step, validate(engine, validation, job.rank, job.ranks)))
+            measured = validate(engine, validation, job.rank, job.ranks)
+            # the last update's weights: no loss of a later step tells of them
+            for loss in measured.values():
+                require_finite(loss, progress.step)
+            progress.validation.append((progress.step, measured))
         if job.rank == 0:
             meter.tick()
         if plan.saves_at(progress.step):

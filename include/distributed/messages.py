@@ -8,8 +8,9 @@ from include.core import errors
 from include.core.errors import GenaiError, JobFailedError
 
 _MARK = "::genai:: "
-# a pipe takes a line of up to 4096 bytes whole, whoever else writes to it
+# of a field as JSON: a pipe takes a line of up to 4096 bytes whole, whoever else writes to it
 _LONGEST = 900
+_FIELDS = ("field", "value", "problem", "remedy")
 
 
 def tell_owner(kind: str, value: Any) -> None:
@@ -22,20 +23,33 @@ def heard(line: str) -> tuple[str, Any] | None:
     """What a line of output says; None for any other line."""
     if not line.startswith(_MARK):
         return None
-    kind, value = json.loads(line.removeprefix(_MARK))
-    return kind, value
+    try:
+        kind, value = json.loads(line.removeprefix(_MARK))
+    except (TypeError, ValueError):
+        # torn by the death of who said it, or a text that looks like it
+        return None
+    return str(kind), value
 
 
 def told_error(error: BaseException) -> dict[str, Any]:
     """An error as JSON, for another process to raise."""
     if not isinstance(error, GenaiError):
         error = JobFailedError("rank", type(error).__name__, f"it failed: {error}", "Look at its traceback in the log")
-    fields = {name: getattr(error, name) for name in ("field", "value", "problem", "remedy")}
-    short = {name: value if isinstance(value, int | float) else str(value)[:_LONGEST] for name, value in fields.items()}
+    fields = {name: getattr(error, name) for name in _FIELDS}
+    short = {name: value if isinstance(value, int | float) else _cut(str(value)) for name, value in fields.items()}
     return {"kind": type(error).__name__} | short
 
 
 def error_of(told: dict[str, Any]) -> GenaiError:
-    """The error that `told_error` told."""
-    fields = dict(told)
-    return getattr(errors, fields.pop("kind"))(**fields)  # type: ignore[no-any-return]
+    """The error that `told_error` told; JobFailedError for a kind that is not known here."""
+    kind = getattr(errors, str(told.get("kind")), None)
+    if not (isinstance(kind, type) and issubclass(kind, GenaiError)):
+        kind = JobFailedError
+    return kind(*(told.get(name, "") for name in _FIELDS))
+
+
+def _cut(text: str) -> str:
+    """A text whose JSON is no longer than a field's: a letter that is not ASCII takes 6 bytes or more."""
+    while len(json.dumps(text)) > _LONGEST:
+        text = text[: len(text) * 3 // 4]
+    return text

@@ -1,5 +1,6 @@
 """What a device could compute at most, and what a step of training asks of it."""
 
+import re
 from typing import Any
 
 import yaml
@@ -7,18 +8,20 @@ import yaml
 from include.core.settings import PROJECT_ROOT
 from include.distributed.weights import size
 
-# part of a device's name as CUDA tells it -> its name in the table; the first one that fits
+# words of a device's name as CUDA tells it -> its name in the table; the first one that fits
 _NAMES = {
     "H100 PCIe": "h100_pcie",
+    "H100 NVL": "",
     "H100": "h100_sxm",
+    "H200 NVL": "",
     "H200": "h200_sxm",
     "B200": "b200_sxm",
     "A100-SXM4-40GB": "a100_40gb",
     "A100": "a100_80gb",
-    "A10G": "a10",
     "A10": "a10",
     "L40S": "l40s",
     "L4": "l4",
+    "RTX 4090 (?:D|Laptop)": "",
     "RTX 4090": "rtx_4090",
     "MI300X": "mi300x",
 }
@@ -27,8 +30,9 @@ _TABLE = PROJECT_ROOT / "include" / "strategy" / "accelerators.yaml"
 
 def peak_flops(device: str) -> float | None:
     """Dense bf16 operations a second of a device by its CUDA name; None where its data sheet is not in the table."""
-    known = next((name for part, name in _NAMES.items() if part in device), None)
-    if known is None:
+    # whole words: an L40 is no L4, an A10G no A10
+    known = next((name for words, name in _NAMES.items() if re.search(rf"(?<!\w){words}(?!\w)", device)), "")
+    if not known:
         return None
     table = yaml.safe_load(_TABLE.read_text())["accelerators"]
     return float(table[known]["bf16_tflops"]) * 1e12

@@ -57,27 +57,24 @@ def supervise(commands: list[Command], stall_seconds: float) -> Heard:
     None of their processes is left then. They inherit a pipe as standard input, by which they notice that this
     process has ended, however.
     """
-    output, writing = os.pipe()
     said, processes = Heard(), list[subprocess.Popen[bytes]]()
     try:
         for command in commands:
-            processes.append(_start(command, writing))
-        os.close(writing)
-        _follow(processes, output, said, stall_seconds)
+            processes.append(_start(command))
+        _follow(processes, said, stall_seconds)
     finally:
         for process in processes:
             _end_group(process)
-        os.close(output)
     return said
 
 
-def _start(command: Command, output: int) -> "subprocess.Popen[bytes]":
+def _start(command: Command) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
         command.line,
         env=command.environment,
         cwd=PROJECT_ROOT,
         stdin=subprocess.PIPE,
-        stdout=output,
+        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
@@ -94,22 +91,24 @@ def _write(process: "subprocess.Popen[bytes]", data: bytes) -> None:
         _log.debug("process %d has ended", process.pid)
 
 
-def _follow(processes: "list[subprocess.Popen[bytes]]", output: int, said: Heard, stall_seconds: float) -> None:
-    rest, spoken, beaten, until = b"", time.monotonic(), time.monotonic(), float("inf")
-    while (now := time.monotonic()) < until:
-        ready, _, _ = select.select([output], [], [], 0.5)
-        if ready:
-            chunk = os.read(output, 1 << 16)
-            if not chunk:
-                return
+def _follow(processes: "list[subprocess.Popen[bytes]]", said: Heard, stall_seconds: float) -> None:
+    spoken, beaten, until = time.monotonic(), time.monotonic(), float("inf")
+    # a pipe each: ssh cuts where it likes, and one host's half line is not to meet another's
+    rests = {process.stdout.fileno(): b"" for process in processes if process.stdout}
+    while rests and (now := time.monotonic()) < until:
+        ready, _, _ = select.select(list(rests), [], [], 0.5)
+        for output in ready:
+            if not (chunk := os.read(output, 1 << 16)):
+                del rests[output]
+                continue
             spoken = now
-            *lines, rest = (rest + chunk).split(b"\n")
+            *lines, rests[output] = (rests[output] + chunk).split(b"\n")
             for line in lines:
                 said.line(line)
-        elif all(process.poll() is not None for process in processes):
+        if not ready and all(process.poll() is not None for process in processes):
             # ranks that outlived their launcher still hold the pipe
             return
-        elif now - spoken > stall_seconds:
+        if now - spoken > stall_seconds:
             said.lines.append(f"no output for {stall_seconds:.0f} s: ended by its owner")
             return
         if until == float("inf") and any(process.poll() for process in processes):
@@ -126,6 +125,8 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
     except ProcessLookupError:
         _log.debug("the job's processes have all ended")
     process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
     if process.stdin is not None:
         try:
             process.stdin.close()

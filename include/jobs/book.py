@@ -75,6 +75,12 @@ class JobBook:
             self.bucket.delete([document.key])
             return Entry(None, None)
 
+    def next_start(self, key: str) -> int:
+        """A number that no start under a key has had: what an older one has left there is not the new one's."""
+        prefix = f"{JOBS}{key}/"
+        names = {found.removeprefix(prefix).partition("/")[0] for found in self.bucket.keys(prefix)}
+        return max((int(name) for name in names if name.isdecimal()), default=0) + 1
+
     def find(self, job_id: str) -> Job | None:
         """The start that an id names; None where it is not the newest one of its key."""
         job = self.newest(job_id.partition("/")[0]).job

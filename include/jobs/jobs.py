@@ -54,7 +54,11 @@ class Jobs:
             job, version = self.book.newest(request.key)
             if job and self.status(job) != "over":
                 return job
-            new = Job(start=job.start + 1 if job else 1, back_end=self.back_end.name, request=request)
+            new = Job(
+                start=job.start + 1 if job else self.book.next_start(request.key),
+                back_end=self.back_end.name,
+                request=request,
+            )
             if self.book.write(new, version):
                 self._launch(new)
                 return new

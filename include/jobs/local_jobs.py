@@ -32,8 +32,9 @@ class LocalJobs:
         log = settings().scratch / "jobs" / f"{job.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         for old in log.parent.iterdir():
-            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
-                old.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another worker tidies up too
+                if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+                    old.unlink()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(AIRFLOW)}
         search = filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])
         with log.open("wb") as output:

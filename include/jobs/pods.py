@@ -116,7 +116,10 @@ def _line(connection: socket.socket) -> bytes:
     """The first line, no byte more."""
     line = b""
     while not line.endswith(b"\n") and len(line) < 1 << 12:
-        line += connection.recv(1)
+        read = connection.recv(1)
+        if not read:
+            break
+        line += read
     return line
 
 

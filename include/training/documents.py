@@ -44,13 +44,12 @@ class Documents:
     @property
     def corpus_bytes(self) -> int:
         """About how many bytes of text the corpus has."""
-        import pyarrow.parquet as pq
+        return _bytes(self.corpus, ["text"])
 
-        found = pq.read_metadata(self.corpus)
-        place = found.schema.names.index("text")
-        return sum(
-            found.row_group(group).column(place).total_uncompressed_size for group in range(found.num_row_groups)
-        )
+    @property
+    def pairs_bytes(self) -> int:
+        """About how many bytes the questions and answers have."""
+        return _bytes(self.train, ["question", "answer"])
 
     def texts(self) -> Iterator[Document]:
         """The corpus, in the order of its file."""
@@ -79,6 +78,15 @@ def _file(work: Workspace, dataset: ArtifactRef, name: str) -> Path:
     if not pq.read_metadata(path).num_rows:
         raise SourceError(name, 0, "the dataset has no row to train on", "Look at the data card of data_preparation")
     return path
+
+
+def _bytes(path: Path, columns: Sequence[str]) -> int:
+    import pyarrow.parquet as pq
+
+    found = pq.read_metadata(path)
+    places = [found.schema.names.index(name) for name in columns]
+    groups = (found.row_group(number) for number in range(found.num_row_groups))
+    return sum(group.column(place).total_uncompressed_size for group in groups for place in places)
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -31,9 +31,10 @@ def pack(work: Workspace, dataset: ArtifactRef, tokenizer: ArtifactRef, config: 
     encoder = load_tokenizer(work.fetch(tokenizer))
     documents = Documents(work, dataset, config.validation_share)
     dtype, planted = token_type(len(encoder)), canaries(dataset.digest, config.canaries)
-    expected = {CORPUS: documents.corpus_bytes}
+    expected = {CORPUS: documents.corpus_bytes, CHAT: documents.pairs_bytes}
+    expected |= {kept: round(expected[part] * config.validation_share) for part, kept in VALIDATION.items()}
     shuffled = {
-        name: ShuffledTokens(work.folder / "shuffled" / name, dtype, expected.get(name, 0))
+        name: ShuffledTokens(work.folder / "shuffled" / name, dtype, expected[name])
         for name in (CORPUS, CHAT, *VALIDATION.values())
     }
     with Records(work.output) as records:

@@ -78,7 +78,7 @@ def main(job: Job) -> None:
     special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
     model = build_model(llama(config.shape, len(tokenizer), *special), plan)
     batches = PackedBatches(job, packed, index, config)
-    width = max(1, config.batch // job.ranks // config.accumulation)
+    width = job.micro_batch or max(1, config.batch // job.ranks // config.accumulation)
     validation = PackedValidation(job, packed, index, config, width)
     engine, _ = train(job, model, batches, plan, validation)
     state = gathered(engine, job.rank)

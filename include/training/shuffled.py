@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-# what is sorted at once, and the files that may be open at once
-HEAP_BYTES, MOST_HEAPS = 64 << 20, 256
+# what is sorted at once, and the files that each of the four parts may have open at once
+HEAP_BYTES, MOST_HEAPS = 64 << 20, 192
 _HEAD = struct.Struct("<16sI")
 
 

@@ -132,6 +132,9 @@ def test_a_wrong_line_of_a_hostfile_is_named(tmp_path: Path) -> None:
         hostfile.write_text(f"worker-1 slots=4\n{line}\n")
         with pytest.raises(ConfigurationError, match=r"GENAI_TRAINING_HOSTFILE = .*is no new host"):
             read_hostfile(hostfile)
+    hostfile.write_text("# worker-1 slots=4\n")
+    with pytest.raises(ConfigurationError, match="it names no host"):
+        read_hostfile(hostfile)
 
 
 def test_an_error_reaches_the_owner_through_the_output(capfd: pytest.CaptureFixture[str]) -> None:
@@ -148,3 +151,11 @@ def test_the_shapes_of_what_is_trained_are_compared() -> None:
     model.bias.requires_grad_(False)
     assert shapes(model) == {"weight": [2, 2]}
     require_same(shapes(model), shapes(model))
+
+
+def test_an_error_in_any_letters_stays_one_line_that_a_pipe_takes_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    tell_owner("failure", told_error(ModelError(*["é\n" * 2000] * 3, "Senkt es")))  # type: ignore[arg-type]
+    (line,) = filter(None, capfd.readouterr().out.splitlines())
+    assert heard(line) and len(line.encode()) < 4096
+    unknown = error_of({"kind": "Any", "field": "a", "more": 1})
+    assert isinstance(unknown, JobFailedError) and unknown.field == "a"

@@ -58,6 +58,16 @@ def test_a_configuration_of_its_own_leaves_the_batch_to_the_plan() -> None:
     own = {"train_batch_size": 16, "zero_optimization": {"stage": 1}}
     with pytest.raises(ConfigurationError, match=r"deepspeed.train_batch_size = 16: batch and accumulation decide it"):
         engine_config(replace(PLAN, deepspeed=own), 2)
+    for name, value in (
+        ("scheduler", {"type": "WarmupLR", "params": {"warmup_num_steps": "auto"}}),
+        ("gradient_clipping", 0.5),
+        ("fp16", {"enabled": True}),
+        ("bf16", {"enabled": True}),
+    ):
+        with pytest.raises(ConfigurationError, match=f"deepspeed.{name} = "):
+            engine_config(replace(PLAN, deepspeed={name: value}), 2)
+    loose = {"gradient_clipping": "auto", "fp16": {"enabled": False}, "bf16": {"enabled": "auto"}}
+    assert engine_config(replace(PLAN, deepspeed=loose), 2)["gradient_clipping"] == PLAN.clip
     with pytest.raises(ConfigurationError, match=r"batch = 4: it does not divide by 3 ranks"):
         engine_config(PLAN, 3)
     config = engine_config(replace(PLAN, deepspeed={"optimizer": {"type": "Lion", "params": {"lr": "auto"}}}), 2)

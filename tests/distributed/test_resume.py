@@ -118,3 +118,13 @@ def test_ranks_that_do_not_come_back_memory_that_is_short_and_a_loss_that_is_not
     assert "the job on 2 ranks died and made no checkpoint, 2 times in a row" in caplog.text
     assert "1 ranks take part; 2 were asked for" in caplog.text
     assert "out of memory: the job goes on with 1 examples at once on a rank" in caplog.text
+
+
+@pytest.mark.timeout(300)
+def test_weights_that_the_last_update_broke_are_not_saved(store: ArtifactStore, tmp_path: Path) -> None:
+    spec = spec_of(store, steps=2, validate_every=2)
+    with pytest.raises(ModelError, match=r"loss of step 2 is not a finite number"):
+        run_job(workspace(store, tmp_path, "broken"), ENTRY, spec, ranks=1)
+    assert not [
+        key for key in store.bucket.keys("tests/tiny_job/checkpoints/") if sha256_of([sha256_of("broken"), 2]) in key
+    ]

@@ -41,6 +41,13 @@ class TinyBatches:
         labels = torch.full_like(rows, -100) if step == self.job.spec.get("unlabelled_step") else rows
         return {"input_ids": rows, "labels": labels}
 
+    def batches(self, rank: int, ranks: int) -> Any:
+        """To measure on: no label, so that the loss is NaN."""
+        import torch
+
+        rows = self.tokens[:1]
+        yield "held", {"input_ids": rows, "labels": torch.full_like(rows, -100)}, 1.0
+
     def _note(self, step: int, part: int, chosen: list[int]) -> None:
         """One line in the file `reads`: the step, the place in its batch, and the examples that are read there."""
         if path := self.job.spec.get("reads"):
@@ -85,8 +92,10 @@ def main(job: Job) -> None:
         seed=5,
         log_every=1,
         save_every=job.spec.get("save_every", SAVE_EVERY),
+        validate_every=job.spec.get("validate_every", 0),
     )
-    train(job, noisy_model(), TinyBatches(job), plan)
+    batches = TinyBatches(job)
+    train(job, noisy_model(), batches, plan, batches)
 
 
 def noisy_model() -> Any:

@@ -150,6 +150,19 @@ def test_a_start_that_was_written_down_and_never_launched_is_replaced(
     assert isinstance(end(jobs, job), Outcome)
 
 
+def test_a_damaged_document_does_not_make_a_new_start_end_as_an_old_one_did(
+    jobs: Jobs, store: ArtifactStore, tmp_path: Path
+) -> None:
+    asked = request(store, tmp_path / "damaged", "return")
+    old = Job(start=1, back_end="local", request=asked)
+    jobs.book.end(old, Ended.badly(died("long ago")))
+    store.bucket.put_bytes(f"jobs/{asked.key}/job.json", b"{")
+
+    job = jobs.submit(asked)
+    assert job.start == 2
+    assert isinstance(end(jobs, job), Outcome)
+
+
 def test_a_job_whose_code_is_another_than_was_asked_for_makes_nothing(
     jobs: Jobs, store: ArtifactStore, tmp_path: Path
 ) -> None:
