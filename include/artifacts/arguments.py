@@ -14,7 +14,7 @@ def argument_parts(
     store: ArtifactStore, arguments: dict[str, Any], through: tuple[str, ...], measures: tuple[str, ...]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """A fingerprint's `config` and `inputs`: artifacts by their bytes, and by their metrics where `measures` names
-    the argument; models by type and value; other values as they are, but for those that `through` names."""
+    the argument; models by type and value, other values as they are, but for those that `through` names."""
     config: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     for name, value in arguments.items():
@@ -23,12 +23,14 @@ def argument_parts(
             inputs[name] = value.digest if isinstance(value, ArtifactRef) else [ref.digest for ref in refs]
             if name in measures:
                 inputs[f"{name}.metrics"] = sha256_of([_measured(store.manifest(ref)) for ref in refs])
+        elif name in through:
+            continue
         elif isinstance(value, BaseModel):
             # as what it is, not as what its fields are declared to hold
             config[name] = value.model_dump(mode="json", serialize_as_any=True)
             config[f"{name}.type"] = _type(value)
             config |= {f"{name}.{path}.type": found for path, found in _chosen_types(value)}
-        elif name not in through:
+        else:
             config[name] = value
     return config, inputs
 
