@@ -59,7 +59,7 @@ def tune(
         require_room(work.fetch(model, only="config.json"), config)
         if config.technique not in ("continued_pretraining", "dpo"):
             _require_questions(train, config)
-        training = {"config": config.model_dump(), "base": model.digest, "dataset": dataset.digest}
+        training: dict[str, Any] = {"config": config.model_dump(), "base": model.digest, "dataset": dataset.digest}
         learnt = {"preferences": preferences, "reward_model": reward_model}
         training |= {name: ref.digest if ref else None for name, ref in learnt.items()}
         if resume:
