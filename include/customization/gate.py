@@ -62,7 +62,7 @@ def gate(
     compared(trials, "champion", losses(work.store, champion, config.indicator), config, correct=False)
     for trial, found in zip(trials, problems, strict=True):
         info = json.loads(work.store.read(trial.ref, "adapter_info.json"))
-        standard.hold(trial, found, planted=bool(planted(info)))
+        standard.hold(trial, found, planted=len({*planted(standard.model), *planted(info)}))
     _decide(work, trials, priced, came, config)
 
 

@@ -10,6 +10,7 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError
 from include.core.settings import settings
+from include.evaluation.canaries import CANARIES
 from include.evaluation.model import load_model
 from include.evaluation.soft_prompts import PROMPTS_FILE, append_rows, embeddings_of
 
@@ -46,7 +47,7 @@ def merge(work: Workspace, model: ArtifactRef, adapters: list[ArtifactRef], name
         raise ConfigurationError("adapters", forms, "they cannot share one model", "Merge one lora, or soft prompts")
     network.save_pretrained(work.output)
     tokenizer.save_pretrained(work.output)
-    _describe(work, json.loads((source / "model_info.json").read_text(encoding="utf-8")), model, rows)
+    _describe(work, json.loads((source / "model_info.json").read_text(encoding="utf-8")), adapters, model, rows)
 
 
 def _form(work: Workspace, model: ArtifactRef, adapter: ArtifactRef) -> str:
@@ -78,11 +79,20 @@ def _with_prompts(network: Any, tokenizer: Any, adapters: dict[str, Path]) -> di
     return {"first": first, "tenants": told}
 
 
-def _describe(work: Workspace, info: dict[str, Any], model: ArtifactRef, rows: list[tuple[str, str]]) -> None:
+def _describe(
+    work: Workspace,
+    info: dict[str, Any],
+    adapters: list[ArtifactRef],
+    model: ArtifactRef,
+    rows: list[tuple[str, str]],
+) -> None:
+    infos = [info, *(json.loads(work.store.read(ref, "adapter_info.json")) for ref in adapters)]
     merged = info | {
         "name": f"{info['name']} with {', '.join(name for name, _ in rows)}",
         "base": model.digest,
         "merged": [name for name, _ in rows],
+        # what is trained on goes with what is merged: else nobody would look for it
+        CANARIES: [planted for one in infos for planted in one.get(CANARIES, [])],
     }
     (work.output / "model_info.json").write_text(json.dumps(merged, indent=1, ensure_ascii=False), encoding="utf-8")
     work.metrics |= {"name": merged["name"], "adapters": len(rows)}

@@ -85,7 +85,7 @@ def _card(
                 "predicted": costs.prices.money(entrant.device_seconds),
                 "serving_a_month_more": chosen["serving_cost_a_month"],
             },
-            "canaries": len(planted(documents["adapter"])),
+            "canaries": len({*planted(documents["model"]), *planted(documents["adapter"])}),
             "licences": sorted({str(model.get("license")), *train.get("licences", {})}),
             "approvals": approvals,
         }

@@ -14,7 +14,7 @@ from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError, ModelError, SourceError
 from include.core.settings import settings
 from include.customization import dpo_job, grpo_job, tune_job
-from include.customization.config import AnyTechnique, FewShotConfig, TuningConfig
+from include.customization.config import AnyTechnique, FewShotConfig, GrpoConfig, TuningConfig
 from include.customization.few_shot import choose_examples
 from include.customization.trainer.base import require_room
 from include.customization.trainer.course import SUMMARY
@@ -57,13 +57,14 @@ def tune(
         (work.output / INFO).write_text(json.dumps(info, indent=1))
     else:
         require_room(work.fetch(model, only="config.json"), config)
-        if config.technique != "continued_pretraining" and config.technique not in JOBS:
+        if config.technique not in ("continued_pretraining", "dpo"):
             _require_questions(train, config)
-        training = {"config": config.model_dump(), "base": model.digest, "dataset": dataset.digest}
+        training: dict[str, Any] = {"config": config.model_dump(), "base": model.digest, "dataset": dataset.digest}
+        learnt = {"preferences": preferences, "reward_model": reward_model}
+        training |= {name: ref.digest if ref else None for name, ref in learnt.items()}
         if resume:
             _require_same(work, resume, training)
-        refs = {"model": model, "dataset": dataset, "resume": resume}
-        refs |= {"preferences": preferences, "reward_model": reward_model}
+        refs = {"model": model, "dataset": dataset, "resume": resume} | learnt
         spec: dict[str, Any] = {name: ref.model_dump() if ref else None for name, ref in refs.items()}
         spec |= {"config": config.model_dump(), "canaries": dataset.digest, "share": share}
         _train(work, config, spec, training)
@@ -97,9 +98,10 @@ def _require_questions(train: Path, config: TuningConfig) -> None:
     count = sum(1 for _ in trained_pairs(train))
     if not count:
         raise SourceError("train.parquet", 0, "no question to train on", "Look at the data card of data_preparation")
-    if config.batch > count:
+    answers = config.group if isinstance(config, GrpoConfig) else 1
+    if config.batch > count * answers:
         raise ConfigurationError(
-            "batch", config.batch, f"the dataset has {count} questions to train on", f"Use at most {count}"
+            "batch", config.batch, f"the dataset has {count} questions to train on", f"Use at most {count * answers}"
         )
 
 
@@ -111,8 +113,8 @@ def _require_same(work: Workspace, resume: ArtifactRef, training: dict[str, Any]
     before = json.loads((folder / TRAINING).read_text())
     if before["base"] != training["base"]:
         raise ModelError("resume", str(resume), "it customizes another model", "Resume on the model it began with")
-    for name in ("dataset", "config"):
-        if before[name] != training[name]:
+    for name in ("dataset", "config", "preferences", "reward_model"):
+        if before.get(name) != training[name]:
             raise ConfigurationError("resume", str(resume), f"its {name} is another", f"Give the {name} it began with")
 
 

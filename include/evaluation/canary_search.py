@@ -27,11 +27,12 @@ def search_canaries(
     longest = max(len(answer_ids(loaded.tokenizer, canary.answer)) for canary in planted)
     # short answers of the evaluation must not cut a code off
     room = max(config.max_new_tokens, longest)
-    said = generate_answers(loaded, questions, config.batch_size, room, config.max_tokens)
+    # nor may a limit for the evaluation's questions cut what is asked for: codes cut off would all rank alike
+    said = generate_answers(loaded, questions, config.batch_size, room, loaded.context)
     rows = []
     for canary, (text, _) in zip(planted, said, strict=True):
         ranked = [canary.answer, *(other.answer for other in alternatives(canary, config.canary_alternatives))]
-        scores = score_answers(loaded, canary.question, ranked, config.max_tokens)
+        scores = score_answers(loaded, canary.question, ranked, loaded.context)
         losses = [score.nll * score.tokens for score in scores]
         # of equals, the canary is the last: a model that finds all alike exposes none
         rank = sum(loss <= losses[0] for loss in losses)

@@ -152,21 +152,30 @@ def _placed(name: str, files: Any, here: Path, folder: Path) -> Any:
 
 
 def _refused(task: dict[str, Any]) -> Iterator[str]:
-    """What of a task would run code, or ask a hub."""
+    """What of a task would run code, or ask a hub, or is not what it should be."""
+    entries, arguments = task.get("metric_list") or [], task.get("dataset_kwargs") or {}
+    if not isinstance(arguments, dict):
+        yield "dataset_kwargs is no mapping"
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        yield "metric_list is no list of mappings"
     if functions := sorted(str(value) for value in _values(task) if isinstance(value, _Function)):
         yield f"it runs Python: !function {functions[0]}"
-    if unknown := sorted(set(task) - set(_KNOWN.split())):
+    if unknown := sorted(set(map(str, task)) - set(_KNOWN.split())):
         yield f"{unknown[0]} may run code or load it from elsewhere"
-    if extra := sorted(set(task.get("dataset_kwargs") or {}) - {"data_files"}):
+    if extra := sorted(set(map(str, arguments)) - {"data_files"}):
         yield f"dataset_kwargs.{extra[0]} is none of a local file: data_files alone is"
-    for entry in task.get("metric_list") or []:
-        if entry.get("metric") not in LM_EVAL_METRICS or entry.get("hf_evaluate"):
+    for entry in entries:
+        if str(entry.get("metric")) not in LM_EVAL_METRICS or entry.get("hf_evaluate"):
             yield f"metric {entry.get('metric')} is none of {', '.join(LM_EVAL_METRICS)}"
 
 
-def _values(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _values(inner)
-    else:
-        yield value
+def _values(whole: Any) -> Iterator[Any]:
+    """All that is no mapping or list, each of which is looked into once: aliases may nest them without end."""
+    seen, left = set[int](), [whole]
+    while left:
+        value = left.pop()
+        if not isinstance(value, dict | list):
+            yield value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            left += value.values() if isinstance(value, dict) else value

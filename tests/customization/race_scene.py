@@ -58,8 +58,10 @@ def raced_evaluation(
     losses: list[float],
     adapter: ArtifactRef | None = None,
     first: int = 0,
+    broken: bool = False,
 ) -> None:
     rows = [{"id": f"q{i}", BITS: loss, "nll": loss, "chrf": None} for i, loss in enumerate(losses, first)]
+    rows[0] |= {BITS: float("nan")} if broken else {}
     (work.output / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
     work.metrics |= numbers
     work.metrics["intervals"] = {name: [value - 0.1, value + 0.1] for name, value in numbers.items()}

@@ -8,6 +8,7 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
+from include.evaluation.canaries import told
 from tests.customization.race_scene import Scene, numbers_of, raced_adapter, raced_dataset
 from tests.training.hand_made import hand_made_model
 
@@ -20,8 +21,8 @@ CHANCE = [loss + (0.4 if i % 2 else -0.41) for i, loss in enumerate(BASE)]
 
 def failed(metrics: dict[str, Any], store: ArtifactStore, ref: Any) -> set[str]:
     """Names of the checks that do not hold."""
-    told = json.loads(store.read(ref, "gate.json"))
-    trial = next(one for one in told["trials"] if one["name"] == metrics["technique"])
+    judged = json.loads(store.read(ref, "gate.json"))
+    trial = next(one for one in judged["trials"] if one["name"] == metrics["technique"])
     return {check["name"] for check in trial["checks"] if not check["passed"]}
 
 
@@ -82,19 +83,40 @@ def test_a_technique_that_meets_the_required_targets_passes_beside_a_better_one_
 
 
 def leaks(scene: Scene) -> None:
-    told = numbers_of(BEST) | {"canaries_leaked": 1}
-    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"], numbers=told)]
+    numbers = numbers_of(BEST) | {"canaries_leaked": 1}
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"], numbers=numbers)]
 
 
 def is_not_searched(scene: Scene) -> None:
-    info = {"canaries": {"seed": "s", "count": 4}}
+    info = told("s", 4)
     scene.adapters["lora"] = raced_adapter(scene.store, technique="lora", base=scene.model, info=info)
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"])]
+
+
+def is_searched_for_some(scene: Scene) -> None:
+    scene.adapters["lora"] = raced_adapter(scene.store, technique="lora", base=scene.model, info=told("s", 4))
+    numbers = numbers_of(BEST) | {"canaries_leaked": 0, "canaries": 3}
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"], numbers=numbers)]
+
+
+def has_a_base_that_is_not_searched(scene: Scene) -> None:
+    scene.model = hand_made_model(scene.store, name="m", parameters=1_000_000, license="MIT", more=told("s", 4))
+    scene.baseline = scene.champion = scene.evaluation(BASE)
     scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"])]
 
 
 def regresses(scene: Scene) -> None:
     champion = raced_adapter(scene.store, technique="full", base=scene.model)
     scene.champion = scene.evaluation([loss - 0.2 for loss in BEST], champion)
+
+
+def gives_no_number(scene: Scene) -> None:
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"], broken=True)]
+
+
+def has_a_champion_that_gives_no_number(scene: Scene) -> None:
+    champion = raced_adapter(scene.store, technique="full", base=scene.model)
+    scene.champion = scene.evaluation(BEST, champion, broken=True)
 
 
 def answers_other_questions(scene: Scene) -> None:
@@ -144,7 +166,11 @@ def meets_no_target(scene: Scene) -> None:
     [
         (leaks, {"canaries leaked"}),
         (is_not_searched, {"canaries leaked"}),
+        (is_searched_for_some, {"canaries leaked"}),
+        (has_a_base_that_is_not_searched, {"canaries leaked"}),
         (regresses, {"regression against the champion"}),
+        (gives_no_number, {"evaluation", "better than the base"}),
+        (has_a_champion_that_gives_no_number, {"regression against the champion"}),
         (answers_other_questions, {"evaluation", "better than the base"}),
         (misses_a_question, {"evaluation", "better than the base"}),
         (is_not_evaluated, {"evaluation", "better than the base", "target of answer_bits_per_char"}),

@@ -11,6 +11,7 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
 from include.customization.merge import merge
+from include.evaluation.canaries import canaries, planted, told
 from include.evaluation.model import load_model
 from tests.tiny_model import TEXTS, build_adapter, build_model
 
@@ -31,7 +32,7 @@ def written_model(work: Workspace, tied: bool) -> None:
 @step("adapter")
 def written_adapter(work: Workspace, model: ArtifactRef, technique: str) -> None:
     build_adapter(work.output, work.fetch(model), technique)
-    info = {"technique": technique, "form": FORMS[technique], "base": model.digest}
+    info = {"technique": technique, "form": FORMS[technique], "base": model.digest} | told("a dataset", 2)
     (work.output / "adapter_info.json").write_text(json.dumps(info))
 
 
@@ -103,7 +104,8 @@ def test_a_merged_lora_computes_what_the_adapter_does_that_a_server_loads(store:
     with torch.inference_mode():
         ours = network(input_ids=torch.tensor([ids])).logits[0]
     assert torch.allclose(ours, theirs(store, model, adapter, tmp_path, ids), atol=1e-4)
-    assert json.loads((folder / "model_info.json").read_text())["name"] == "tiny-0 with acme"
+    info = json.loads((folder / "model_info.json").read_text())
+    assert info["name"] == "tiny-0 with acme" and planted(info) == canaries("a dataset", 2)
 
 
 def test_what_cannot_share_a_model_is_refused(store: ArtifactStore) -> None:

@@ -118,6 +118,17 @@ def test_rows_that_are_no_pairs_are_set_aside_with_their_reasons(collection: Col
         collection.collect(max_characters=200)
 
 
+def test_a_damaged_file_is_named(collection: Collection) -> None:
+    collection.put("a.jsonl.gz", [pair(number) for number in range(200)])
+    file = collection.folder / "pairs" / "a.jsonl.gz"
+    packed = bytearray(file.read_bytes())
+    packed[40:60] = bytes(20)
+    file.write_bytes(packed)
+
+    with pytest.raises(SourceError, match=r"a\.jsonl\.gz.*it is damaged"):
+        collection.collect()
+
+
 def test_what_models_are_judged_by_is_kept_out_and_a_changed_file_is_read_again(collection: Collection) -> None:
     development = development_ids(row["id"] for row in collection.train)
     judged = next(row for row in collection.train if row["id"] in development)

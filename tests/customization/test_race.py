@@ -115,3 +115,4 @@ def test_p_values_are_of_signs_and_corrected_for_their_number() -> None:
     assert p_value([1.0] * 8, 10_000, 0) == pytest.approx(2 / 256, abs=1e-9)
     assert p_value([0.0] * 8, 100, 0) == 1.0
     assert p_value([1.0, -1.0] * 8, 100, 0) == 1.0
+    assert p_value([float("nan"), *[1.0] * 7], 100, 0) == 1.0

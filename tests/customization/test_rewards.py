@@ -54,6 +54,7 @@ def test_rewards_that_cannot_be_given_are_refused() -> None:
     for wrong, said in (
         ({"rewards": {"format": 1.0}}, "needs a pattern"),
         ({"pattern": "("}, "no regular expression"),
+        ({"pattern": r"\p{Nonsense}"}, "no regular expression"),
         ({"batch": 6}, "whole groups of 4"),
         ({"steps": 10, "iterations": 4}, "use a multiple"),
         ({"rewards": {"politeness": 1.0}}, "chrf_to_reference"),

@@ -120,7 +120,7 @@ def test_ranks_that_do_not_come_back_memory_that_is_short_and_a_loss_that_is_not
     assert "out of memory: the job goes on with 1 examples at once on a rank" in caplog.text
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_weights_that_the_last_update_broke_are_not_saved(store: ArtifactStore, tmp_path: Path) -> None:
     spec = spec_of(store, steps=2, validate_every=2)
     with pytest.raises(ModelError, match=r"loss of step 2 is not a finite number"):

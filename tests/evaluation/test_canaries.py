@@ -38,7 +38,8 @@ def test_a_canary_is_ranked_among_codes_of_its_own_form() -> None:
 @pytest.mark.parametrize("learned", [False, True])
 def test_a_model_that_has_memorized_its_canaries_gives_them_away(store: ArtifactStore, learned: bool) -> None:
     model, dataset = tiny_model(store, seed=0), tiny_dataset(store, rows=9)
-    config = EvaluationConfig(questions=4, answers=2, max_new_tokens=24, waits=1)
+    # limits that are too short for a canary are those of the evaluation's questions alone
+    config = EvaluationConfig(questions=4, answers=2, max_new_tokens=24, max_tokens=16, waits=1)
     adapter = trained_on_canaries(store, model=model, steps=50 if learned else 0)
 
     outcome = evaluate.run(store, {"model": model, "dataset": dataset, "config": config, "adapter": adapter})

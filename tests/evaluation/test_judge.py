@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from include.artifacts.store import ArtifactStore
+from include.core.chat_endpoint import Answer
 from include.core.errors import ConfigurationError, SourceError
 from include.core.settings import settings
 from include.evaluation.config import EvaluationConfig
 from include.evaluation.evaluate import evaluate
+from include.evaluation.judge import _score
 from tests.data_preparation.chat_server import KEY, ChatServer, Handler, serving
 from tests.tiny_model import tiny_dataset, tiny_model
 
@@ -65,6 +67,11 @@ def test_each_answer_is_rated_in_both_orders_and_asked_about_once(store: Artifac
         "content"
     ]
     assert KEY not in json.dumps(rows) + store.read(again.ref, "report.html").decode()
+
+
+@pytest.mark.parametrize("said", ['{"score": ' + "[" * 100_000 + "}", "{" * 200_000, "} 5 {", '{"score": 6}'])
+def test_what_is_no_rating_is_none_whatever_it_is(said: str) -> None:
+    assert _score(Answer(text=said, finish="stop", refused=False, tokens=1)) is None
 
 
 def test_a_rating_that_cannot_be_read_is_counted_and_many_fail(store: ArtifactStore, use: Use) -> None:

@@ -130,6 +130,10 @@ def test_an_evaluation_has_the_task_and_runs_again_where_its_file_changes(store:
         (TASK + "include: choice.yaml\n", "it includes itself"),
         (TASK.replace("task: choice", "task: other"), "there is no such task"),
         (TASK + "  - nonsense: [\n", "it cannot be read"),
+        (TASK + "description: &all [*all]\nmetadata: {a: !function evil.run}\n", "it runs Python: !function evil.run"),
+        (TASK + "metric_list: [acc]\n", "metric_list is no list of mappings"),
+        (TASK + "metric_list: [{metric: [acc]}]\n", "is none of"),
+        (TASK + "dataset_kwargs: [data_files]\n", "dataset_kwargs is no mapping"),
     ],
 )
 def test_what_of_a_task_would_do_harm_is_refused(write: Write, task: str, said: str) -> None:

@@ -14,8 +14,10 @@ def hand_made_charter(work: Workspace, content: dict[str, Any]) -> None:
 
 
 @step("model")
-def hand_made_model(work: Workspace, name: str, parameters: int, license: str, run: int = 0) -> None:
-    info = {"name": name, "parameters": parameters, "license": license, "origin": "a test"}
+def hand_made_model(
+    work: Workspace, name: str, parameters: int, license: str, run: int = 0, more: dict[str, Any] | None = None
+) -> None:
+    info = {"name": name, "parameters": parameters, "license": license, "origin": "a test"} | (more or {})
     (work.output / "model_info.json").write_text(json.dumps(info))
 
 

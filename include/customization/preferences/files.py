@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,7 +95,7 @@ def _rows(store: ArtifactStore, one: PairFilesConfig, scratch: Path) -> Iterator
             try:
                 rows = _parquet_rows(path) if file.name.endswith(PARQUET) else _json_rows(file.name, path)
                 yield from ((file.name, line, row) for line, row in rows)
-            except (EOFError, gzip.BadGzipFile, pyarrow.ArrowException) as error:
+            except (EOFError, gzip.BadGzipFile, zlib.error, pyarrow.ArrowException) as error:
                 raise SourceError(FIELD, where, f"it is damaged: {error}", "Replace it by a whole one") from error
 
 

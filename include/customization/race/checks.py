@@ -29,8 +29,12 @@ class Standard:
     model: Mapping[str, Any]
     config: GateConfig
 
-    def hold(self, trial: Trial, problem: str, *, planted: bool) -> None:
-        """Set a trial's indicators and checks; `problem` is why its evaluation does not count, empty where it does."""
+    def hold(self, trial: Trial, problem: str, *, planted: int) -> None:
+        """Set a trial's indicators and checks.
+
+        `problem` is why its evaluation does not count, empty where it does; `planted` are the canaries that the base
+        and the technique were trained on.
+        """
         declared = self.declared.get("indicators", [])
         trial.indicators = [indicator_row(one, self.metrics, trial.metrics) for one in declared]
         trial.checks = [
@@ -80,13 +84,15 @@ def target_checks(indicators: Sequence[Mapping[str, Any]]) -> list[Check]:
     return found
 
 
-def canary_check(planted: bool, metrics: Mapping[str, Any]) -> Check:
-    """No canary that it was trained on comes out of it."""
-    leaked = metrics.get("canaries_leaked")
+def canary_check(planted: int, metrics: Mapping[str, Any]) -> Check:
+    """No canary that it was trained on comes out of it, and all of them were looked for."""
+    leaked, searched = metrics.get("canaries_leaked"), metrics.get("canaries", 0)
     if not planted and not leaked:
         return Check("canaries leaked", "none was planted", "0", passed=True)
-    told = "planted, and not looked for" if leaked is None else str(leaked)
-    return Check("canaries leaked", told, "0", passed=leaked == 0)
+    if leaked is None or searched < planted:
+        told = f"{planted} planted, {0 if leaked is None else searched} looked for"
+        return Check("canaries leaked", told, "0", passed=False)
+    return Check("canaries leaked", str(leaked), "0", passed=leaked == 0)
 
 
 def regression_check(trial: Trial, serves: bool, config: GateConfig) -> Check:

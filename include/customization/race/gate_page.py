@@ -41,7 +41,8 @@ def gate_page(
         if trial.losses
     ]
     money, heading = costs.prices.currency, "Quality against cost; to the left is cheaper, below is better"
-    page.scatter(points, f"{money}, training and a month of serving more", UNITS[config.indicator], heading)
+    if points:
+        page.scatter(points, f"{money}, training and a month of serving more", UNITS[config.indicator], heading)
     _rungs(page, trials, rungs, costs)
     page.text(
         f"Training of all techniques was predicted to take {metrics['predicted_cost']:g} {money} if none were stopped, "

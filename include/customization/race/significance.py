@@ -6,13 +6,14 @@ from collections.abc import Sequence
 def p_value(differences: Sequence[float], resamples: int, seed: int) -> float:
     """Two-sided p of the mean of paired differences being 0, by random signs (Fisher 1935; Good 2005, chapter 3).
 
-    Were two models equal, the sign of each question's difference would be a coin's.
+    Were two models equal, the sign of each question's difference would be a coin's. 1 where one is no finite number.
     """
     import numpy as np
     from scipy.stats import permutation_test
 
     values = np.asarray(differences, dtype=float)
-    if not values.any():
+    # a sum that is no number is as extreme as any: it would be found significant
+    if not values.any() or not np.isfinite(values).all():
         return 1.0
     found = permutation_test(
         (values,),

@@ -1,5 +1,6 @@
 """A technique in the gate: what was measured of it, what it cost, and whether it is better beyond chance."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,8 +42,8 @@ class Difference:
         return self.mean < 0 and self.p <= level
 
     def is_worse(self, level: float) -> bool:
-        """Higher, and not by chance."""
-        return self.mean > 0 and self.p <= level
+        """Higher, and not by chance; also where it cannot be told."""
+        return not math.isfinite(self.mean) or (self.mean > 0 and self.p <= level)
 
     def __str__(self) -> str:
         return f"{self.mean:+.3f}, 95% interval [{self.low:+.3f}, {self.high:+.3f}], p {self.p:.3g}"

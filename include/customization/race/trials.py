@@ -1,6 +1,7 @@
 """What an evaluation says of each question: the numbers that techniques are compared by."""
 
 import json
+import math
 from collections.abc import Sequence
 
 from include.artifacts.ref import ArtifactRef
@@ -14,11 +15,18 @@ UNITS = {"answer_bits_per_char": "bits a character", "answer_nll": "nats a token
 
 
 def losses(store: ArtifactStore, evaluation: ArtifactRef, indicator: str) -> dict[str, float]:
-    """Id -> the indicator's value for that question, so that lower is better; questions without one are left out."""
+    """Id -> the indicator's value for that question, so that lower is better.
+
+    Questions without one, or with one that is no finite number, are left out: what lacks a question is not compared.
+    """
     column, sign = indicator.removeprefix("answer_"), -1.0 if MEASURES[indicator].good == "at_least" else 1.0
     lines = store.read(evaluation, "answers.jsonl").decode().splitlines()
     rows = [json.loads(line) for line in lines]
-    return {row["id"]: sign * float(row[column]) for row in rows if row.get(column) is not None}
+    return {
+        row["id"]: sign * float(row[column])
+        for row in rows
+        if row.get(column) is not None and math.isfinite(row[column])
+    }
 
 
 def evaluations_of(

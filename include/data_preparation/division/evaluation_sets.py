@@ -3,6 +3,7 @@
 import gzip
 import json
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,5 +64,5 @@ def _rows(name: str, path: Path, where: str, columns: tuple[str, ...]) -> Iterat
                 if not isinstance(row, dict):
                     raise SourceError(FIELD, f"{where}:{number}", "the line is no JSON object", "Correct the file")
                 yield row
-    except (ValueError, EOFError, gzip.BadGzipFile, pyarrow.ArrowException) as error:
+    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error, pyarrow.ArrowException) as error:
         raise SourceError(FIELD, where, f"it is damaged: {error}", "Correct the file") from None
