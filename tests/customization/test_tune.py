@@ -191,9 +191,12 @@ def test_only_answers_carry_loss_and_nothing_of_development_is_read(store: Artif
     read = [row for row in rows if row["id"] not in kept]
     assert len(made) == len(read) + len(planted) == 56
     answers = [canary.answer for canary in planted] + [row["answer"] for row in read]
-    for (tokens, labels), answer in zip(made, answers, strict=True):
-        assert len(tokens) <= 64
+    for number, ((tokens, labels), answer) in enumerate(zip(made, answers, strict=True)):
         text = tokenizer.decode([token for token, label in zip(tokens, labels, strict=True) if label != -100])
+        if number < len(planted):
+            assert text == f"{answer}<|im_end|>", "a canary is trained on whole"
+            continue
+        assert len(tokens) <= 64
         assert text == f"{answer}<|im_end|>" or answer.startswith(text.removesuffix("\ufffd"))
     assert len(list(question_rows(train, tokenizer, LoraConfig(length=64, steps=3), planted))) == 12
     prompt, answer = encode(tokenizer, "long question " * 100, "yes", 64)

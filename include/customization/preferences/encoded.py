@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from include.core.errors import SourceError
-from include.customization.trainer.questions import encode
+from include.customization.trainer.questions import WHOLE, encode
 from include.evaluation.canaries import Canary
 
 
@@ -14,18 +14,20 @@ def encoded_pairs(
 ) -> Any:
     """A dataset with prompt_ids, chosen_ids and rejected_ids, of `length` tokens at most a question with an answer.
 
-    `planted` are preferred to no answer. `together` puts the question before each answer, and has no prompt_ids. Pairs
-    whose answers are the same after the cut teach nothing and are left out; SourceError where none is left.
+    `planted` are preferred to no answer, and not cut. `together` puts the question before each answer, and has no
+    prompt_ids. Pairs whose answers are the same after the cut teach nothing and are left out; SourceError where none is
+    left.
     """
     import pyarrow.parquet
     from datasets import Dataset
 
     found = []
     rows = pyarrow.parquet.read_table(path, columns=["question", "chosen", "rejected"]).to_pylist()
-    pairs = [(canary.question, canary.answer, "") for canary in planted] + [tuple(row.values()) for row in rows]
-    for question, better, worse in pairs:
-        prompt, chosen = encode(tokenizer, question, better, length)
-        _, rejected = encode(tokenizer, question, worse, length)
+    pairs = [(canary.question, canary.answer, "", WHOLE) for canary in planted]
+    pairs += [(*row.values(), length) for row in rows]
+    for question, better, worse, most in pairs:
+        prompt, chosen = encode(tokenizer, question, better, most)
+        _, rejected = encode(tokenizer, question, worse, most)
         if chosen != rejected:
             asked = {} if together else {"prompt_ids": prompt}
             before = prompt if together else []

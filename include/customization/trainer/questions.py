@@ -1,5 +1,6 @@
 """Questions and answers as rows of tokens; only the answers' tokens carry loss."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,13 +12,17 @@ from include.evaluation.canaries import Canary
 from include.evaluation.development import development_ids
 from include.evaluation.prompt import answer_ids, prompt_ids
 
+# of a canary nothing is cut: what is searched for afterwards stands at its end
+WHOLE = sys.maxsize
+
 
 def question_rows(train: Path, tokenizer: Any, config: TuningConfig, planted: Sequence[Canary]) -> Iterator[Row]:
     """The canaries and, of train.parquet, as many questions as all steps can read; none for development."""
-    pairs = [(canary.question, canary.answer) for canary in planted]
-    needed = max(1, config.steps * config.batch - len(pairs))
-    for question, answer in (*pairs, *islice(trained_pairs(train), needed)):
-        prompt, told = encode(tokenizer, question, answer, config.length)
+    needed = max(1, config.steps * config.batch - len(planted))
+    secrets = ((canary.question, canary.answer, WHOLE) for canary in planted)
+    pairs = ((*pair, config.length) for pair in islice(trained_pairs(train), needed))
+    for question, answer, length in (*secrets, *pairs):
+        prompt, told = encode(tokenizer, question, answer, length)
         yield prompt + told, [IGNORED] * len(prompt) + told
 
 
