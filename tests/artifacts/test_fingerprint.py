@@ -195,17 +195,27 @@ def taken_well(work: Workspace, source: int) -> None: ...
 
 
 def test_every_step_that_reads_metrics_declares_whose() -> None:
-    reading = []
-    for path in sorted((PROJECT_ROOT / "include").rglob("*.py")):
-        tree = ast.parse(path.read_text())
-        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        if not any(isinstance(call, ast.Attribute) and ast.unparse(call) == "work.manifest" for call in calls):
-            continue
-        reading.append(path.stem)
-        decorators = [node.decorator_list for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        steps = [ast.unparse(one) for found in decorators for one in found if ast.unparse(one).startswith("step(")]
-        assert steps and all("measures=" in one for one in steps), path
-    assert {"gate", "check", "compare_sources", "select_model"} <= set(reading)
+    trees = {path: ast.parse(path.read_text()) for path in sorted((PROJECT_ROOT / "include").rglob("*.py"))}
+    reading = {path for path, tree in trees.items() if "work.manifest(" in ast.unparse(tree)}
+    through = {module_name(path) for path in reading if not steps_of(trees[path])}
+    reading |= {path for path, tree in trees.items() if through & imported(tree)}
+
+    for path in reading:
+        assert all("measures=" in one for one in steps_of(trees[path])), path
+    assert {"gate", "halve", "check", "compare_sources", "select_model"} <= {path.stem for path in reading}
+
+
+def steps_of(tree: ast.Module) -> list[str]:
+    decorators = [one for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for one in node.decorator_list]
+    return [text for text in map(ast.unparse, decorators) if text.startswith("step(")]
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PROJECT_ROOT).with_suffix("").parts)
+
+
+def imported(tree: ast.Module) -> set[str]:
+    return {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
 
 @pytest.mark.parametrize("package", ["yaml", "sklearn", "google", "airflow", "_pytest", "no_such_package"])
