@@ -1,5 +1,6 @@
 """What a run may change: the form's main knobs, overrides of any other field, and a forced rerun."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def _knob(use_case: "UseCase", path: str) -> Param:
     config: BaseModel = use_case.at(parent)
     whole = type(config).model_json_schema()
     schema = dict(whole["properties"][name])
-    if definitions := whole.get("$defs"):
+    if definitions := _referred(schema, whole.get("$defs", {})):
         schema["$defs"] = definitions
     schema.pop("default", None)
     items = schema.get("items", {})
@@ -68,6 +69,16 @@ def _knob(use_case: "UseCase", path: str) -> Param:
         # the web form shows an array with examples as a multiple choice
         schema["examples"] = choices
     return Param(config.model_dump(mode="json")[name], **(schema | {"title": path, "section": parent.split(".")[0]}))
+
+
+def _referred(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that a schema needs: Airflow validates each param's whole schema again for every task."""
+    needed: dict[str, Any] = {}
+    text = json.dumps(schema)
+    while new := {name for name in definitions if f'"#/$defs/{name}"' in text} - needed.keys():
+        needed |= {name: definitions[name] for name in new}
+        text = json.dumps(needed)
+    return needed
 
 
 def overrides_of(context: Context) -> dict[str, Any]:

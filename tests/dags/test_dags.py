@@ -91,6 +91,16 @@ def test_the_form_has_the_fields_schemas_and_values() -> None:
     assert techniques.schema["examples"] == ["lora", "prompt_tuning"]
 
 
+def test_the_form_s_fields_carry_no_definition_that_they_do_not_use() -> None:
+    from genai_airflow.run_options import run_params
+
+    from include.use_cases import load_use_case
+
+    for path, param in run_params(load_use_case("python_assistant")).items():
+        unused = [name for name in param.schema.get("$defs", {}) if f"#/$defs/{name}" not in json.dumps(param.schema)]
+        assert not unused, path
+
+
 @pytest.mark.usefixtures("sample")
 def test_approval_is_a_task_where_the_use_case_asks_for_it() -> None:
     from genai_workflow import genai_workflow
