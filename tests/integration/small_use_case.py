@@ -57,10 +57,10 @@ CHANGES: dict[str, Any] = {
 SMALLEST: dict[str, Any] = {
     "data_preparation.aggregate.shards": 1,
     "training.pretrain.save_every": 24,
-    "training.pretrained.source": "folder",
-    "training.pretrained.name": "tiny",
-    "customization.lora.learning_rate": 0.02,
-    "customization.lora.save_every": 8,
+    # enough for a tiny model to become better beyond chance
+    "customization.lora.learning_rate": 0.01,
+    "customization.lora.steps": 48,
+    "customization.lora.save_every": 48,
     "evaluation.questions": 12,
     "evaluation.answers": 2,
 }
@@ -81,7 +81,8 @@ def write_small_use_case(folder: Path) -> None:
 
 def smallest(model: Path) -> dict[str, Any]:
     """Overrides with which a run makes all results anew in little time; `model` is the folder of a tiny model."""
-    return SMALLEST | {"training.pretrained.folder": str(model)}
+    tiny = {"source": "folder", "folder": str(model), "name": "tiny", "license": "Apache-2.0"}
+    return SMALLEST | {"training.candidates": {"tiny": tiny}}
 
 
 def _write(path: Path, changes: dict[str, Any]) -> None:

@@ -95,8 +95,8 @@ def workflow(new_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathF
     stack.stop()
 
 
-def eventually(condition: Callable[[], object], seconds: float) -> None:
-    """Wait for a condition; a server that is down meanwhile is no answer."""
+def eventually(condition: Callable[[], object], seconds: float, every: float = 0.2) -> None:
+    """Wait for a condition, looking `every` so many seconds; a server that is down meanwhile is no answer."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -105,7 +105,7 @@ def eventually(condition: Callable[[], object], seconds: float) -> None:
         except GenaiError:
             pass
         assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.2)
+        time.sleep(every)
 
 
 def kill_when(
@@ -236,7 +236,7 @@ def test_a_charter_that_a_human_must_approve_waits_for_the_human(workflow: Workf
             tasks = (api.get(query, limit=200) or {}).get("task_instances", [])
             return [t for t in tasks if t["task_id"] == "strategy.approve" and t["state"] == "awaiting_input"]
 
-        eventually(parked, 180)
+        eventually(parked, 180, every=1)
         run = parked()[0]["dag_run_id"]
         assert not ends
         path = f"/dags/{APPROVED}/dagRuns/{run}/taskInstances/strategy.approve/-1/hitlDetails"
@@ -276,7 +276,7 @@ def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_ch
             runs = api.get(f"/dags/{DATED}/dagRuns", run_type="backfill", limit=10)["dag_runs"]
             return len(runs) == len(ends) and {run["state"] for run in runs} <= {"success", "failed"}
 
-        eventually(ended, 1800)
+        eventually(ended, 1800, every=2)
     told = json.loads(workflow.genai("history", DATED, "--json").stdout)
     filled = [run for run in told["runs"] if run["run_id"].startswith("backfill")]
 
