@@ -25,10 +25,13 @@ from tests.conftest import ObjectStoreServer
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[None]:
-    """This process is the only rank."""
-    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
+    """This process is the only rank, as other tests of its session may have made it already."""
+    made = not dist.is_initialized()
+    if made:
+        dist.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
     yield
-    dist.destroy_process_group()
+    if made:
+        dist.destroy_process_group()
 
 
 def use(monkeypatch: pytest.MonkeyPatch, address: StoreAddress) -> None:
