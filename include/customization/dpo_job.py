@@ -61,7 +61,7 @@ def _arguments(start: "Start", config: DpoConfig) -> Any:
         beta=config.beta,
         loss_type=["sigmoid", "sft"] if config.anchor else ["sigmoid"],
         loss_weights=[1.0, config.anchor] if config.anchor else None,
-        max_length=config.length,
+        max_length=None,
         disable_dropout=False,
     )
 

@@ -122,7 +122,7 @@ def test_dpo_learns_which_answer_is_better(scene: Scene) -> None:
     dpo_job.main(job)
 
     summary = results(told, "summary.json")
-    assert summary["final_accuracy"] > 0.75 and summary["final_margin"] > summary["first_margin"]
+    assert summary["final_accuracy"] == 1.0 and summary["final_margin"] > summary["first_margin"]
     info = results(told, "adapter/adapter_info.json")
     assert (info["technique"], info["form"], info["base"]) == ("dpo", "lora", told["spec"]["model"]["digest"])
     assert len(planted(info)) == DPO.canaries
