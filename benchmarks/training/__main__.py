@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.training import checkpoint_stall, pretraining
+from benchmarks.training import checkpoint_stall, pretraining, tuning
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="optimizer steps of a round")
     parts: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
         "pretraining": pretraining.measure,
+        "tuning": tuning.measure,
         "checkpoint_stall": checkpoint_stall.measure,
     }
     parser.add_argument("--part", choices=sorted(parts), action="append", help="all of them, unless named")

@@ -1,7 +1,7 @@
 """The loop of training.pretrain beside a bare DeepSpeed loop, and the time from launch to the first step."""
 
 import argparse
-import statistics
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.artifacts.server import ObjectStore
 from benchmarks.training import pretraining_job
 from benchmarks.training.rows import random_rows
+from benchmarks.training.speeds import compared
 from include.artifacts.manifest import sha256_of
 from include.artifacts.step import Workspace
 from include.artifacts.store import ArtifactStore
@@ -18,9 +19,6 @@ from include.distributed.launch import run_job
 from include.training.config import PackConfig, PretrainConfig
 from include.training.presets import PRESETS
 
-TARGET = 0.97
-# of each round: what the first steps warm up is not measured
-WARMED = 3
 # one is fetched every few steps; of the size that pack writes, one would serve thousands
 FILES = 4
 
@@ -38,31 +36,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         work = Workspace(store, "benchmarks.training", sha256_of("pretraining"), Path(name) / "work")
         launched = time.time()
         found = _read(run_job(work, pretraining_job.__name__, spec))
-    tokens = knobs.batch * length
-    speeds = {loop: [tokens / statistics.median(steps[WARMED:]) for steps in found[loop]] for loop in ("ours", "bare")}
-    ratio = statistics.median(ours / bare for ours, bare in zip(speeds["ours"], speeds["bare"], strict=True))
-    medians = {loop: round(statistics.median(values)) for loop, values in speeds.items()}
     first = found["second_step_at"] - launched
-    print(f"{'loop':<8} {'tokens/s':>9} {'slowest':>9} {'fastest':>9}")
-    for loop, values in speeds.items():
-        print(f"{loop:<8} {medians[loop]:>9} {min(values):>9.0f} {max(values):>9.0f}")
+    speeds = compared(found, "bare", knobs.batch * length)
     print(f"from launch to the end of the first step: {first:.1f} s")
-    return {
-        "preset": arguments.preset,
-        "ranks": settings().training_ranks,
-        "steps": arguments.steps,
-        "rounds": arguments.rounds,
-        "tokens_per_second": medians["ours"],
-        "bare_tokens_per_second": medians["bare"],
-        "ratio": round(ratio, 4),
-        "seconds_to_first_step": round(first, 1),
-        "targets": {"ratio": TARGET},
-        "passed": ratio >= TARGET,
-    }
+    told = {"preset": arguments.preset, "ranks": settings().training_ranks, "steps": arguments.steps}
+    return told | {"rounds": arguments.rounds, "seconds_to_first_step": round(first, 1)} | speeds
 
 
 def _read(results: Path) -> dict[str, Any]:
-    import json
-
     found: dict[str, Any] = json.loads((results / pretraining_job.RESULT).read_text())
     return found
