@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 
 class EvaluateChampionOperator(RunStepOperator):
-    """Evaluates what serves the use case now; where nothing does, the model that it is given in `arguments`."""
+    """Evaluates what a run's model would replace: what serves now; else the model that it is given in `arguments`."""
 
     def step_arguments(self, use_case: "UseCase", store: ArtifactStore, place: Place) -> dict[str, Any]:
-        """As given, with the champion's model and adapter in place of the model."""
+        """As given, with the champion's model and adapter in place of the model.
+
+        Where a verdict of a later moment stands, the run may not move the champion, and is not held to it: it would be
+        judged by data from after its interval.
+        """
         arguments = super().step_arguments(use_case, store, place)
-        if serving := champion.read(store.bucket, place.use_case):
-            made = as_it_is(store, serving.package).inputs
+        alias, _ = champion.read_alias(store.bucket, place.use_case)
+        if alias.champion and alias.allows(place):
+            made = as_it_is(store, alias.champion.package).inputs
             arguments |= {name: as_it_is(store, made[name]).ref for name in ("model", "adapter") if name in made}
         return arguments
 
