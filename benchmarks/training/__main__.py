@@ -18,7 +18,7 @@ def main() -> None:
         prog="benchmarks.training", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--preset", default="5m", help="size of the model from scratch")
-    parser.add_argument("--rounds", type=int, default=3, help="measured rounds of each loop")
+    parser.add_argument("--rounds", type=int, default=4, help="measured rounds of each loop")
     parser.add_argument("--steps", type=int, default=20, help="optimizer steps of a round")
     parts: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
         "pretraining": pretraining.measure,

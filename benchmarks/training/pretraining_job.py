@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from benchmarks.training.speeds import in_turns
 from include.artifacts.manifest import sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.distributed.job import Job
@@ -41,17 +42,16 @@ def main(job: Job) -> None:
     start_ranks(plan.seed)
     index = Index.read(job.fetch(packed, only=INDEX))
     found: dict[str, Any] = {"ours": [], "bare": []}
-    for number in range(job.spec["rounds"]):
-        for loop in ("ours", "bare"):
-            model = build_model(llama(PRESETS[job.spec["preset"]], index.vocabulary), plan)
-            batches = Timed(job, packed, index, plan)
-            if loop == "ours":
-                train(replace(job, fingerprint=sha256_of([job.fingerprint, number])), model, batches, plan)
-                asked = batches.asked
-                found.setdefault("second_step_at", time.time() - (time.monotonic() - asked[1]))
-            else:
-                asked = _bare(job, model, batches, plan)
-            found[loop].append([end - start for start, end in pairwise(asked)])
+    for number, loop in in_turns("ours", "bare", job.spec["rounds"]):
+        model = build_model(llama(PRESETS[job.spec["preset"]], index.vocabulary), plan)
+        batches = Timed(job, packed, index, plan)
+        if loop == "ours":
+            train(replace(job, fingerprint=sha256_of([job.fingerprint, number])), model, batches, plan)
+            asked = batches.asked
+            found.setdefault("second_step_at", time.time() - (time.monotonic() - asked[1]))
+        else:
+            asked = _bare(job, model, batches, plan)
+        found[loop].append([end - start for start, end in pairwise(asked)])
     if job.rank == 0:
         (job.results / RESULT).write_text(json.dumps(found))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from benchmarks.training.speeds import in_turns
 from include.artifacts.manifest import sha256_of
 from include.customization.config import LoraConfig
 from include.distributed.job import Job
@@ -26,12 +27,11 @@ def main(job: Job) -> None:
     tokenizer = build_tokenizer(["a tokenizer that nothing is read with"], 300)
     rows = mapped_rows(job, "rows", lambda: _rows(config, len(tokenizer)))
     found: dict[str, Any] = {"ours": [], "plain": []}
-    for number in range(job.spec["rounds"]):
-        for name, trained in (("ours", _ours), ("plain", _plain)):
-            own = replace(job, fingerprint=sha256_of([job.fingerprint, name, number]))
-            began: list[float] = []
-            trained(own, config, rows, tokenizer, began)
-            found[name].append([end - start for start, end in pairwise(began)])
+    for number, (name, trained) in in_turns(("ours", _ours), ("plain", _plain), job.spec["rounds"]):
+        own = replace(job, fingerprint=sha256_of([job.fingerprint, name, number]))
+        began: list[float] = []
+        trained(own, config, rows, tokenizer, began)
+        found[name].append([end - start for start, end in pairwise(began)])
     if job.rank == 0:
         (job.results / RESULT).write_text(json.dumps(found))
 

@@ -2,8 +2,8 @@
 
 The project's training step (DeepSpeed, bf16, compiled layers, fused kernels where liger-kernel is installed) and a loop
 of plain torch (bf16 autocast, torch.compile, fused AdamW) train the same model on the same random tokens, one after the
-other, on this process's GPU. It needs neither Airflow nor an object store. Batches are chosen for 80 GB; a model that
-does not fit is told so, and the next one is measured. --device cpu --preset 5m --steps 3 tries the code without a GPU.
+other, each in a process of its own. It needs neither Airflow nor an object store. Batches are chosen for 80 GB; a model
+that does not fit is told so, and the next one is measured. --device cpu --preset 5m --steps 3 tries it without a GPU.
 """
 
 import argparse
