@@ -10,11 +10,11 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.settings import PROJECT_ROOT
-from tests.plugins import airflow_home, sample_workflow
+from tests.plugins import airflow_home, sample_use_case
 
 PARSE = """
 import json, sys, time
-from tests.plugins import airflow_home, sample_workflow
+from tests.plugins import airflow_home, sample_use_case, sample_workflow
 if {stand_ins}:
     sys.modules.update(sample_workflow.modules())
 from airflow.dag_processing.dagbag import DagBag
@@ -105,7 +105,7 @@ def test_the_form_s_fields_carry_no_definition_that_they_do_not_use() -> None:
 def test_approval_is_a_task_where_the_use_case_asks_for_it() -> None:
     from genai_workflow import genai_workflow
 
-    asked = sample_workflow.load_use_case("sample", {"strategy.approval": {"required": True, "approvers": ["admin"]}})
+    asked = sample_use_case.load_use_case("sample", {"strategy.approval": {"required": True, "approvers": ["admin"]}})
     dag = genai_workflow(asked)
 
     assert dag.task_dict["data_preparation.generate_texts"].upstream_task_ids == {"strategy.approve"}
@@ -117,7 +117,7 @@ def test_approval_is_a_task_where_the_use_case_asks_for_it() -> None:
 def test_two_people_are_asked_one_after_the_other() -> None:
     from genai_workflow import genai_workflow
 
-    asked = sample_workflow.load_use_case("sample", {"strategy.approval": {"required": True, "people": 2}})
+    asked = sample_use_case.load_use_case("sample", {"strategy.approval": {"required": True, "people": 2}})
     tasks = genai_workflow(asked).task_dict
 
     assert tasks["strategy.approve_second"].upstream_task_ids == {"strategy.charter", "strategy.approve"}

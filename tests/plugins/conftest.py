@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from include.artifacts.bucket import Bucket
+from include.artifacts.store import ArtifactStore
 from include.core.settings import PROJECT_ROOT
 from tests.conftest import ObjectStoreServer
 from tests.plugins import airflow_home, sample_workflow
+from tests.plugins.sample_workflow import connection_json
 
 Run = Callable[..., Any]
 
@@ -84,3 +87,18 @@ def token_of(role: str | None, username: str = "viewer") -> str:
 def token(client: Any) -> str:
     """A viewer's token."""
     return token_of("viewer")
+
+
+@pytest.fixture(scope="module")
+def plans(
+    airflow_database: None,
+    stand_ins: Callable[[pytest.MonkeyPatch], None],
+    object_store_server: ObjectStoreServer,
+) -> Iterator[ArtifactStore]:
+    """A bucket of these tests' own, in which nothing ran yet, behind the connection."""
+    address = object_store_server.address(bucket="plans")
+    Bucket(address).ensure()
+    with pytest.MonkeyPatch.context() as patch:
+        stand_ins(patch)
+        patch.setenv("AIRFLOW_CONN_GENAI_STORE", connection_json(address))
+        yield ArtifactStore(address, retries=2)

@@ -14,7 +14,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.strategy.approvals import ApprovalLog, Decision
 from tests.conftest import ObjectStoreServer
-from tests.plugins import sample_workflow
+from tests.plugins import sample_use_case
 from tests.plugins.conftest import token_of
 from tests.plugins.sample_workflow import connection_json
 from tests.plugins.test_step_operators import states, xcom
@@ -52,7 +52,7 @@ def asking(approval: dict[str, Any], **strategy: Any) -> Iterator[Any]:
     known |= {f"strategy.{name}": value for name, value in strategy.items()}
 
     def load(name: str, overrides: dict[str, Any] | None = None) -> Any:
-        return sample_workflow.load_use_case(name, known | (overrides or {}))
+        return sample_use_case.load_use_case(name, known | (overrides or {}))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["include.use_cases"], "load_use_case", load)

@@ -12,7 +12,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from tests.conftest import ObjectStoreServer
-from tests.plugins import sample_workflow
+from tests.plugins import sample_use_case
 from tests.plugins.conftest import token_of
 from tests.plugins.sample_workflow import connection_json
 from tests.plugins.test_approval_operator import People
@@ -25,7 +25,7 @@ IN_FILE = {"customization.race.rungs": (0.5, 1.0), "customization.gate.approval"
 
 
 def load(name: str, overrides: dict[str, Any] | None = None) -> Any:
-    return sample_workflow.load_use_case(name, IN_FILE | (overrides or {}))
+    return sample_use_case.load_use_case(name, IN_FILE | (overrides or {}))
 
 
 @pytest.fixture
