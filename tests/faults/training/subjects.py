@@ -4,7 +4,20 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from include.artifacts.store import ArtifactStore
-from include.customization.config import DpoConfig, GrpoConfig, RewardModelConfig, TuningConfig
+from include.customization.config import (
+    ContinuedPretrainingConfig,
+    DoraConfig,
+    DpoConfig,
+    FullConfig,
+    GrpoConfig,
+    LoraConfig,
+    PrefixTuningConfig,
+    PromptTuningConfig,
+    PTuningConfig,
+    QloraConfig,
+    RewardModelConfig,
+    TuningConfig,
+)
 from tests.artifacts.sample_step import sample_step
 from tests.customization.made_pairs import spec_of
 
@@ -28,16 +41,30 @@ def _tiny(store: ArtifactStore) -> dict[str, Any]:
     return {"seed": sample_step(store, text="1", source=None).model_dump()}
 
 
-def _configured(config: TuningConfig) -> Callable[[ArtifactStore], dict[str, Any]]:
-    return lambda store: spec_of(store, config)
+def _learning(config: TuningConfig, steps: int = 60) -> Subject:
+    def spec(store: ArtifactStore) -> dict[str, Any]:
+        return spec_of(store, config)
+
+    entry = "tests.customization.faulted_job"
+    return Subject(config.technique, entry, spec, batch=config.batch, steps=steps, save_every=10)
 
 
-_SMALL: dict[str, Any] = {"batch": 4, "length": 64, "warmup": 2, "rank": 4, "learning_rate": 1e-3}
-_LEARNING = "tests.customization.faulted_job"
+_SMALL: dict[str, Any] = {"batch": 4, "length": 128, "warmup": 2, "learning_rate": 1e-3}
+_SUPERVISED = (
+    FullConfig,
+    LoraConfig,
+    DoraConfig,
+    QloraConfig,
+    PromptTuningConfig,
+    PTuningConfig,
+    PrefixTuningConfig,
+    ContinuedPretrainingConfig,
+)
 
 SUBJECTS = (
     Subject("loop", "tests.distributed.tiny_job", _tiny, batch=4, steps=300, save_every=10),
-    Subject("dpo", _LEARNING, _configured(DpoConfig(**_SMALL)), batch=4, steps=60, save_every=10),
-    Subject("reward", _LEARNING, _configured(RewardModelConfig(**_SMALL)), batch=4, steps=60, save_every=10),
-    Subject("grpo", _LEARNING, _configured(GrpoConfig(**_SMALL, group=2, max_new_tokens=8)), 4, 60, 10),
+    *(_learning(config(**_SMALL)) for config in _SUPERVISED),
+    _learning(DpoConfig(**_SMALL)),
+    _learning(RewardModelConfig(**_SMALL)),
+    _learning(GrpoConfig(**_SMALL, group=2, max_new_tokens=8)),
 )
