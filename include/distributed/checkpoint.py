@@ -8,7 +8,6 @@ from typing import Any
 from include.core.errors import ModelError
 from include.distributed.checkpoint_store import CheckpointStore, Found
 from include.distributed.job import Job
-from include.distributed.random_state import random_state, set_random_state
 from include.distributed.snapshot import Snapshot
 from include.distributed.universal import to_universal
 
@@ -44,7 +43,6 @@ class Checkpoints:
             )
         finally:
             engine.checkpoint_engine = before
-        self._snapshot.save(random_state(), _random_file(self.job.rank))
         self.store.begin(step, {**facts, "parameters": shapes(engine.module)}, self._snapshot.write)
 
     def check(self) -> None:
@@ -62,8 +60,8 @@ class Checkpoints:
     def restore(self, engine: Any, found: Found) -> dict[str, Any]:
         """Load the checkpoint that `newest` found; the loop's state.
 
-        On another number of ranks optimizer and weights carry over, and the ranks' random numbers begin anew. Raises
-        ModelError where the checkpoint is of another model.
+        Optimizer and weights carry over to another number of ranks. Raises ModelError where the checkpoint is of
+        another model.
         """
         import torch.distributed as dist
 
@@ -82,8 +80,6 @@ class Checkpoints:
             raise ModelError(
                 f"step {found.step}", str(folder), "DeepSpeed found nothing to load", "Run the step with force_rerun"
             )
-        if same:
-            set_random_state(self._snapshot.load(str(found.folder / _random_file(self.job.rank))))
         dist.barrier()
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(found.folder, ignore_errors=True)
@@ -110,7 +106,3 @@ def require_same(saved: Mapping[str, list[int]], built: Mapping[str, list[int]])
             f"the checkpoint is of another model: {len(different)} parameters differ",
             "Resume the model that it was written for, or run the step with force_rerun",
         )
-
-
-def _random_file(rank: int) -> str:
-    return f"random-{rank}.pt"

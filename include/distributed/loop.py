@@ -12,7 +12,7 @@ from include.distributed.checkpoint import Checkpoints
 from include.distributed.engine import Plan, build_engine
 from include.distributed.job import Job
 from include.distributed.meter import Meter, Progress
-from include.distributed.random_state import seed_rank
+from include.distributed.random_state import seed_part
 from include.distributed.validation import Validation, validate
 
 CURVE = "curve.json"
@@ -48,7 +48,6 @@ def train(
     # the same examples are computed together on any number of ranks, as far as their number divides them
     plan = replace(plan, accumulation=accumulation_of(plan.batch, micro, job.ranks))
     engine = build_engine(model, plan, job.ranks)
-    seed_rank(plan.seed, job.rank, found.step if found else 0)
     progress = Progress(**(checkpoints.restore(engine, found)["progress"] if found else {}))
     engine.train()
     meter = Meter(job, plan, progress, engine)
@@ -85,7 +84,9 @@ def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -
 
     total, tokens = torch.zeros((), device=engine.device), 0
     for micro in range(plan.accumulation):
-        batch = batches.part(step, micro * job.ranks + job.rank, job.ranks * plan.accumulation)
+        part = micro * job.ranks + job.rank
+        seed_part(plan.seed, step, part)
+        batch = batches.part(step, part, job.ranks * plan.accumulation)
         batch = {name: tensor.to(engine.device) for name, tensor in batch.items()}
         loss = engine(**batch).loss
         engine.backward(loss)

@@ -51,7 +51,7 @@ def left_state(work: Workspace, folder: str) -> None:
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where jobs write each step's loss; a rank of the first one dies at step 5."""
-    monkeypatch.setattr(module, "JOBS", {"full": watched_job.__name__})
+    monkeypatch.setattr(module, "JOBS", {"lora": watched_job.__name__})
     monkeypatch.setenv(watched_job.FOLDER, str(tmp_path))
     monkeypatch.setenv(watched_job.DIES_AT, "5")
     return tmp_path / "losses"
@@ -77,7 +77,7 @@ def test_ranks_that_die_and_a_part_on_fewer_ranks_read_and_learn_the_same(
     store: ArtifactStore, tmp_path: Path, watched: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, dataset = tiny_model(store), sample_dataset(store, train=60, heldout=4)
-    config = FullConfig(**SHORT, learning_rate=3e-3)
+    config = LoraConfig(**SHORT, learning_rate=3e-3, dropout=0.2, zero=2)
     arguments = {"model": model, "dataset": dataset, "config": config}
 
     with monkeypatch.context() as patch:
@@ -92,14 +92,16 @@ def test_ranks_that_die_and_a_part_on_fewer_ranks_read_and_learn_the_same(
     assert sorted(seen) == [1, 2, 3, 4, 5, 6]
     assert len(seen[4]) == 2 and seen[4][0] == seen[4][1], "what a rank that died had done is done again to the bit"
     whole = curve_of(rank_of(tmp_path / "whole", config, model, dataset, resume=half.ref.model_dump()))
-    undisturbed = curve_of(rank_of(tmp_path / "undisturbed", config, model, dataset))
+    # in parts as large as those of two ranks, each with its own dropout
+    in_parts = config.model_copy(update={"accumulation": 2})
+    undisturbed = curve_of(rank_of(tmp_path / "undisturbed", in_parts, model, dataset))
     assert whole["losses"] == pytest.approx(undisturbed["losses"], abs=1e-3)
     assert whole["losses"][:6] == [losses[-1] for _, losses in sorted(seen.items())]
     assert (whole["step"], whole["tokens"]) == (12, undisturbed["tokens"])
     assert (half.metrics["steps"], half.metrics["examples"]) == (6, 48)
     assert half.metrics["device_seconds"] > half.metrics["seconds"] > 0
     names = set(files_of(store.fetch(half.ref, tmp_path / "half")))
-    assert {"config.json", "model.safetensors", "tokenizer.json", "adapter_info.json"} <= names
+    assert {"adapter_config.json", "adapter_model.safetensors", "adapter_info.json"} <= names
     for wrong, error, said in (
         ({"model": other_model(store, seed=1)}, ModelError, "it customizes another model"),
         ({"config": config.model_copy(update={"clip": 2.0})}, ConfigurationError, "its config is another"),

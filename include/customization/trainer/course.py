@@ -10,7 +10,6 @@ from typing import Any
 from include.customization.trainer.start import STATE, Start, write_left
 from include.distributed.loop import CURVE, require_finite
 from include.distributed.meter import Meter, Progress
-from include.distributed.random_state import seed_rank
 
 PROGRESS, SUMMARY = "progress.json", "summary.json"
 # the time that a training took is no part of what it leaves
@@ -30,8 +29,6 @@ def train(start: Start, trainer: Any) -> Progress:
     folder = start.checkpoints.restore(trainer.model, found, start.config.zero)
     course = Course(start, _progress(folder))
     earlier = course.progress.seconds
-    # dropout differs between the ranks; a resumed rank goes on with the random numbers of its checkpoint
-    seed_rank(start.config.seed, job.rank, course.progress.step)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_callback(course, trainer))
     if found and job.rank == 0:

@@ -5,6 +5,7 @@ from typing import Any
 
 from include.customization.trainer.start import Start
 from include.distributed.batches import examples_at
+from include.distributed.random_state import seed_part
 
 
 class Order:
@@ -26,9 +27,17 @@ class Order:
 
 
 class Lean:
-    """What is done otherwise than in any Hugging Face trainer: the schedule of all jobs, and lean checkpoints."""
+    """What is done otherwise than in any Hugging Face trainer: random numbers, the schedule, and lean checkpoints."""
 
     start: Start
+    _at, _micro = -1, 0
+
+    def training_step(self, model: Any, inputs: Any, *more: Any, **named: Any) -> Any:
+        """With random numbers of this part of the batch, whichever rank computes it."""
+        step, job = self.state.global_step, self.start.job  # type: ignore[attr-defined]
+        self._at, self._micro = step, self._micro + 1 if step == self._at else 0
+        seed_part(self.start.config.seed, step, self._micro * job.ranks + job.rank)
+        return super().training_step(model, inputs, *more, **named)  # type: ignore[misc]
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule of all steps, wherever this part of them stops."""
@@ -45,6 +54,12 @@ class Lean:
         """Nothing in checkpoints: DeepSpeed's own file has what is trained."""
         if not _internal_call:
             super().save_model(output_dir)  # type: ignore[misc]
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Nothing: random numbers depend on the step alone."""
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """Nothing, as nothing was saved."""
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: the workflow writes its own."""

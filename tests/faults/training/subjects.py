@@ -35,6 +35,8 @@ class Subject(NamedTuple):
     batch: int
     steps: int
     save_every: int
+    # what is learnt from is drawn by each rank, so that losses are other ones on another number of ranks
+    sampled: bool = False
 
 
 def _tiny(store: ArtifactStore) -> dict[str, Any]:
@@ -46,7 +48,8 @@ def _learning(config: TuningConfig, steps: int = 60) -> Subject:
         return spec_of(store, config)
 
     entry = "tests.customization.faulted_job"
-    return Subject(config.technique, entry, spec, batch=config.batch, steps=steps, save_every=10)
+    sampled = isinstance(config, GrpoConfig)
+    return Subject(config.technique, entry, spec, config.batch, steps, save_every=10, sampled=sampled)
 
 
 _SMALL: dict[str, Any] = {"batch": 4, "length": 128, "warmup": 2, "learning_rate": 1e-3}
