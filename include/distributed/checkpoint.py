@@ -48,7 +48,7 @@ class Checkpoints:
         self.store.begin(step, {**facts, "parameters": shapes(engine.module)}, self._snapshot.write)
 
     def check(self) -> None:
-        """Raise what went wrong in the background, if anything did."""
+        """After each step: raise what went wrong in the background, if anything did."""
         self.store.check()
 
     def writing(self) -> bool:

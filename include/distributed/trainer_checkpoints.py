@@ -74,7 +74,7 @@ class TrainerCheckpoints:
         self.store.begin(step, {**facts, "parameters": shapes(model)}, make)
 
     def check(self) -> None:
-        """Raise what went wrong in the background, if anything did."""
+        """After each step: raise what went wrong in the background, if anything did."""
         self.store.check()
 
     def close(self) -> None:
