@@ -8,6 +8,7 @@ from typing import Any
 from include.core.errors import ModelError
 from include.distributed.checkpoint_store import CheckpointStore, Found
 from include.distributed.job import Job
+from include.distributed.pickles import require_plain
 from include.distributed.random_state import random_state, set_random_state
 from include.distributed.snapshot import Snapshot
 from include.distributed.universal import to_universal
@@ -68,6 +69,7 @@ class Checkpoints:
         import torch.distributed as dist
 
         require_same(found.facts["parameters"], shapes(engine.module))
+        require_plain(found.folder)
         same = found.facts["ranks"] == self.job.ranks
         universal = not same and engine.zero_optimization()
         folder = to_universal(found.folder) if universal else found.folder
