@@ -8,6 +8,7 @@ from typing import Any
 from include.core.errors import ModelError
 from include.distributed.checkpoint_store import CheckpointStore, Found
 from include.distributed.job import Job
+from include.distributed.pickles import require_plain
 from include.distributed.snapshot import Snapshot
 from include.distributed.universal import to_universal
 
@@ -46,7 +47,7 @@ class Checkpoints:
         self.store.begin(step, {**facts, "parameters": shapes(engine.module)}, self._snapshot.write)
 
     def check(self) -> None:
-        """Raise what went wrong in the background, if anything did."""
+        """After each step: raise what went wrong in the background, if anything did."""
         self.store.check()
 
     def writing(self) -> bool:
@@ -66,6 +67,7 @@ class Checkpoints:
         import torch.distributed as dist
 
         require_same(found.facts["parameters"], shapes(engine.module))
+        require_plain(found.folder)
         same = found.facts["ranks"] == self.job.ranks
         universal = not same and engine.zero_optimization()
         folder = to_universal(found.folder) if universal else found.folder

@@ -16,6 +16,7 @@ from include.artifacts.workspace import local_copy
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, JobFailedError
 from include.distributed.job import Job
 from include.distributed.messages import tell_owner
+from include.distributed.pulse import Steps
 from include.distributed.writer import Meeting, Writer
 
 KEPT = 2
@@ -40,7 +41,7 @@ class CheckpointStore:
         self.job, self.name = job, f"{job.step}.checkpoints"
         self.step_of = {self.fingerprint(step): step for step in steps}
         self.folder = job.scratch / "checkpoints"
-        self.store, self._writer = job.store(), Writer()
+        self.store, self._writer, self._steps = job.store(), Writer(), Steps()
         self._meeting: Meeting | None = None
         self._kept: list[int] = []
 
@@ -100,7 +101,8 @@ class CheckpointStore:
         self._writer.begin(lambda: self._write(step, facts, attempt[0], make))
 
     def check(self) -> None:
-        """Raise what went wrong in the background, if it has ended."""
+        """After each step: tell of it, and raise what went wrong in the background, if it has ended."""
+        self._steps.done()
         self._writer.check()
 
     def writing(self) -> bool:

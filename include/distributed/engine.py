@@ -73,6 +73,7 @@ def build_engine(model: Any, plan: Plan, ranks: int) -> Any:
     """The engine that trains those parameters of `model` that require gradients; the ranks are connected."""
     import deepspeed
     import torch
+    from deepspeed.runtime.fp16.unfused_optimizer import FP16_UnfusedOptimizer
 
     config = engine_config(plan, ranks)
     use_kernels(model, plan)
@@ -83,6 +84,10 @@ def build_engine(model: Any, plan: Plan, ranks: int) -> Any:
         config=config,
         lr_scheduler=lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, plan.rate),
     )
+    if isinstance(engine.optimizer, FP16_UnfusedOptimizer):
+        # bf16 without ZeRO: it has made the state by a step of its own, which decays weights and counts as the first
+        engine.optimizer.refresh_fp32_params()
+        engine.optimizer.optimizer.state.clear()
     return engine
 
 

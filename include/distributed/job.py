@@ -20,6 +20,7 @@ from include.core.errors import GenaiError, ModelError
 from include.core.settings import settings
 from include.distributed.launchers import DESCRIPTION, DONE, RESULTS
 from include.distributed.messages import tell_owner, told_error
+from include.distributed.pulse import Pulse
 from include.distributed.results import send_results
 
 # a rank that loses another one raises a RuntimeError of torch
@@ -83,6 +84,7 @@ def end_with_owner() -> None:
 def main() -> None:
     """Run the entry; leave a marker where all ranks finished, or the error of this one."""
     end_with_owner()
+    Pulse().start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     entry, job = read_job(Path(sys.argv[1]))
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)

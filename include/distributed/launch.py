@@ -52,10 +52,11 @@ def run_job(
     object store's keys through their environment. It holds no path either: references to artifacts travel in it, and
     ranks get the files by `job.fetch`.
 
-    A job that dies, or prints nothing for `stall_seconds`, is started again from its last checkpoint, on the hosts
-    that are still there, with the largest number of ranks up to `ranks` that `batch` divides by. With
-    `smaller_micro_batch`, one that runs out of memory computes half as many examples at once. Errors: what a rank
-    raised as a GenaiError is raised here; JobFailedError where it dies again and again without a checkpoint.
+    A job that dies, or for `stall_seconds` neither prints nor moves bytes nor does a step, is started again from its
+    last checkpoint, on the hosts that are still there, with the largest number of ranks up to `ranks` that `batch`
+    divides by. With `smaller_micro_batch`, one that runs out of memory computes half as many examples at once. Errors:
+    what a rank raised as a GenaiError is raised here; JobFailedError where it dies again and again without a
+    checkpoint.
     """
     place = _Place(work, entry, spec, ranks, batch, stall_seconds)
     deaths = micro = 0

@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from include.core.errors import ModelError
@@ -14,10 +13,9 @@ from include.distributed.job import Job
 from include.distributed.meter import Meter, Progress
 from include.distributed.random_state import seed_part
 from include.distributed.validation import Validation, validate
+from include.distributed.writer import PATIENCE
 
 CURVE = "curve.json"
-# Above the slowest checkpoint; torch's own default is 30 minutes.
-_SILENCE = timedelta(minutes=10)
 
 
 def start_ranks(seed: int) -> None:
@@ -29,8 +27,8 @@ def start_ranks(seed: int) -> None:
     # inference alone uses this operation: it would be compiled first, and each killed rank leave 69 MB in /dev/shm
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     # DeepSpeed clones its groups with this default, whatever time-out it is told
-    distributed_c10d.default_pg_timeout = _SILENCE
-    deepspeed.init_distributed(timeout=_SILENCE, verbose=False)
+    distributed_c10d.default_pg_timeout = PATIENCE
+    deepspeed.init_distributed(timeout=PATIENCE, verbose=False)
     torch.manual_seed(seed)
 
 

@@ -8,6 +8,8 @@ from include.core import errors
 from include.core.errors import GenaiError, JobFailedError
 
 _MARK = "::genai:: "
+# says no more than that a rank makes progress
+PULSE = "pulse"
 # of a field as JSON: a pipe takes a line of up to 4096 bytes whole, whoever else writes to it
 _LONGEST = 900
 _FIELDS = ("field", "value", "problem", "remedy")

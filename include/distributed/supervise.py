@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from include.core.settings import PROJECT_ROOT
-from include.distributed.messages import heard
+from include.distributed.messages import PULSE, heard
 
 _LAST_LINES = 25
 # how DeepSpeed marks its own reports; errors and warnings are marked otherwise
@@ -41,7 +41,8 @@ class Heard:
         """Log one line, or keep what it tells."""
         text = raw.decode(errors="replace").rstrip()
         if message := heard(text):
-            self.told.append(message)
+            if message[0] != PULSE:
+                self.told.append(message)
         elif text:
             _log.log(logging.DEBUG if _LAUNCHER_LINE in text else logging.INFO, "%s", text)
             self.lines.append(text)
@@ -54,8 +55,9 @@ class Heard:
 def supervise(commands: list[Command], stall_seconds: float) -> Heard:
     """Run the commands until all have ended, or one has failed, or nothing was printed for `stall_seconds`.
 
-    None of their processes is left then. They inherit a pipe as standard input, by which they notice that this
-    process has ended, however.
+    Ranks that move bytes or do steps print a pulse (pulse.py), which is neither logged nor kept. None of their
+    processes is left then. They inherit a pipe as standard input, by which they notice that this process has ended,
+    however.
     """
     said, processes = Heard(), list[subprocess.Popen[bytes]]()
     try:
@@ -109,7 +111,7 @@ def _follow(processes: "list[subprocess.Popen[bytes]]", said: Heard, stall_secon
             # ranks that outlived their launcher still hold the pipe
             return
         if now - spoken > stall_seconds:
-            said.lines.append(f"no output for {stall_seconds:.0f} s: ended by its owner")
+            said.lines.append(f"no output and no progress for {stall_seconds:.0f} s: ended by its owner")
             return
         if until == float("inf") and any(process.poll() for process in processes):
             until = now + _GRACE  # for what the others have to say

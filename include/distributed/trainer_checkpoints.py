@@ -9,6 +9,7 @@ from typing import Any
 from include.distributed.checkpoint import require_same, shapes
 from include.distributed.checkpoint_store import CheckpointStore, Found
 from include.distributed.job import Job
+from include.distributed.pickles import require_plain
 from include.distributed.universal import to_universal
 
 _TAG = "global_step"
@@ -46,6 +47,7 @@ class TrainerCheckpoints:
         if found is None:
             return None
         require_same(found.facts["parameters"], shapes(model))
+        require_plain(found.folder)
         if self.universal(found, zero) and (tag := next(found.folder.glob(f"{_TAG}*[0-9]"), None)):
             converted = to_universal(tag)
             (found.folder / "latest_universal").write_text(converted.name)
@@ -74,7 +76,7 @@ class TrainerCheckpoints:
         self.store.begin(step, {**facts, "parameters": shapes(model)}, make)
 
     def check(self) -> None:
-        """Raise what went wrong in the background, if anything did."""
+        """After each step: raise what went wrong in the background, if anything did."""
         self.store.check()
 
     def close(self) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from include.distributed.messages import error_of, told_error
 
-# a rank that is gone takes the whole job with it, long before
-_PATIENCE = timedelta(hours=2)
+# Ranks wait for one that loads or uploads as long as that takes: whether it does is what their owner watches, and it
+# ends all of them where one is gone or nothing moves (supervise.py).
+PATIENCE = timedelta(days=1)
 _LOWER = 10
 
 
@@ -56,10 +57,10 @@ class Meeting:
 
         self.rank, self.ranks = rank, ranks
         host = os.environ.get("MASTER_ADDR", "127.0.0.1")
-        store = dist.TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=_PATIENCE) if rank == 0 else None
+        store = dist.TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=PATIENCE) if rank == 0 else None
         port: list[int] = [store.port if store else 0]
         dist.broadcast_object_list(port, src=0)
-        self._store = store or dist.TCPStore(host, port[0], is_master=False, timeout=_PATIENCE)
+        self._store = store or dist.TCPStore(host, port[0], is_master=False, timeout=PATIENCE)
 
     def tell(self, subject: str, found: Any) -> None:
         """What this rank has to say to rank 0: JSON, or the error that it met."""

@@ -13,6 +13,7 @@ and the job, were it alive after all, ends without one.
 """
 
 import uuid
+from contextlib import suppress
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -66,14 +67,15 @@ class JobBook:
         self.bucket = bucket
 
     def newest(self, key: str) -> Entry:
-        """The newest start under a key; a damaged document is none, and is written over."""
+        """The newest start under a key; a damaged document, or one of another key, is none, and is written over."""
         document = self._document(key)
-        try:
+        with suppress(CorruptedArtifactError, ValidationError):
             value, version = document.read()
-            return Entry(Job.model_validate(value) if value else None, version)
-        except (CorruptedArtifactError, ValidationError):
-            self.bucket.delete([document.key])
-            return Entry(None, None)
+            job = Job.model_validate(value) if value else None
+            if job is None or job.request.key == key:
+                return Entry(job, version)
+        self.bucket.delete([document.key])
+        return Entry(None, None)
 
     def next_start(self, key: str) -> int:
         """A number that no start under a key has had: what an older one has left there is not the new one's."""

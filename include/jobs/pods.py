@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.document import JOBS
-from include.core.errors import ArtifactNotFoundError, TransientError
+from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, TransientError
 from include.core.settings import PROJECT_ROOT, Settings, settings
 from include.distributed.hosts import HOST
 from include.jobs.book import Job, JobBook
@@ -128,7 +129,11 @@ def _key(job: Job, number: int) -> str:
 
 
 def _read(bucket: Bucket, key: str) -> str:
+    """The address that a pod has written; CorruptedArtifactError where it is none: it goes into a hostfile."""
     try:
-        return bucket.get_bytes(key)[0].decode()
+        told = bucket.get_bytes(key)[0].decode(errors="replace")
+        return str(ip_address(told))
     except ArtifactNotFoundError:
         return ""
+    except ValueError as error:
+        raise CorruptedArtifactError(key, told[:40], "it is no address of a pod", "Run the step again") from error

@@ -1,6 +1,7 @@
 """What a job is asked to do: one step on its arguments, as JSON that another process can run."""
 
 from importlib import import_module
+from importlib.machinery import PathFinder
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +13,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Step
 from include.artifacts.workspace import forced_job
 from include.core.errors import ConfigurationError
+from include.core.settings import PROJECT_ROOT
 from include.distributed.meter import DOCUMENT
 
 
@@ -113,7 +115,12 @@ def import_step(path: str) -> "Step[...]":
 
 
 def _attribute(path: str) -> Any:
+    """What a request names: a request is data, and imports nothing but this project's own packages."""
     module, _, attribute = path.partition(":")
+    if PathFinder.find_spec(module.partition(".")[0], [str(PROJECT_ROOT)]) is None:
+        raise ConfigurationError(
+            "request", path, "it names code outside of this project", "Name a module below the project's folder"
+        )
     found: Any = import_module(module)
     for name in attribute.split("."):
         found = getattr(found, name)

@@ -18,6 +18,8 @@ from include.distributed.checkpoint import require_same, shapes
 from include.distributed.hosts import Host, fitting, read_hostfile, spread
 from include.distributed.job import Job
 from include.distributed.messages import error_of, heard, tell_owner, told_error
+from include.distributed.pickles import require_plain
+from include.distributed.random_state import random_state
 from include.distributed.snapshot import Snapshot
 from include.distributed.trainer_checkpoints import TrainerCheckpoints
 from tests.conftest import ObjectStoreServer
@@ -70,18 +72,18 @@ def test_a_trainers_folder_is_kept_though_the_trainer_deletes_it(
     use(monkeypatch, store.bucket.address)
     model, written = torch.nn.Linear(2, 2), tmp_path / "checkpoint-3"
     (written / "global_step3").mkdir(parents=True)
-    (written / "global_step3" / "state.pt").write_bytes(b"bytes")
+    (written / "global_step3" / "state.json").write_bytes(b"bytes")
     checkpoints = TrainerCheckpoints(job_of(tmp_path, "kept"), range(1, 10))
     assert checkpoints.newest() is None
     checkpoints.save(model, written, 3, {"micro_batch": 2})
-    (written / "global_step3" / "state.pt").unlink()
+    (written / "global_step3" / "state.json").unlink()
     checkpoints.close()
 
     later = TrainerCheckpoints(job_of(tmp_path / "later", "kept"), range(1, 10))
     found = later.newest()
     assert found and (found.step, found.facts["micro_batch"]) == (3, 2)
     folder = later.restore(model, found)
-    assert folder and (folder / "global_step3" / "state.pt").read_bytes() == b"bytes"
+    assert folder and (folder / "global_step3" / "state.json").read_bytes() == b"bytes"
     with pytest.raises(ModelError, match=r"weight = '\[2, 2\] in the checkpoint, \[4, 2\].*of another model"):
         later.restore(torch.nn.Linear(2, 4), found)
 
@@ -162,3 +164,21 @@ def test_an_error_in_any_letters_stays_one_line_that_a_pipe_takes_whole(capfd: p
     assert heard(line) and len(line.encode()) < 4096
     unknown = error_of({"kind": "Any", "field": "a", "more": 1})
     assert isinstance(unknown, JobFailedError) and unknown.field == "a"
+
+
+class Calls:
+    """What an unrestricted pickle would run."""
+
+    def __reduce__(self) -> Any:
+        return print, ("it ran",)
+
+
+def test_a_checkpoint_that_names_code_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    torch.save({"state": torch.zeros(2), "random": random_state()}, tmp_path / "plain.pt")
+    require_plain(tmp_path)
+    torch.save({"state": Calls()}, tmp_path / "altered.pt")
+    with pytest.raises(ModelError, match=r"altered\.pt = '.*print'"):
+        require_plain(tmp_path)
+    (tmp_path / "altered.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(ModelError, match=r"altered\.pt = "):
+        require_plain(tmp_path)

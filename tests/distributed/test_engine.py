@@ -12,7 +12,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, PrerequisiteError
 from include.distributed.engine import engine_config
 from include.distributed.kernels import use_kernels
-from include.distributed.launch import run_job
+from include.distributed.launch import STALL_SECONDS, run_job
 from include.distributed.meter import DOCUMENT
 from tests.distributed.zero_job import PLAN, STEPS, WAYS
 
@@ -24,18 +24,21 @@ def test_every_stage_trains_to_the_same_losses_and_goes_on_alone(
     caplog.set_level("INFO")
     work = Workspace(store, "tests.zero_job", sha256_of("zero"), tmp_path)
 
-    found = json.loads((run_job(work, "tests.distributed.zero_job", {}) / "ways.json").read_text())
+    results = run_job(work, "tests.distributed.zero_job", {})
+    found = json.loads((results / "ways.json").read_text())
 
+    # the owner alone tells a rank that loads or uploads from one that hangs
+    assert json.loads((results / "patience.json").read_text()) > 10 * STALL_SECONDS
     assert found.keys() == WAYS.keys()
     first = found["zero 0"]
     assert first["losses"][-1] < first["losses"][0]
     for name, way in found.items():
-        close = 0.05 if name == "bf16" else 1e-3
+        close = 0.05 if "bf16" in name else 1e-3
         assert way["losses"] == pytest.approx(first["losses"], abs=close), name
         assert [step for step, _ in way["validation"]] == [2, STEPS]
         held, same = ([losses["held"] for _, losses in one["validation"]] for one in (way, first))
         assert held == pytest.approx(same, abs=close), name
-        assert way["weights"] == pytest.approx(first["weights"], rel=0.02 if name == "bf16" else 1e-3), name
+        assert way["weights"] == pytest.approx(first["weights"], rel=0.02 if "bf16" in name else 1e-3), name
         assert (way["parameters"], way["tied"]) == (first["parameters"], True), name
     told = json.loads(store.bucket.get_bytes(DOCUMENT.format(step=work.step, fingerprint=sha256_of("zero 3")))[0])
     assert (told["step"], told["steps"], told["mfu"], told["eta_seconds"]) == (STEPS, STEPS, None, 0)
@@ -48,7 +51,7 @@ def test_every_stage_trains_to_the_same_losses_and_goes_on_alone(
     alone = Workspace(store, work.step, work.fingerprint, tmp_path / "alone")
     resumed = json.loads((run_job(alone, "tests.distributed.zero_job", {}, ranks=1) / "ways.json").read_text())
     for name, way in resumed.items():
-        assert way["losses"] == pytest.approx(found[name]["losses"], abs=0.05 if name == "bf16" else 1e-3), name
+        assert way["losses"] == pytest.approx(found[name]["losses"], abs=0.05 if "bf16" in name else 1e-3), name
     assert caplog.text.count("resumed from the checkpoint after step 2 on 1 ranks, written by 2") == len(WAYS)
 
 

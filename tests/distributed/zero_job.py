@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "activations computed twice": {"zero": 1, "activation_checkpointing": True},
     "a configuration of its own": {"deepspeed": OWN},
     "bf16": {"zero": 2, "precision": "bf16"},
+    "bf16 and zero 0": {"zero": 0, "precision": "bf16"},
 }
 
 
@@ -96,3 +98,14 @@ def main(job: Job) -> None:
         engine.destroy()
     if job.rank == 0:
         Path(job.results / "ways.json").write_text(json.dumps(found))
+        Path(job.results / "patience.json").write_text(json.dumps(patience().total_seconds()))
+
+
+def patience() -> timedelta:
+    """How long a rank waits for another one in a collective."""
+    import torch
+    import torch.distributed as dist
+
+    assert dist.group.WORLD
+    found: timedelta = dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout
+    return found

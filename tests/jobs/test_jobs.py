@@ -10,12 +10,13 @@ import pytest
 
 from include.artifacts.outcome import Outcome
 from include.artifacts.store import ArtifactStore
-from include.core.errors import GenaiError, JobFailedError, SourceError
+from include.core.errors import ConfigurationError, GenaiError, JobFailedError, SourceError
 from include.core.processes import is_alive
 from include.jobs.book import Job
 from include.jobs.ended import Ended, died
 from include.jobs.jobs import Jobs
 from include.jobs.local_jobs import LocalJobs
+from include.jobs.request import Argument, import_step
 from tests.jobs.asking import eventually, rank, request, runs
 
 
@@ -172,3 +173,18 @@ def test_a_job_whose_code_is_another_than_was_asked_for_makes_nothing(
     error = end(jobs, job)
     assert isinstance(error, GenaiError) and "changed meanwhile" in str(error)
     assert not (tmp_path / "other" / "runs").exists()
+
+
+def test_a_document_that_names_another_jobs_work_is_none(jobs: Jobs, store: ArtifactStore, tmp_path: Path) -> None:
+    mine, other = (request(store, tmp_path / name, "return") for name in ("mine", "other"))
+    put = Job(start=1, back_end="local", request=other)
+    store.bucket.put_bytes(f"jobs/{mine.key}/job.json", put.model_dump_json().encode())
+    assert jobs.book.newest(mine.key).job is None
+
+
+@pytest.mark.parametrize("path", ["subprocess:Popen", "pydantic:BaseModel", "os.path:join"])
+def test_a_request_imports_nothing_outside_of_the_project(path: str) -> None:
+    with pytest.raises(ConfigurationError, match="outside of this project"):
+        import_step(path)
+    with pytest.raises(ConfigurationError, match="outside of this project"):
+        Argument(kind="model", model=path, value={}).restore()
