@@ -8,6 +8,9 @@ from include.core.approval import Approval
 from include.customization.config.base import Config
 from include.evaluation.config import EvaluationConfig
 
+# fewer development questions than this tell nothing apart
+LEAST_DEVELOPMENT = 8
+
 
 class RungEvaluation(EvaluationConfig):
     """How a rung is judged: by the likelihood of the reference answers, hence few answers of the model's own."""
