@@ -61,6 +61,13 @@ class GateConfig(Config):
     significance: float = Field(
         0.05, gt=0, lt=0.5, description="Chance of calling any technique better that is not, over all of them."
     )
+    margin: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="How much worse than the champion is no worse, as a share of the champion's mean: the whole 95% "
+        "interval of the difference has to lie within it.",
+    )
     resamples: int = Field(2000, ge=100, le=1_000_000, description="Resamples of the held-out questions.")
     seed: int = Field(7, ge=0, description="Seed of the resampling.")
     least_questions: int = Field(8, ge=2, description="Fewer held-out questions than this prove nothing.")
