@@ -1,6 +1,7 @@
 """Measure a model, with or without what customization made of it, on questions that it has not seen."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
+from include.core.errors import ModelError
 from include.core.settings import settings
 from include.evaluation.agreement import agreement
 from include.evaluation.answers import generate_answers
@@ -59,19 +61,21 @@ def evaluate(
     choosing between models while they are trained: without canaries, tasks of lm-eval and judge.
 
     seconds_per_answer is a batch's time divided by its answers, measured on the fp32 model under transformers: it
-    compares models, and says neither how long a user waits nor how fast the packaged model is.
+    compares models, and says neither how long a user waits nor how fast the packaged model is. ModelError where the
+    likelihood is no finite number.
     """
     file = FILES[split]
     questions = read_questions(work.fetch(dataset, only=file) / file, config.questions, split)
     found = Results(split)
     with peak_memory() as memory:
         loaded = _load(work, model, adapter)
-        found.rows = _answered(work, loaded, questions, config)
+        infos = _infos(work, model, adapter)
+        found.rows = _answered(work, loaded, questions, config, _name(infos, adapter or model))
         asked = [question.question for question in questions[: config.waits]]
         found.waits = waits(loaded, asked, config.wait_tokens, config.max_tokens)
     found.peak_memory = memory.peak
     if split == "heldout":
-        _for_the_verdict(work, loaded, found, _planted(work, model, adapter), config)
+        _for_the_verdict(work, loaded, found, _planted(infos), config)
     for name, rows in ((ANSWERS, found.rows), ("canaries.jsonl", found.canaries), ("judgements.jsonl", found.judged)):
         if rows:
             _write(work.output / name, rows)
@@ -87,11 +91,19 @@ def _load(work: Workspace, model: ArtifactRef, adapter: ArtifactRef | None) -> L
 
 
 def _answered(
-    work: Workspace, loaded: LoadedModel, questions: list[Question], config: EvaluationConfig
+    work: Workspace, loaded: LoadedModel, questions: list[Question], config: EvaluationConfig, name: str
 ) -> list[dict[str, Any]]:
     """A row a question: the likelihood of its reference, and of the first ones the model's own answer."""
     scores = score_references(loaded, [(q.question, q.answer) for q in questions], config.batch_size, config.max_tokens)
     work.log.info("scored %d reference answers", len(scores))
+    if broken := [score.nll for score in scores if not math.isfinite(score.nll)]:
+        raise ModelError(
+            "model",
+            name,
+            f"its loss is {broken[0]} on {len(broken)} of {len(scores)} reference answers: its weights are broken",
+            "Train it again with a lower learning_rate, or leave it out of training.candidates or "
+            "customization.techniques",
+        )
     asked = [question.question for question in questions[: config.answers]]
     generated = generate_answers(loaded, asked, config.batch_size, config.max_new_tokens, config.max_tokens)
     work.log.info("generated %d answers", len(generated))
@@ -105,10 +117,20 @@ def _answered(
     return rows
 
 
-def _planted(work: Workspace, model: ArtifactRef, adapter: ArtifactRef | None) -> list[Canary]:
-    """The canaries that the model or what customized it was trained on."""
+def _infos(work: Workspace, model: ArtifactRef, adapter: ArtifactRef | None) -> list[dict[str, Any]]:
+    """What the model, and what customized it, say of themselves; {} for one that says nothing."""
     paths = [work.fetch(model) / "model_info.json", *([work.fetch(adapter) / "adapter_info.json"] if adapter else [])]
-    infos = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
+    return [json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {} for path in paths]
+
+
+def _name(infos: list[dict[str, Any]], subject: ArtifactRef) -> str:
+    """What is evaluated, as people call it: `lora of SmolLM2 (adapter/...)`."""
+    names = [str(info.get("technique") or info.get("name") or "a model") for info in reversed(infos)]
+    return f"{' of '.join(names)} ({subject})"
+
+
+def _planted(infos: list[dict[str, Any]]) -> list[Canary]:
+    """The canaries that the model or what customized it was trained on."""
     return list(dict.fromkeys(canary for info in infos for canary in planted(info)))
 
 

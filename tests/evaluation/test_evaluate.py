@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, ModelError, SourceError
 from include.evaluation.answers import generate_answers
@@ -48,6 +50,26 @@ def test_an_adapter_changes_the_likelihood(store: ArtifactStore) -> None:
     plain = store.manifest(evaluate(store, model=model, dataset=dataset, config=CONFIG)).metrics
     tuned = store.manifest(evaluate(store, model=model, dataset=dataset, config=CONFIG, adapter=adapter)).metrics
     assert plain["answer_nll"] != tuned["answer_nll"]
+
+
+@step("adapter")
+def diverged_adapter(work: Workspace, model: ArtifactRef) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    build_adapter(work.output, work.fetch(model), "lora")
+    path = work.output / "adapter_model.safetensors"
+    save_file({name: torch.full_like(value, torch.nan) for name, value in load_file(path).items()}, path)
+    info = {"technique": "lora", "form": "lora", "base": model.digest}
+    (work.output / "adapter_info.json").write_text(json.dumps(info))
+
+
+def test_a_model_without_a_loss_is_named_with_what_to_do(store: ArtifactStore) -> None:
+    model, dataset = tiny_model(store, seed=0), tiny_dataset(store, rows=9)
+    adapter = diverged_adapter(store, model=model)
+    said = r"model = 'lora of tiny-0 \(.*\)': its loss is nan on 6 of 6 reference answers.*lower learning_rate"
+    with pytest.raises(ModelError, match=said):
+        evaluate(store, model=model, dataset=dataset, config=CONFIG, adapter=adapter)
 
 
 @pytest.mark.parametrize("technique", ["lora", "prompt_tuning", "p_tuning", "prefix_tuning"])
