@@ -57,6 +57,12 @@ class EvaluationConfig(_Config):
 
     questions: int = Field(48, ge=1, le=100_000, description="Held-out questions whose reference answer is scored.")
     answers: int = Field(24, ge=1, le=100_000, description="Of these, questions that the model answers itself.")
+    texts: int = Field(
+        24,
+        ge=0,
+        le=100_000,
+        description="Of these, held-out references that are read as plain text too, without question; 0: none.",
+    )
     max_new_tokens: int = Field(48, ge=1, le=4096, description="Longest answer, in tokens.")
     max_tokens: int = Field(512, ge=16, le=131_072, description="Question and reference together; longer ones are cut.")
     batch_size: int = Field(8, ge=1, le=1024, description="Sequences at once; seconds_per_answer depends on it.")

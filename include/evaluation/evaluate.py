@@ -20,13 +20,12 @@ from include.evaluation.evaluation_page import describe
 from include.evaluation.harness import run_tasks
 from include.evaluation.judge import judge_address, judge_answers, scores_of
 from include.evaluation.latency import peak_memory, waits
-from include.evaluation.likelihood import score_references
+from include.evaluation.likelihood import score_references, score_texts
 from include.evaluation.model import LoadedModel, load_model
 from include.evaluation.questions import FILES, Question, Split, read_questions
 from include.evaluation.results import Results, summarize
 from include.evaluation.task_files import digests
 
-LN2 = 0.6931471805599453
 ANSWERS = "answers.jsonl"
 
 
@@ -109,7 +108,7 @@ def _answered(
     work.log.info("generated %d answers", len(generated))
     rows: list[dict[str, Any]] = [
         {"id": q.id, "question": q.question, "reference": q.answer, "answer": None, "nll": s.nll, "tokens": s.tokens}
-        | {"bits_per_char": s.nll * s.tokens / LN2 / max(s.characters, 1), "seconds": None}
+        | {"bits_per_char": s.bits_per_char, "seconds": None}
         for q, s in zip(questions, scores, strict=True)
     ]
     for row, (text, seconds) in zip(rows, generated, strict=False):
@@ -138,6 +137,9 @@ def _for_the_verdict(
     work: Workspace, loaded: LoadedModel, found: Results, canaries: list[Canary], config: EvaluationConfig
 ) -> None:
     answered = [row for row in found.rows if row["answer"] is not None]
+    texts = [row["reference"] for row in found.rows[: config.texts]]
+    for row, score in zip(found.rows, score_texts(loaded, texts, config.batch_size, config.max_tokens), strict=False):
+        row |= {"text_nll": score.nll, "text_tokens": score.tokens, "text_bits_per_char": score.bits_per_char}
     if canaries:
         found.canaries = search_canaries(loaded, canaries, [row["answer"] for row in answered], config)
         work.log.info("searched for %d canaries", len(canaries))

@@ -27,6 +27,12 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         ),
         "answer_bits_per_char": Measure("reference answer, bits a character", "at_most", "bits_per_char"),
         "answer_perplexity": Measure("reference answers, perplexity a token of the model's own tokenizer", "at_most"),
+        "text_bits_per_char": Measure(
+            "held-out text without its question, bits a character", "at_most", "text_bits_per_char"
+        ),
+        "text_perplexity": Measure(
+            "held-out texts without their questions, perplexity a token of the model's own tokenizer", "at_most"
+        ),
         "answer_rouge_l": Measure("own answer against the reference, ROUGE-L, 0 to 100", "at_least", "rouge_l"),
         "answer_token_f1": Measure("own answer's words against the reference's, F1, 0 to 100", "at_least", "token_f1"),
         "answer_exact_match": Measure("own answers that are the reference, percent", "at_least", "exact_match"),

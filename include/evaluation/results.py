@@ -63,12 +63,15 @@ def _of_questions(found: Results, seed: int) -> dict[str, tuple[float, float | N
 
 def _of_the_whole(found: Results, seed: int) -> dict[str, tuple[float, float | None, float | None]]:
     weighed = [(row["nll"], row["tokens"]) for row in found.rows]
+    texts = [(row["text_nll"], row["text_tokens"]) for row in found.rows if "text_nll" in row]
     summed: dict[str, tuple[float, float | None, float | None]] = {
         "answer_perplexity": bootstrap(weighed, _perplexity, seed),
         "first_token_seconds": bootstrap_mean([wait.first for wait in found.waits], seed),
         "seconds_per_token": bootstrap_mean([wait.each for wait in found.waits], seed),
         "peak_memory_gb": (found.peak_memory / 1e9, None, None),
     }
+    if texts:
+        summed["text_perplexity"] = bootstrap(texts, _perplexity, seed)
     if found.canaries:
         leaked, count = sum(row["leaked"] for row in found.canaries), len(found.canaries)
         low, high = share_interval(leaked, count)
