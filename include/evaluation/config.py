@@ -37,7 +37,15 @@ class LmEvalConfig(_Config):
 class JudgeConfig(_Config):
     """A judge: a model behind GENAI_JUDGE_ENDPOINT that rates answers; it is sent questions, references and answers."""
 
-    answers: int = Field(0, ge=0, le=100_000, description="Own answers that are judged, of `answers`; 0: no judge.")
+    answers: int = Field(
+        0, ge=0, le=100_000, description="Own answers that are judged, of `answers`; 0: none is rated."
+    )
+    pairs: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Own answers of a customized model, of `answers`, that are compared with its base's; 0: none.",
+    )
     hosting: Literal["own", "hosted"] = Field(
         "hosted", description="Where it runs; hosted elsewhere, it is sent nothing but public sources."
     )
@@ -50,6 +58,11 @@ class JudgeConfig(_Config):
     parameters: dict[str, str | int | float | bool | None] = Field(
         {}, description="Fields of the request that the endpoint calls otherwise; null: leave it out."
     )
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything is sent to it."""
+        return bool(self.answers or self.pairs)
 
 
 class EvaluationConfig(_Config):
@@ -78,6 +91,7 @@ class EvaluationConfig(_Config):
 
     @model_validator(mode="after")
     def _judged_are_answered(self) -> Self:
-        if self.judge.answers > self.answers:
-            raise ValueError(f"judge.answers {self.judge.answers} exceeds answers {self.answers}")
+        for name in ("answers", "pairs"):
+            if (judged := getattr(self.judge, name)) > self.answers:
+                raise ValueError(f"judge.{name} {judged} exceeds answers {self.answers}")
         return self

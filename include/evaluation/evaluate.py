@@ -19,6 +19,7 @@ from include.evaluation.config import EvaluationConfig
 from include.evaluation.evaluation_page import describe
 from include.evaluation.harness import run_tasks
 from include.evaluation.judge import judge_address, judge_answers, scores_of
+from include.evaluation.judge_pairs import compare_answers, wins_of
 from include.evaluation.latency import peak_memory, waits
 from include.evaluation.likelihood import score_references, score_texts
 from include.evaluation.model import LoadedModel, load_model
@@ -36,7 +37,7 @@ def _observe(
     if split != "heldout":
         return {}
     found: dict[str, Any] = {"tasks": digests(config.lm_eval)}
-    if config.judge.answers:
+    if config.judge.is_asked:
         address = judge_address(settings())
         found["judge"] = {"endpoint": address.url, "model": address.model}
     return found
@@ -53,7 +54,8 @@ def evaluate(
 ) -> None:
     """Likelihood of the reference answers, and quality and speed of the model's own, each with an interval.
 
-    answers.jsonl: a row a question; canaries.jsonl and judgements.jsonl where there are any. metrics: the names of
+    answers.jsonl: a row a question; canaries.jsonl, judgements.jsonl and comparisons.jsonl where there are any.
+    metrics: the names of
     `measures`, `intervals` of each, and how many questions, answers and canaries these come from.
 
     split: `heldout` for the verdict; `development`, the questions of the training split that nothing is trained on, for
@@ -75,7 +77,11 @@ def evaluate(
     found.peak_memory = memory.peak
     if split == "heldout":
         _for_the_verdict(work, loaded, found, _planted(infos), config)
-    for name, rows in ((ANSWERS, found.rows), ("canaries.jsonl", found.canaries), ("judgements.jsonl", found.judged)):
+        if adapter and config.judge.pairs:
+            _beside_the_base(work, model, found, config)
+    files = {ANSWERS: found.rows, "canaries.jsonl": found.canaries}
+    files |= {"judgements.jsonl": found.judged, "comparisons.jsonl": found.compared}
+    for name, rows in files.items():
         if rows:
             _write(work.output / name, rows)
     summarize(work.metrics, found, config)
@@ -153,6 +159,20 @@ def _for_the_verdict(
         scores = scores_of(found.judged)
         for row in chosen:
             row["judge_score"] = scores.get(row["id"])
+
+
+def _beside_the_base(work: Workspace, model: ArtifactRef, found: Results, config: EvaluationConfig) -> None:
+    """The base's answers to the same questions, and which the judge prefers."""
+    chosen = found.rows[: config.judge.pairs]
+    base = _load(work, model, None)
+    asked = [row["question"] for row in chosen]
+    said = generate_answers(base, asked, config.batch_size, config.max_new_tokens, config.max_tokens)
+    for row, (text, _) in zip(chosen, said, strict=True):
+        row["base_answer"] = text
+    found.compared = compare_answers(work.store.bucket, judge_address(settings()), chosen, config.judge)
+    wins = wins_of(found.compared)
+    for row in chosen:
+        row["judge_win"] = wins.get(row["id"])
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -42,6 +42,9 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "canaries_leaked": Measure("canaries trained on that an answer gives away", "at_most"),
         "canary_exposure": Measure("how far canaries trained on stand out, bits; 1.4 by chance", "at_most"),
         "judge_score": Measure("own answer as a judge rates it, 1 to 5", "at_least", "judge_score"),
+        "judge_win_rate": Measure(
+            "own answers that a judge prefers to the base's, ties by half, percent", "at_least", "judge_win"
+        ),
     }
 )
 LM_EVAL = "lm_eval."

@@ -22,16 +22,16 @@ def require_measured(use_case: "UseCase", file: str) -> None:
             raise ConfigurationError(
                 f"{file}: {field}", name, f"evaluation.lm_eval.tasks are {known}", f"Add {task} to them"
             )
-        if name == "judge_score" and not use_case.evaluation.judge.answers:
+        knob = {"judge_score": "answers", "judge_win_rate": "pairs"}.get(name)
+        if knob and not getattr(use_case.evaluation.judge, knob):
+            raise ConfigurationError(f"{file}: {field}", name, "no answer is judged", f"Set evaluation.judge.{knob}")
+        if name == "judge_win_rate" and field == "training.select.indicator":
             raise ConfigurationError(
-                f"{file}: {field}",
-                name,
-                "no answer is judged",
-                "Set evaluation.judge.answers",
+                f"{file}: {field}", name, "candidates have no base to be compared with", "Select by judge_score"
             )
     judge = use_case.evaluation.judge
     kept = [source.name for source in use_case.strategy.data_sources if source.sensitivity != "public"]
-    if judge.answers and judge.hosting == "hosted" and kept:
+    if judge.is_asked and judge.hosting == "hosted" and kept:
         raise ConfigurationError(
             f"{file}: evaluation.judge.hosting",
             "hosted",

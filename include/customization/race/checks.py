@@ -17,7 +17,8 @@ class Standard:
     """What all techniques are held to.
 
     `base` and `metrics` are the base's losses and measures, `problem` is why nothing can be compared with it,
-    `champion` the losses of what serves, None where nothing does, `declared` the charter, `card` the data card and `model` the base's description.
+    `champion` the losses of what serves, None where nothing does, `declared` the charter, `card` the data card and
+    `model` the base's description.
     """
 
     base: Mapping[str, float]
