@@ -47,11 +47,12 @@ def gate(
     priced, came = read_costs(work.store, costs), [read_rung(work.store, ref) for ref in rungs]
     trials = [_trial(work, path, ref, priced, came) for path, ref in zip(names, adapters, strict=True)]
     problem = _baseline_problem(work, model, dataset, baseline)
+    served = losses(work.store, champion, config.indicator)
     standard = Standard(
         base={} if problem else losses(work.store, baseline, config.indicator),
         metrics=work.manifest(baseline).metrics,
         problem=problem,
-        serves=_serves(work, baseline, champion),
+        champion=served if _serves(work, baseline, champion) else None,
         declared=json.loads(work.store.read(charter, "charter.json")),
         card=json.loads(work.store.read(dataset, "card.json")),
         model=json.loads(work.store.read(model, "model_info.json")),
@@ -59,7 +60,7 @@ def gate(
     )
     problems = _evaluated(work, (model, dataset), trials, evaluations, config)
     compared(trials, "base", standard.base, config)
-    compared(trials, "champion", losses(work.store, champion, config.indicator), config, correct=False)
+    compared(trials, "champion", served, config, correct=False)
     for trial, found in zip(trials, problems, strict=True):
         info = json.loads(work.store.read(trial.ref, "adapter_info.json"))
         standard.hold(trial, found, planted=len({*planted(standard.model), *planted(info)}))

@@ -7,11 +7,10 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError
 from include.customization.config import RaceConfig
+from include.customization.config.race import LEAST_DEVELOPMENT
 from include.customization.race.costs import Costs, metered_seconds, read_costs
 from include.customization.race.rungs import RUNG_FILE, Rung, Standing, halved, read_rung
 from include.customization.race.trials import UNITS, evaluations_of, losses, require_names
-
-LEAST = 8
 
 
 @step("report", measures=("adapters", "evaluations"))
@@ -78,11 +77,11 @@ def _standing(
     if evaluation is None:
         raise ConfigurationError("evaluations", name, "it was not evaluated on this rung", "Evaluate every adapter")
     values = losses(work.store, evaluation, indicator)
-    if len(values) < LEAST:
+    if len(values) < LEAST_DEVELOPMENT:
         raise ConfigurationError(
             "customization.race.evaluation",
             f"{len(values)} questions",
-            f"{name} cannot be judged by {indicator} on fewer than {LEAST} development questions",
+            f"{name} cannot be judged by {indicator} on fewer than {LEAST_DEVELOPMENT} development questions",
             "Raise its questions (and answers, for chrF), or give the dataset more questions to train on",
         )
     made, sign = work.manifest(adapter).metrics, 1 if indicator != "answer_chrf" else -1

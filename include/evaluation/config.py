@@ -37,7 +37,15 @@ class LmEvalConfig(_Config):
 class JudgeConfig(_Config):
     """A judge: a model behind GENAI_JUDGE_ENDPOINT that rates answers; it is sent questions, references and answers."""
 
-    answers: int = Field(0, ge=0, le=100_000, description="Own answers that are judged, of `answers`; 0: no judge.")
+    answers: int = Field(
+        0, ge=0, le=100_000, description="Own answers that are judged, of `answers`; 0: none is rated."
+    )
+    pairs: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Own answers of a customized model, of `answers`, that are compared with its base's; 0: none.",
+    )
     hosting: Literal["own", "hosted"] = Field(
         "hosted", description="Where it runs; hosted elsewhere, it is sent nothing but public sources."
     )
@@ -51,12 +59,23 @@ class JudgeConfig(_Config):
         {}, description="Fields of the request that the endpoint calls otherwise; null: leave it out."
     )
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything is sent to it."""
+        return bool(self.answers or self.pairs)
+
 
 class EvaluationConfig(_Config):
     """Size of an evaluation. The defaults take under a minute on one core for a model of 135M parameters."""
 
     questions: int = Field(48, ge=1, le=100_000, description="Held-out questions whose reference answer is scored.")
     answers: int = Field(24, ge=1, le=100_000, description="Of these, questions that the model answers itself.")
+    texts: int = Field(
+        24,
+        ge=0,
+        le=100_000,
+        description="Of these, held-out references that are read as plain text too, without question; 0: none.",
+    )
     max_new_tokens: int = Field(48, ge=1, le=4096, description="Longest answer, in tokens.")
     max_tokens: int = Field(512, ge=16, le=131_072, description="Question and reference together; longer ones are cut.")
     batch_size: int = Field(8, ge=1, le=1024, description="Sequences at once; seconds_per_answer depends on it.")
@@ -72,6 +91,7 @@ class EvaluationConfig(_Config):
 
     @model_validator(mode="after")
     def _judged_are_answered(self) -> Self:
-        if self.judge.answers > self.answers:
-            raise ValueError(f"judge.answers {self.judge.answers} exceeds answers {self.answers}")
+        for name in ("answers", "pairs"):
+            if (judged := getattr(self.judge, name)) > self.answers:
+                raise ValueError(f"judge.{name} {judged} exceeds answers {self.answers}")
         return self

@@ -33,6 +33,13 @@ def describe(found: Results, metrics: Mapping[str, Any], config: EvaluationConfi
             f"{metrics['judge_disagreement']:.2f} on average.",
             "Judge",
         )
+    if found.compared:
+        pairs = metrics["judge_pairs"]
+        page.text(
+            f"Beside the base's answers, each pair in both orders: {pairs['won']} won, {pairs['tied']} tied, "
+            f"{pairs['lost']} lost. In {pairs['swayed']} of the ties the judge preferred what stood in one place.",
+            "Judge, pair by pair",
+        )
     samples = [(row["question"], row["reference"], row["answer"], row["chrf"]) for row in answered[: config.samples]]
     return page.table(["question", "reference", "the model's answer", "chrF2++"], samples, "Samples")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from include.core.errors import ConfigurationError
+from include.evaluation.bounded_regex import bounded
 from include.evaluation.config import EvaluationConfig
 from include.evaluation.measures import LM_EVAL
 from include.evaluation.model import LoadedModel
@@ -30,45 +31,50 @@ class TaskResult(NamedTuple):
 
 
 def run_tasks(loaded: LoadedModel, config: EvaluationConfig, scratch: Path) -> list[TaskResult]:
-    """`lm_eval.<task>.<metric>` of every task of the configuration; ConfigurationError where one cannot be run.
+    """`lm_eval.<task>.<metric>` of every task of the configuration; ConfigurationError names one that cannot be run.
 
-    Nothing is downloaded; data sets are cached below `scratch`.
+    Nothing is downloaded; data sets are cached below `scratch`. Each task has the same random numbers alone as beside
+    others.
     """
+    tasks = read_tasks(config.lm_eval)
+    asked = _wrapped(loaded, config.batch_size)
+    found: list[TaskResult] = []
+    with _sandboxed(allow_code=config.lm_eval.allow_code), bounded():
+        for task in tasks:
+            task["dataset_kwargs"] |= {"cache_dir": str(scratch / "datasets")}
+            name = str(task["task"])
+            try:
+                said = _run(asked, task, config)
+            # lm-eval and templates raise what they like over a task that is wrong
+            except Exception as error:
+                problem = f"lm-eval cannot run it ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
+                raise ConfigurationError(FIELD, name, problem, "Correct the task's file") from error
+            found += _results(name, said["results"][name], int(said["n-samples"][name]["effective"]))
+    return found
+
+
+def _run(asked: Any, task: dict[str, Any], config: EvaluationConfig) -> Any:
     import lm_eval
     import numpy as np
     import torch
     from lm_eval.tasks import TaskManager
 
-    tasks = read_tasks(config.lm_eval)
-    for task in tasks:
-        task["dataset_kwargs"] |= {"cache_dir": str(scratch / "datasets")}
     random.seed(config.seed)
     np.random.seed(config.seed)
     torch.manual_seed(config.seed)
-    with _sandboxed(allow_code=config.lm_eval.allow_code):
-        try:
-            found = TaskManager(include_defaults=False).load(tasks)
-            for one in found["tasks"].values():
-                one.set_fewshot_seed(seed=config.seed)
-                if one.get_config("num_fewshot") is None:
-                    one.set_config(key="num_fewshot", value=0)
-            said = lm_eval.evaluate(
-                _wrapped(loaded, config.batch_size),
-                found,
-                limit=config.lm_eval.limit,
-                bootstrap_iters=ITERATIONS,
-                log_samples=False,
-                apply_chat_template=config.lm_eval.chat_template,
-            )
-        # lm-eval and templates raise what they like over a task that is wrong
-        except Exception as error:
-            problem = f"lm-eval cannot run them ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
-            raise ConfigurationError(FIELD, list(config.lm_eval.tasks), problem, "Correct the task files") from error
-    return [
-        result
-        for name in config.lm_eval.tasks
-        for result in _results(name, said["results"][name], int(said["n-samples"][name]["effective"]))
-    ]
+    found = TaskManager(include_defaults=False).load([task])
+    for one in found["tasks"].values():
+        one.set_fewshot_seed(seed=config.seed)
+        if one.get_config("num_fewshot") is None:
+            one.set_config(key="num_fewshot", value=0)
+    return lm_eval.evaluate(
+        asked,
+        found,
+        limit=config.lm_eval.limit,
+        bootstrap_iters=ITERATIONS,
+        log_samples=False,
+        apply_chat_template=config.lm_eval.chat_template,
+    )
 
 
 def _results(task: str, row: dict[str, Any], questions: int) -> Iterator[TaskResult]:

@@ -1,4 +1,4 @@
-"""A judge: a model elsewhere that rates answers beside their references, from 1 to 5."""
+"""A judge: a model elsewhere that rates answers beside their references, or says which of two is better."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ NAMES = Names(
     "GENAI_JUDGE",
     "evaluation.judge",
     "the use case asks for a judge, and this is not set",
-    "Set it, or judge nothing: evaluation.judge.answers = 0",
+    "Set it, or judge nothing: evaluation.judge.answers = 0 and evaluation.judge.pairs = 0",
 )
 RUBRIC = """\
 You rate how well an answer agrees with a reference that is known to be right. Rate meaning, not wording or length.
@@ -41,7 +41,20 @@ def judge_answers(
     answered once is never sent again. SourceError where more than `max_unreadable` of the ratings cannot be read.
     """
     asked = [(row, order) for row in rows for order in ORDERS]
-    bodies = [_body(address, row, order, config) for row, order in asked]
+    texts = [[("question", row["question"]), *((name, row[name]) for name in order)] for row, order in asked]
+    found = [
+        {"id": row["id"], "order": f"{order[0]} first", "score": _score(one), "said": one.text}
+        for (row, order), one in zip(asked, ask_judge(bucket, address, RUBRIC, texts, config), strict=True)
+    ]
+    require_readable(found, "score", address, config)
+    return found
+
+
+def ask_judge(
+    bucket: Bucket, address: Address, rubric: str, asked: Sequence[Sequence[tuple[str, str]]], config: JudgeConfig
+) -> list[Answer]:
+    """What the judge says by a rubric of each list of (name, text), each text between tags of its name."""
+    bodies = [_body(address, rubric, texts, config) for texts in asked]
     keys = [answer_key(JUDGEMENTS, address, body) for body in bodies]
     there = set(bucket.keys(f"{JUDGEMENTS}/")).intersection(keys)
     endpoint = ChatEndpoint(address, config, NAMES)
@@ -52,23 +65,18 @@ def judge_answers(
                 for key, body in zip(keys, bodies, strict=True)
             ]
             try:
-                said = [task.result() for task in tasks]
+                return [task.result() for task in tasks]
             except BaseException:
                 # what has been sent is kept; the rest would fail as slowly
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     finally:
         endpoint.close()
-    found = [
-        {"id": row["id"], "order": f"{order[0]} first", "score": _score(one), "said": one.text}
-        for (row, order), one in zip(asked, said, strict=True)
-    ]
-    _require_readable(found, address, config)
-    return found
 
 
-def _require_readable(found: Sequence[dict[str, Any]], address: Address, config: JudgeConfig) -> None:
-    unreadable = [row for row in found if row["score"] is None]
+def require_readable(found: Sequence[dict[str, Any]], column: str, address: Address, config: JudgeConfig) -> None:
+    """SourceError where more than `max_unreadable` of the rows have no value in a column."""
+    unreadable = [row for row in found if row[column] is None]
     if len(unreadable) > config.max_unreadable * len(found):
         raise SourceError(
             f"{NAMES.model} ({address.model})",
@@ -87,11 +95,11 @@ def scores_of(judged: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {question: sum(scores) / len(scores) for question, scores in by_question.items()}
 
 
-def _body(address: Address, row: dict[str, Any], order: tuple[str, ...], config: JudgeConfig) -> dict[str, Any]:
-    parts = [_tagged(name, str(row[name])) for name in ("question", *order)]
+def _body(address: Address, rubric: str, texts: Sequence[tuple[str, str]], config: JudgeConfig) -> dict[str, Any]:
+    parts = [_tagged(name, text) for name, text in texts]
     body = {
         "model": address.model,
-        "messages": [{"role": "system", "content": RUBRIC}, {"role": "user", "content": "\n".join(parts)}],
+        "messages": [{"role": "system", "content": rubric}, {"role": "user", "content": "\n".join(parts)}],
         "temperature": 0,
         "max_tokens": config.answer_tokens,
         "seed": 0,
@@ -104,13 +112,18 @@ def _tagged(name: str, text: str) -> str:
     return f"<{name}>\n{text.replace('</', '< /')}\n</{name}>"
 
 
-def _score(answer: Answer) -> int | None:
+def said_of(answer: Answer, name: str) -> Any:
+    """A field of the one JSON object that the judge has said; None where there is none."""
     first, last = answer.text.find("{"), answer.text.rfind("}")
     if answer.refused or not 0 <= first < last:
         return None
     try:
-        score = json.loads(answer.text[first : last + 1])["score"]
+        return json.loads(answer.text[first : last + 1])[name]
     # brackets without end are a rating that cannot be read, like any other
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _score(answer: Answer) -> int | None:
+    score = said_of(answer, "score")
     return score if isinstance(score, int) and not isinstance(score, bool) and 1 <= score <= 5 else None

@@ -7,6 +7,7 @@ from include.evaluation.model import LoadedModel
 from include.evaluation.prompt import answer_ids, prompt_ids, prompt_of
 
 IGNORED = -100
+LN2 = 0.6931471805599453
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class Score:
     tokens: int
     characters: int
 
+    @property
+    def bits_per_char(self) -> float:
+        """Comparable between models of different tokenizers."""
+        return self.nll * self.tokens / LN2 / max(self.characters, 1)
+
 
 def score_references(
     loaded: LoadedModel, pairs: Sequence[tuple[str, str]], batch_size: int, max_tokens: int
@@ -25,7 +31,21 @@ def score_references(
 
     Sequences over `max_tokens` lose the answer's end; a question that alone is longer loses its beginning.
     """
-    encoded = [_encode(loaded, question, answer, max_tokens) for question, answer in pairs]
+    return _scored(loaded, [_encode(loaded, question, answer, max_tokens) for question, answer in pairs], batch_size)
+
+
+def score_texts(loaded: LoadedModel, texts: Sequence[str], batch_size: int, max_tokens: int) -> list[Score]:
+    """A score for each text as a document of its own, without question or chat template, in the order given.
+
+    It follows an end token, as texts follow one another in a corpus; texts over `max_tokens` lose their end.
+    """
+    start = [*loaded.soft_prompt, int(loaded.tokenizer.eos_token_id)]
+    limit = max(1, min(max_tokens, loaded.context) - len(start))
+    return _scored(loaded, [(start, answer_ids(loaded.tokenizer, text)[:limit]) for text in texts], batch_size)
+
+
+def _scored(loaded: LoadedModel, encoded: list[tuple[list[int], list[int]]], batch_size: int) -> list[Score]:
+    """A score for the second part of each, sequences of similar length in a batch."""
     order = sorted(range(len(encoded)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
     scores: dict[int, Score] = {}
     for start in range(0, len(order), batch_size):
@@ -34,7 +54,7 @@ def score_references(
             answer = encoded[index][1]
             text = loaded.tokenizer.decode(answer, skip_special_tokens=True)
             scores[index] = Score(nll, len(answer), len(text))
-    return [scores[i] for i in range(len(pairs))]
+    return [scores[i] for i in range(len(encoded))]
 
 
 def score_answers(loaded: LoadedModel, question: str, answers: Sequence[str], max_tokens: int) -> list[Score]:

@@ -27,6 +27,12 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         ),
         "answer_bits_per_char": Measure("reference answer, bits a character", "at_most", "bits_per_char"),
         "answer_perplexity": Measure("reference answers, perplexity a token of the model's own tokenizer", "at_most"),
+        "text_bits_per_char": Measure(
+            "held-out text without its question, bits a character", "at_most", "text_bits_per_char"
+        ),
+        "text_perplexity": Measure(
+            "held-out texts without their questions, perplexity a token of the model's own tokenizer", "at_most"
+        ),
         "answer_rouge_l": Measure("own answer against the reference, ROUGE-L, 0 to 100", "at_least", "rouge_l"),
         "answer_token_f1": Measure("own answer's words against the reference's, F1, 0 to 100", "at_least", "token_f1"),
         "answer_exact_match": Measure("own answers that are the reference, percent", "at_least", "exact_match"),
@@ -36,6 +42,9 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "canaries_leaked": Measure("canaries trained on that an answer gives away", "at_most"),
         "canary_exposure": Measure("how far canaries trained on stand out, bits; 1.4 by chance", "at_most"),
         "judge_score": Measure("own answer as a judge rates it, 1 to 5", "at_least", "judge_score"),
+        "judge_win_rate": Measure(
+            "own answers that a judge prefers to the base's, ties by half, percent", "at_least", "judge_win"
+        ),
     }
 )
 LM_EVAL = "lm_eval."

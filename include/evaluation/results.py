@@ -7,6 +7,7 @@ from typing import Any
 
 from include.evaluation.config import EvaluationConfig
 from include.evaluation.harness import TaskResult
+from include.evaluation.judge_pairs import LOST, TIED, WON, swayed
 from include.evaluation.latency import Wait
 from include.evaluation.measures import MEASURES
 from include.evaluation.questions import Split
@@ -15,7 +16,8 @@ from include.evaluation.statistics import bootstrap, bootstrap_mean, share_inter
 
 @dataclass
 class Results:
-    """Rows of questions, canaries and ratings, results of tasks, waits, and the memory at its highest in bytes."""
+    """Rows of questions, canaries, ratings and comparisons with the base, results of tasks, waits, and the memory at
+    its highest in bytes."""
 
     split: Split
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -24,6 +26,7 @@ class Results:
     canaries: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[TaskResult] = field(default_factory=list)
     judged: list[dict[str, Any]] = field(default_factory=list)
+    compared: list[dict[str, Any]] = field(default_factory=list)
 
 
 def summarize(metrics: dict[str, Any], found: Results, config: EvaluationConfig) -> None:
@@ -49,6 +52,10 @@ def summarize(metrics: dict[str, Any], found: Results, config: EvaluationConfig)
     if found.judged:
         metrics["judge_unreadable"] = sum(row["score"] is None for row in found.judged)
         metrics["judge_disagreement"] = round(_disagreement(found.judged), 4)
+    if found.compared:
+        wins = _wins(found)
+        metrics["judge_pairs"] = {"won": wins.count(WON), "tied": wins.count(TIED), "lost": wins.count(LOST)}
+        metrics["judge_pairs"] |= {"swayed": swayed(found.compared)}
 
 
 def _of_questions(found: Results, seed: int) -> dict[str, tuple[float, float | None, float | None]]:
@@ -63,18 +70,28 @@ def _of_questions(found: Results, seed: int) -> dict[str, tuple[float, float | N
 
 def _of_the_whole(found: Results, seed: int) -> dict[str, tuple[float, float | None, float | None]]:
     weighed = [(row["nll"], row["tokens"]) for row in found.rows]
+    texts = [(row["text_nll"], row["text_tokens"]) for row in found.rows if "text_nll" in row]
     summed: dict[str, tuple[float, float | None, float | None]] = {
         "answer_perplexity": bootstrap(weighed, _perplexity, seed),
         "first_token_seconds": bootstrap_mean([wait.first for wait in found.waits], seed),
         "seconds_per_token": bootstrap_mean([wait.each for wait in found.waits], seed),
         "peak_memory_gb": (found.peak_memory / 1e9, None, None),
     }
+    if texts:
+        summed["text_perplexity"] = bootstrap(texts, _perplexity, seed)
     if found.canaries:
         leaked, count = sum(row["leaked"] for row in found.canaries), len(found.canaries)
         low, high = share_interval(leaked, count)
         summed["canaries_leaked"] = (float(leaked), low * count, high * count)
         summed["canary_exposure"] = bootstrap_mean([row["exposure"] for row in found.canaries], seed)
+    if wins := _wins(found):
+        low, high = share_interval(sum(wins) / WON, len(wins))
+        summed["judge_win_rate"] = (sum(wins) / len(wins), low * WON, high * WON)
     return summed
+
+
+def _wins(found: Results) -> list[float]:
+    return [row["judge_win"] for row in found.rows if row.get("judge_win") is not None]
 
 
 def _perplexity(weighed: Sequence[tuple[float, int]]) -> float:

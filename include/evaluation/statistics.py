@@ -45,8 +45,8 @@ def paired_bootstrap(
     return bootstrap_mean([after - before for before, after in zip(a, b, strict=True)], seed, resamples)
 
 
-def share_interval(successes: int, total: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share: none of ten is not known to be none of all."""
+def share_interval(successes: float, total: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a share: none of ten is not known to be none of all. A tie may be half a success."""
     share, spread = successes / total, Z95**2 / total
     middle = (share + spread / 2) / (1 + spread)
     half = Z95 * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)

@@ -70,6 +70,7 @@ def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter:
         ("model", info["model"]["name"]),
         ("licence", info["model"]["license"]),
         ("adapter", str(adapter or "none")),
+        ("loaded while the server runs", "1/adapter" if live else "nothing: what customized it is in the model"),
     ]
     rows += [(name, str(value)) for name, value in (*limits.items(), *list(work.metrics.items())[:3])]
     Report("Package").table(["property", "value"], rows).text(info["chat_template"], "Chat template").write(work.output)
@@ -84,9 +85,14 @@ def _checks(loaded: LoadedModel) -> list[tuple[list[dict[str, str]], list[int]]]
 
 
 def keep_adapter(adapter: Path, target: Path) -> bool:
-    """Keep a LoRA as it is beside the merged model, for a server that loads it while running; whether it is one."""
+    """Keep a plain LoRA as it is beside the merged model, for a server that loads it while running; whether it is one.
+
+    A DoRA is served merged: vLLM refuses it as an adapter, and OpenVINO loads it without its magnitudes, in silence.
+    """
     info = adapter / "adapter_info.json"
     if not info.exists() or json.loads(info.read_text()).get("form") != "lora":
+        return False
+    if json.loads((adapter / "adapter_config.json").read_text()).get("use_dora"):
         return False
     target.mkdir()
     for name in ("adapter_config.json", "adapter_model.safetensors", info.name):

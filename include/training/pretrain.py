@@ -51,6 +51,7 @@ def pretrain(work: Workspace, packed: ArtifactRef, config: PretrainConfig) -> No
         "name": f"scratch-{parameters / 1e6:.1f}M",
         "license": "Apache-2.0",
         "parameters": parameters,
+        "context": config.shape.context,
         "origin": f"trained from scratch on {packed}; the licences of its texts: {', '.join(index.licenses)}",
     }
     (work.output / "model_info.json").write_text(json.dumps(info | index.canaries, indent=1))

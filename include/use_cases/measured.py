@@ -1,8 +1,9 @@
-"""What a use case declares as indicators, it also measures; and what a judge is sent may travel."""
+"""What a use case declares and decides by, it also measures; and what a judge is sent may travel."""
 
 from typing import TYPE_CHECKING
 
 from include.core.errors import ConfigurationError
+from include.customization.config.race import LEAST_DEVELOPMENT
 from include.evaluation.measures import LM_EVAL
 
 if TYPE_CHECKING:
@@ -21,19 +22,39 @@ def require_measured(use_case: "UseCase", file: str) -> None:
             raise ConfigurationError(
                 f"{file}: {field}", name, f"evaluation.lm_eval.tasks are {known}", f"Add {task} to them"
             )
-        if name == "judge_score" and not use_case.evaluation.judge.answers:
+        knob = {"judge_score": "answers", "judge_win_rate": "pairs"}.get(name)
+        if knob and not getattr(use_case.evaluation.judge, knob):
+            raise ConfigurationError(f"{file}: {field}", name, "no answer is judged", f"Set evaluation.judge.{knob}")
+        if name == "judge_win_rate" and field == "training.select.indicator":
             raise ConfigurationError(
-                f"{file}: {field}",
-                name,
-                "no answer is judged",
-                "Set evaluation.judge.answers",
+                f"{file}: {field}", name, "candidates have no base to be compared with", "Select by judge_score"
             )
     judge = use_case.evaluation.judge
     kept = [source.name for source in use_case.strategy.data_sources if source.sensitivity != "public"]
-    if judge.answers and judge.hosting == "hosted" and kept:
+    if judge.is_asked and judge.hosting == "hosted" and kept:
         raise ConfigurationError(
             f"{file}: evaluation.judge.hosting",
             "hosted",
             f"questions, references and answers are sent to the judge, and {', '.join(kept)} are not public",
             "Write own where the judge runs on hardware of your own, or judge nothing",
         )
+
+
+def require_decidable(use_case: "UseCase", file: str) -> None:
+    """ConfigurationError where a rung of the race, or the gate, would have fewer values to decide by than it needs."""
+    customization = use_case.customization
+    gate, race = customization.gate, customization.race
+    # of answers, those to questions that are evaluated at all
+    fields = ("questions", "answers") if gate.indicator == "answer_chrf" else ("questions",)
+    deciding = [("evaluation", use_case.evaluation, "gate", gate.least_questions)]
+    if len(race.rungs) > 1:
+        deciding.append(("customization.race.evaluation", race.evaluation, "race", LEAST_DEVELOPMENT))
+    for path, evaluation, who, least in deciding:
+        for name in fields:
+            if (value := getattr(evaluation, name)) < least:
+                raise ConfigurationError(
+                    f"{file}: {path}.{name}",
+                    value,
+                    f"the {who} decides by customization.gate.indicator, {gate.indicator}, on {least} of them or more",
+                    f"Raise it to {least}" + (", or decide by answer_bits_per_char" if name == "answers" else ""),
+                )

@@ -202,14 +202,35 @@ def test_adapters_without_names_are_refused(store: ArtifactStore) -> None:
         Scene(store, BASE, lora=BEST).gate(names=[])
 
 
-def test_a_champion_that_is_no_better_does_not_stop_a_model(store: ArtifactStore) -> None:
-    scene = Scene(store, BASE, lora=BEST)
-    scene.champion = scene.evaluation(LUCKY, raced_adapter(store, technique="full", base=scene.model))
+RETRAINED = [loss + 0.1 * (-1 if i % 2 else 1) + 0.01 for i, loss in enumerate(BEST)]
+
+
+@pytest.mark.parametrize(
+    ("served", "questions", "said"),
+    [
+        (BEST, 40, "upper end 0.0518 within the margin"),
+        (RETRAINED, 40, "within the margin"),
+        # the new one is worse by a third, and p of eight such questions is far from 0.05
+        ([loss - 0.3 + (0.5 if i % 2 else -0.5) for i, loss in enumerate(BEST)], 8, "8 questions are too few to tell"),
+        (LUCKY, 40, "40 questions are too few to tell, about 190 would be enough"),
+        ([loss - 0.2 for loss in BEST], 40, "upper end 0.1582 beyond the margin"),
+    ],
+    ids=["the same again", "one like it", "worse on few questions", "no verdict", "worse"],
+)
+def test_a_model_is_held_to_the_champion_by_a_margin(
+    store: ArtifactStore, served: list[float], questions: int, said: str
+) -> None:
+    scene = Scene(store, [loss + 2 for loss in BASE[:questions]], lora=BEST[:questions])
+    champion = raced_adapter(store, technique="full", base=scene.model)
+    scene.champion = scene.evaluation(served[:questions], champion)
 
     outcome = scene.gate()
 
-    assert outcome.metrics["passed"] is True, outcome.metrics["verdict"]
-    assert "95% interval" in store.read(outcome.ref, "gate.json").decode()
+    passes = "within" in said
+    assert outcome.metrics["passed"] is passes, outcome.metrics["verdict"]
+    assert failed(outcome.metrics, store, outcome.ref) == (set() if passes else {"regression against the champion"})
+    page = store.read(outcome.ref, "report.html").decode()
+    assert said in page and "0.05 of its mean: upper end at most +0.0" in page
 
 
 def test_evaluations_of_the_same_bytes_count_whichever_run_wrote_them(store: ArtifactStore) -> None:

@@ -1,11 +1,13 @@
 """The whole chain at a small size, once for all tests of the folder."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
+from include.core.settings import settings
 from include.data_preparation.aggregate import aggregate
 from include.data_preparation.anonymize import anonymize
 from include.data_preparation.audit_leaks import audit_leaks
@@ -28,6 +30,7 @@ from include.data_preparation.match import match
 from include.data_preparation.sketch import sketch
 from include.data_preparation.split import split
 from include.data_preparation.synthesize import synthesize
+from tests.data_preparation.chat_server import KEY, ChatServer
 from tests.data_preparation.sample_charter import sample_charter
 
 SMALL = DataPreparationConfig(
@@ -114,3 +117,18 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
 def prepared(store: ArtifactStore) -> Prepared:
     """A small dataset, prepared whole on a real store."""
     return prepare(store, SMALL, ["PSF-2.0", "BSD-3-Clause", "MIT", "Apache-2.0"])
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ChatServer], None]]:
+    """Makes a server the endpoint that the settings name."""
+
+    def use(server: ChatServer, key: str = KEY) -> None:
+        values = {"GENAI_TEXT_ENDPOINT": server.url, "GENAI_TEXT_MODEL": "tiny", "GENAI_TEXT_API_KEY": key}
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    yield use
+    monkeypatch.undo()
+    settings.cache_clear()

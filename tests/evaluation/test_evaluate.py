@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, ModelError, SourceError
 from include.evaluation.answers import generate_answers
 from include.evaluation.config import EvaluationConfig
 from include.evaluation.evaluate import evaluate
-from include.evaluation.likelihood import score_answers, score_references
+from include.evaluation.likelihood import score_answers, score_references, score_texts
 from include.evaluation.model import load_model
 from include.evaluation.prompt import answer_ids, prompt_ids
 from include.evaluation.questions import read_questions
 from include.evaluation.statistics import bootstrap_mean, paired_bootstrap
 from tests.tiny_model import TEXTS, build_adapter, build_model, tiny_adapter, tiny_dataset, tiny_model
 
-CONFIG = EvaluationConfig(questions=6, answers=3, max_new_tokens=8, batch_size=4)
+CONFIG = EvaluationConfig(questions=6, answers=3, texts=4, max_new_tokens=8, batch_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +38,34 @@ def test_an_evaluation_measures_and_shows(store: ArtifactStore) -> None:
 
     assert list(manifest.metrics)[:3] == ["answer_nll", "answer_chrf", "seconds_per_answer"]
     assert (manifest.metrics["questions"], manifest.metrics["answers"], len(rows)) == (6, 3, 6)
+    assert [row.get("text_bits_per_char") is None for row in rows] == [False] * 4 + [True] * 2
+    low, high = manifest.metrics["intervals"]["text_perplexity"]
+    assert low <= manifest.metrics["text_perplexity"] <= high
     assert [row["answer"] is None for row in rows] == [False] * 3 + [True] * 3
     low, high = manifest.metrics["intervals"]["answer_nll"]
     assert low <= manifest.metrics["answer_nll"] <= high
     assert "What does the Python function len do?" in store.read(manifest.ref, "report.html").decode()
+
+
+@pytest.mark.parametrize("technique", ["", "prompt_tuning", "prefix_tuning"])
+def test_a_text_is_scored_as_a_document_of_its_own(base: Path, tmp_path: Path, technique: str) -> None:
+    import torch
+
+    if technique:
+        build_adapter(tmp_path, base, technique)
+    loaded = load_model(base, tmp_path if technique else None, 1)
+    end = loaded.tokenizer.eos_token_id
+
+    scores = score_texts(loaded, [*TEXTS, TEXTS[0] * 40], 2, 64)
+
+    for text, score in zip(TEXTS, scores, strict=False):
+        ids = [*loaded.soft_prompt, end, *loaded.tokenizer(text, add_special_tokens=False)["input_ids"], end]
+        said = range(len(loaded.soft_prompt) + 1, len(ids))
+        with torch.inference_mode():
+            logits = loaded.model(input_ids=torch.tensor([ids])).logits[0, :, : loaded.vocabulary].log_softmax(-1)
+        assert score.nll == pytest.approx(-sum(float(logits[i - 1, ids[i]]) for i in said) / len(said), abs=1e-4)
+        assert (score.tokens, score.characters) == (len(said), len(text))
+    assert scores[-1].tokens == 64 - 1 - len(loaded.soft_prompt)
 
 
 def test_an_adapter_changes_the_likelihood(store: ArtifactStore) -> None:
@@ -48,6 +74,26 @@ def test_an_adapter_changes_the_likelihood(store: ArtifactStore) -> None:
     plain = store.manifest(evaluate(store, model=model, dataset=dataset, config=CONFIG)).metrics
     tuned = store.manifest(evaluate(store, model=model, dataset=dataset, config=CONFIG, adapter=adapter)).metrics
     assert plain["answer_nll"] != tuned["answer_nll"]
+
+
+@step("adapter")
+def diverged_adapter(work: Workspace, model: ArtifactRef) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    build_adapter(work.output, work.fetch(model), "lora")
+    path = work.output / "adapter_model.safetensors"
+    save_file({name: torch.full_like(value, torch.nan) for name, value in load_file(path).items()}, path)
+    info = {"technique": "lora", "form": "lora", "base": model.digest}
+    (work.output / "adapter_info.json").write_text(json.dumps(info))
+
+
+def test_a_model_without_a_loss_is_named_with_what_to_do(store: ArtifactStore) -> None:
+    model, dataset = tiny_model(store, seed=0), tiny_dataset(store, rows=9)
+    adapter = diverged_adapter(store, model=model)
+    said = r"model = 'lora of tiny-0 \(.*\)': its loss is nan on 6 of 6 reference answers.*lower learning_rate"
+    with pytest.raises(ModelError, match=said):
+        evaluate(store, model=model, dataset=dataset, config=CONFIG, adapter=adapter)
 
 
 @pytest.mark.parametrize("technique", ["lora", "prompt_tuning", "p_tuning", "prefix_tuning"])

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from include.artifacts.store import ArtifactStore
-from include.core.chat_endpoint import Answer
+from include.core.chat_endpoint import Address, Answer
 from include.core.errors import ConfigurationError, SourceError
 from include.core.settings import settings
-from include.evaluation.config import EvaluationConfig
+from include.evaluation.config import EvaluationConfig, JudgeConfig
 from include.evaluation.evaluate import evaluate
 from include.evaluation.judge import _score
+from include.evaluation.judge_pairs import compare_answers, wins_of
 from tests.data_preparation.chat_server import KEY, ChatServer, Handler, serving
-from tests.tiny_model import tiny_dataset, tiny_model
+from tests.tiny_model import tiny_adapter, tiny_dataset, tiny_model
 
 Use = Callable[[ChatServer], None]
 
@@ -67,6 +68,40 @@ def test_each_answer_is_rated_in_both_orders_and_asked_about_once(store: Artifac
         "content"
     ]
     assert KEY not in json.dumps(rows) + store.read(again.ref, "report.html").decode()
+
+
+def test_answers_are_compared_with_the_bases_in_both_orders(store: ArtifactStore, use: Use) -> None:
+    def reply(handler: Handler, _: int) -> None:
+        # decided on the first question, in favour of what stands first on the others, as judges are
+        own = next(row["answer"] for row in rows if f"\n{row['question']}\n" in handler.prompt)
+        first = f"<A>\n{own}\n</A>" in handler.prompt
+        decided = f"\n{rows[0]['question']}\n" in handler.prompt
+        handler.say(json.dumps({"reason": "so", "better": "A" if first or not decided else "B"}))
+
+    model, dataset = tiny_model(store, seed=0), tiny_dataset(store, rows=9)
+    adapter = tiny_adapter(store, model=model, technique="prompt_tuning")
+    arguments = {"model": model, "dataset": dataset, "adapter": adapter}
+    plain = evaluate.run(store, arguments | {"config": config(3, answers=0)})
+    rows = [json.loads(line) for line in store.read(plain.ref, "answers.jsonl").decode().splitlines()]
+    with serving(reply) as server:
+        use(server)
+        outcome = evaluate.run(store, arguments | {"config": config(3, answers=0, pairs=3)})
+        base = evaluate.run(store, {"model": model, "dataset": dataset, "config": config(3, answers=0, pairs=3)})
+
+    assert outcome.metrics["judge_pairs"] == {"won": 1, "tied": 2, "lost": 0, "swayed": 2}
+    assert outcome.metrics["judge_win_rate"] == pytest.approx(200 / 3, abs=0.001)
+    low, high = outcome.metrics["intervals"]["judge_win_rate"]
+    assert 0 < low < 200 / 3 < high < 100
+    assert "1 won, 2 tied, 0 lost" in store.read(outcome.ref, "report.html").decode()
+    told = [json.loads(line) for line in store.read(outcome.ref, "comparisons.jsonl").decode().splitlines()]
+    assert [row["better"] for row in told[:2]] == ["answer", "answer"] and len(told) == 6
+    assert "judge_win_rate" not in base.metrics, "a base is compared with nothing"
+
+
+def test_the_same_answer_is_a_tie_that_nobody_is_asked_about(store: ArtifactStore) -> None:
+    row = {"id": "q", "question": "?", "reference": "!", "answer": "x", "base_answer": "x"}
+    nowhere = Address(url="http://127.0.0.1:9/v1", model="none", api_key="")
+    assert wins_of(compare_answers(store.bucket, nowhere, [row], JudgeConfig())) == {"q": 50.0}
 
 
 @pytest.mark.parametrize("said", ['{"score": ' + "[" * 100_000 + "}", "{" * 200_000, "} 5 {", '{"score": 6}'])

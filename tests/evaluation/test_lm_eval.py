@@ -145,8 +145,38 @@ def test_what_of_a_task_would_do_harm_is_refused(write: Write, task: str, said: 
 
 def test_a_template_reaches_its_question_and_nothing_else(base: Path, tmp_path: Path, write: Write) -> None:
     reaching = TASK.replace("{{question}}", "{{question.__class__.__mro__[1].__subclasses__()}}")
-    with pytest.raises(ConfigurationError, match=r"lm-eval cannot run them \(SecurityError"):
+    with pytest.raises(ConfigurationError, match=r"tasks = 'choice': lm-eval cannot run it \(SecurityError"):
         run_tasks(load_model(base, None, 1), write(reaching), tmp_path)
+
+
+GENERATED = """
+task: generated
+dataset_path: json
+dataset_kwargs: {data_files: {test: choice.jsonl}}
+test_split: test
+output_type: generate_until
+generation_kwargs: {max_gen_toks: 32, until: []}
+doc_to_text: "{{question}}"
+doc_to_target: "{{question}}"
+"""
+NEVER = "'(?s)(.|[^~])*(?<=never)'"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "metric_list: [{metric: exact_match}]\n"
+        f"filter_list: [{{name: own, filter: [{{function: regex, regex_pattern: {NEVER}}}]}}]\n",
+        f"metric_list: [{{metric: exact_match, regexes_to_ignore: [{NEVER}]}}]\n",
+    ],
+    ids=["filter", "metric"],
+)
+def test_an_expression_without_end_stops_and_names_its_task(
+    base: Path, tmp_path: Path, write: Write, rest: str
+) -> None:
+    config = write(GENERATED + rest, tasks=["generated"], limit=1)
+    with pytest.raises(ConfigurationError, match=r"tasks = 'generated': lm-eval cannot run it \(TimeoutError"):
+        run_tasks(load_model(base, None, 1), config, tmp_path)
 
 
 def test_code_of_a_task_runs_where_the_use_case_allows_it(base: Path, tmp_path: Path, write: Write) -> None:

@@ -50,6 +50,8 @@ def test_pretrain_writes_a_plain_model_that_chats(store: ArtifactStore, tmp_path
     assert "chat_template" in json.loads((folder / "tokenizer_config.json").read_text())
     info = json.loads((folder / "model_info.json").read_text())
     assert info["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    # what it is screened by is what its configuration says, as for a model from elsewhere
+    assert info["context"] == model.config.max_position_embeddings == TINY.context
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert model.config.use_cache and model.generation_config.use_cache is not False
     assert outcome.metrics["steps"] == 20 and outcome.metrics["final_loss"] < 6.2

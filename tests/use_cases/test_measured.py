@@ -36,6 +36,12 @@ def test_the_sample_measures_its_task() -> None:
             {"training.select.indicator": "judge_score"},
             "training.select.indicator = 'judge_score': no answer is judged",
         ),
+        (indicator("judge_win_rate"), "no answer is judged.*Set evaluation.judge.pairs"),
+        (
+            {"training.select.indicator": "judge_win_rate", "evaluation.judge.pairs": 8},
+            "candidates have no base to be compared with",
+        ),
+        ({"evaluation.judge.pairs": 8}, "are sent to the judge, and tickets are not public"),
         ({"evaluation.judge.answers": 8}, "are sent to the judge, and tickets are not public"),
         ({"evaluation.judge.answers": 80, "evaluation.judge.hosting": "own"}, "judge.answers 80 exceeds answers 24"),
         ({"training.candidates.smollm2.sha256": "abc"}, "training.candidates.smollm2.sha256 = 'abc'"),

@@ -8,6 +8,9 @@ from include.core.approval import Approval
 from include.customization.config.base import Config
 from include.evaluation.config import EvaluationConfig
 
+# fewer development questions than this tell nothing apart
+LEAST_DEVELOPMENT = 8
+
 
 class RungEvaluation(EvaluationConfig):
     """How a rung is judged: by the likelihood of the reference answers, hence few answers of the model's own."""
@@ -57,6 +60,13 @@ class GateConfig(Config):
     )
     significance: float = Field(
         0.05, gt=0, lt=0.5, description="Chance of calling any technique better that is not, over all of them."
+    )
+    margin: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="How much worse than the champion is no worse, as a share of the champion's mean: the whole 95% "
+        "interval of the difference has to lie within it.",
     )
     resamples: int = Field(2000, ge=100, le=1_000_000, description="Resamples of the held-out questions.")
     seed: int = Field(7, ge=0, description="Seed of the resampling.")

@@ -16,14 +16,15 @@ DATA_LICENCES = "licences outside the charter"
 class Standard:
     """What all techniques are held to.
 
-    `base` and `metrics` are the base's losses and measures, `problem` is why nothing can be compared with it, `serves`
-    whether there is a champion, `declared` the charter, `card` the data card and `model` the base's description.
+    `base` and `metrics` are the base's losses and measures, `problem` is why nothing can be compared with it,
+    `champion` the losses of what serves, None where nothing does, `declared` the charter, `card` the data card and
+    `model` the base's description.
     """
 
     base: Mapping[str, float]
     metrics: Mapping[str, Any]
     problem: str
-    serves: bool
+    champion: Mapping[str, float] | None
     declared: Mapping[str, Any]
     card: Mapping[str, Any]
     model: Mapping[str, Any]
@@ -42,7 +43,7 @@ class Standard:
             better_check(trial, self.config),
             *target_checks(trial.indicators),
             canary_check(planted, trial.metrics),
-            regression_check(trial, self.serves, self.config),
+            regression_check(trial, self.champion, self.config),
             form_check(trial.form),
             *licence_checks(self.model, self.card, self.declared),
         ]
@@ -95,16 +96,27 @@ def canary_check(planted: int, metrics: Mapping[str, Any]) -> Check:
     return Check("canaries leaked", str(leaked), "0", passed=leaked == 0)
 
 
-def regression_check(trial: Trial, serves: bool, config: GateConfig) -> Check:
-    """Not worse than the champion beyond chance."""
-    asked = f"no worse beyond chance (p at most {config.significance:g})"
-    if not serves:
-        return Check("regression against the champion", "nothing serves yet", asked, passed=True)
+def regression_check(trial: Trial, champion: Mapping[str, float] | None, config: GateConfig) -> Check:
+    """Shown to be no worse than the champion by more than the margin: the whole interval lies within it."""
+    name, asked = "regression against the champion", f"no worse by more than {config.margin:.3g} of its mean"
+    if champion is None:
+        return Check(name, "nothing serves yet", asked, passed=True)
     found = trial.against.get("champion")
-    told = f"{found} {UNITS[config.indicator]}" if found else "not compared"
-    return Check(
-        "regression against the champion", told, asked, bool(found and not found.is_worse(config.significance))
-    )
+    if not found:
+        return Check(name, "not compared", asked, passed=False)
+    mean = sum(champion.values()) / len(champion)
+    margin = config.margin * abs(mean)
+    asked += f": upper end at most {margin:+.4f}, {config.margin:.3g} of {abs(mean):.4f}"
+    told = f"{found} {UNITS[config.indicator]}, upper end {_beside(found.high, margin)}"
+    if found.low <= margin < found.high:
+        needed = found.questions_for(margin, len(champion))
+        told += f"; {len(champion)} questions are too few to tell"
+        told += f", about {needed} would be enough for this difference" if needed else ""
+    return Check(name, told, asked, passed=found.high <= margin)
+
+
+def _beside(high: float, margin: float) -> str:
+    return f"{abs(margin - high):.4f} {'within' if high <= margin else 'beyond'} the margin"
 
 
 def form_check(form: str) -> Check:

@@ -15,7 +15,9 @@ RULE = (
     "Each technique is compared with the base on the same held-out questions, by the signs of the differences; p is "
     "corrected for the number of techniques (Holm). Of those that hold all that is asked, the ones that are not worse "
     "than the best beyond chance count as equal, and of these the cheapest is taken: what its training took, plus what "
-    "the tokens that it puts before every question add to a month of serving, as if nothing were kept of them."
+    "the tokens that it puts before every question add to a month of serving, as if nothing were kept of them. What "
+    "serves now sets a margin: a model passes where the whole interval of its difference to the champion lies within "
+    "it, so that few questions cannot let a worse one pass."
 )
 
 

@@ -45,6 +45,13 @@ class Difference:
         """Higher, and not by chance; also where it cannot be told."""
         return not math.isfinite(self.mean) or (self.mean > 0 and self.p <= level)
 
+    def questions_for(self, margin: float, questions: int) -> int | None:
+        """About how many questions would show that this is within `margin`, were the mean and the spread those of the
+        `questions` at hand; None where the mean is not within it, and so no number would."""
+        if not self.mean < margin:
+            return None
+        return math.ceil(questions * ((self.high - self.mean) / (margin - self.mean)) ** 2)
+
     def __str__(self) -> str:
         return f"{self.mean:+.3f}, 95% interval [{self.low:+.3f}, {self.high:+.3f}], p {self.p:.3g}"
 
