@@ -41,10 +41,10 @@ def collect_preferences(
     customization: dict[str, Any],
     config: PreferencesConfig,
 ) -> None:
-    """preferences.parquet: id, question, chosen, rejected, origin; and quarantined.parquet: rows that are no pairs.
+    """preferences.parquet: id, question, chosen, rejected, source, license; quarantined.parquet: rows that are no pairs.
 
     `customization` is the use case's section as JSON; where no technique in it learns from pairs, there are none.
-    metrics: pairs, by origin; quarantined by reason; excluded: pairs that show what models are judged by; own_chrf:
+    metrics: pairs, by source and by licence; quarantined by reason; excluded: pairs that show what models are judged by; own_chrf:
     how near the model's own answers come to the references. ConfigurationError where there are too few pairs.
     """
     pairs: list[Pair] = []
@@ -72,7 +72,9 @@ def collect_preferences(
 def _rows(work: Workspace, dataset: ArtifactRef, name: str) -> list[Mapping[str, str]]:
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(work.fetch(dataset, only=name) / name, columns=["id", "question", "answer"])
+    table = pyarrow.parquet.read_table(
+        work.fetch(dataset, only=name) / name, columns=["id", "question", "answer", "license"]
+    )
     rows: list[Mapping[str, str]] = table.to_pylist()
     return rows
 
@@ -107,24 +109,26 @@ def _describe(
     excluded: dict[str, int],
     alike: list[float],
 ) -> None:
-    origins = Counter(pair.origin for pair in pairs)
+    sources, licences = (Counter(getattr(pair, name) for pair in pairs) for name in ("source", "license"))
     work.metrics |= {
         "pairs": len(pairs),
-        "own_pairs": origins[OWN],
+        "own_pairs": sources[OWN],
         "quarantined": len(bad),
         "excluded": excluded,
-        "origins": dict(sorted(origins.items())),
+        "sources": dict(sorted(sources.items())),
+        "licences": dict(sorted(licences.items())),
         "reasons": dict(Counter(row.reason for row in bad).most_common()),
         "own_chrf": round(fmean(alike), 2) if alike else None,
     }
     what = f"For {', '.join(wanted)}." if wanted else "No chosen technique learns from preferences: none are collected."
-    shown = [(pair.origin, pair.question, pair.chosen, pair.rejected) for pair in pairs[:SHOWN]]
+    shown = [(pair.source, pair.question, pair.chosen, pair.rejected) for pair in pairs[:SHOWN]]
     (
         Report("Preferences")
         .text(what)
-        .table(["origin", "pairs"], sorted(origins.items()), "Where they come from")
+        .table(["source", "pairs"], sorted(sources.items()), "Where they come from")
+        .table(["licence", "pairs"], sorted(licences.items()), "Under which licences")
         .table(["pairs that show what is", "excluded"], list(excluded.items()), "Excluded")
         .table(["file", "line", "reason"], [row[1:] for row in bad[:SHOWN]], "First rows that are no pairs")
-        .table(["origin", "question", "better", "worse"], shown, "First pairs")
+        .table(["source", "question", "better", "worse"], shown, "First pairs")
         .write(work.output)
     )

@@ -10,6 +10,7 @@ from include.core.errors import GateError
 from include.customization.race.card import ModelCard, markdown, write_card
 from include.customization.race.costs import Costs, read_costs
 from include.evaluation.canaries import planted
+from include.evaluation.licences import licence_chain
 
 
 @step("report")
@@ -55,6 +56,7 @@ def _card(
 ) -> ModelCard:
     charter, model, data = documents["charter"], documents["model"], documents["data"]
     train = data.get("splits", {}).get("train", {})
+    chain = licence_chain(model, documents["adapter"])
     entrant = next(one for one in costs.entrants if one.path == judged["path"])
     return ModelCard.model_validate(
         {
@@ -86,7 +88,8 @@ def _card(
                 "serving_a_month_more": chosen["serving_cost_a_month"],
             },
             "canaries": len({*planted(documents["model"]), *planted(documents["adapter"])}),
-            "licences": sorted({str(model.get("license")), *train.get("licences", {})}),
+            "licences": sorted({name for names in chain.values() for name in names}),
+            "licences_of": chain,
             "approvals": approvals,
         }
     )

@@ -16,6 +16,7 @@ from include.customization.trainer.forms import ADAPTER, adapter_info
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
+from include.evaluation.licences import LICENCES, licences_read
 from include.evaluation.model import INFO
 
 
@@ -50,6 +51,9 @@ def train_reward_model(
         work, reward_job.__name__, spec, batch=config.batch, smaller_micro_batch=config.smaller_micro_batch
     )
     shutil.copytree(results / ADAPTER, work.output, dirs_exist_ok=True)
+    info = json.loads((work.output / INFO).read_text())
+    info[LICENCES] = licences_read(work.store, [(preferences, reward_job.PAIRS)])
+    (work.output / INFO).write_text(json.dumps(info, indent=1))
     curve, summary = (json.loads((results / name).read_text()) for name in (CURVE, SUMMARY))
     losses = curve["losses"]
     work.metrics |= {name: summary[name] for name in ("first_accuracy", "final_accuracy", "final_margin")}

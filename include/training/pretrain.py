@@ -14,6 +14,7 @@ from include.core.settings import PROJECT_ROOT
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
+from include.evaluation.licences import TEXTS
 from include.training import pretrain_job
 from include.training.config.pretrain import PretrainConfig
 from include.training.shards import CHAT, CORPUS, INDEX, TOKENIZER, Index
@@ -52,6 +53,7 @@ def pretrain(work: Workspace, packed: ArtifactRef, config: PretrainConfig) -> No
         "license": "Apache-2.0",
         "parameters": parameters,
         "origin": f"trained from scratch on {packed}; the licences of its texts: {', '.join(index.licenses)}",
+        TEXTS: list(index.licenses),
     }
     (work.output / "model_info.json").write_text(json.dumps(info | index.canaries, indent=1))
     _describe(work, config, json.loads((results / CURVE).read_text()), info)

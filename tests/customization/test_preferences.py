@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from include.artifacts.outcome import Outcome
 from include.artifacts.store import ArtifactStore
@@ -43,7 +44,11 @@ class Collection:
         (self.folder / "pairs" / name).write_bytes(gzip.compress(lines) if name.endswith(".gz") else lines)
 
     def collect(self, customization: CustomizationConfig = DPO, **knobs: object) -> Outcome:
-        where = {"files": [{"name": "people", "location": str(self.folder / "pairs")}]} if self.has_files else {}
+        where = (
+            {"files": [{"name": "people", "location": str(self.folder / "pairs"), "license": "MIT"}]}
+            if self.has_files
+            else {}
+        )
         config = PreferencesConfig.model_validate(where | {"own_answers": 0, "min_pairs": 2} | knobs)
         section = customization.model_dump(mode="json")
         arguments = {"model": self.model, "dataset": self.dataset, "customization": section, "config": config}
@@ -102,6 +107,9 @@ def test_rows_that_are_no_pairs_are_set_aside_with_their_reasons(collection: Col
         ("Why?", "Because.", "No."),
         ("What?", "That.", "This."),
     ]
+    assert outcome.metrics["licences"] == {"MIT": 5}
+    with pytest.raises(ValidationError, match=r"files\.0\.license"):
+        PreferencesConfig.model_validate({"files": [{"name": "people", "location": "pairs"}]})
     assert outcome.metrics["reasons"] == {
         "a pair without a loser": 2,
         "no object with fields": 2,
@@ -154,7 +162,7 @@ def test_what_models_are_judged_by_is_kept_out_and_a_changed_file_is_read_again(
 def test_own_answers_lose_to_the_references_of_training_questions(collection: Collection) -> None:
     outcome = collection.collect(own_answers=12, max_new_tokens=8, most_alike=40, batch_size=4)
 
-    references = {f"own:{row['id']}": row for row in collection.train}
+    references = {row["id"]: row for row in collection.train}
     development = development_ids(row["id"] for row in collection.train)
     pairs = collection.pairs(outcome)
     assert 2 <= len(pairs) <= 12 and outcome.metrics["own_pairs"] == len(pairs)
@@ -162,6 +170,7 @@ def test_own_answers_lose_to_the_references_of_training_questions(collection: Co
         reference = references[one["id"]]
         assert one["chosen"] == reference["answer"] and one["rejected"] != one["chosen"]
         assert reference["id"] not in development
+        assert (one["source"], one["license"]) == ("own answers", reference["license"])
     forced = collect_preferences.run(
         collection.store,
         {

@@ -21,6 +21,8 @@ class PairFilesConfig(Config):
         ".jsonl.gz and .parquet files: rows with prompt or question, chosen and rejected.",
     )
 
+    license: str = Field(min_length=1, max_length=100, description="SPDX name of the licence of its pairs.")
+
     @field_validator("location")
     @classmethod
     def _is_known(cls, value: str) -> str:

@@ -101,7 +101,10 @@ class ModelCard(_Figures):
     rivals: tuple[str, ...] = Field(description="Techniques that reached the gate too.")
     cost: Cost
     canaries: int = Field(description="Planted in what it was trained on; none was found in its answers.")
-    licences: tuple[str, ...] = Field(description="Of the base and of the data: all of them bind.")
+    licences: tuple[str, ...] = Field(description="Of the base and of all that was trained on: all of them bind.")
+    licences_of: dict[str, tuple[str, ...]] = Field(
+        description="Part -> its licences: the base, its texts, and what the technique read."
+    )
     limits: tuple[str, ...] = LIMITS
     approvals: tuple[Approval, ...]
 
@@ -129,6 +132,7 @@ def markdown(card: ModelCard) -> str:
                 f"dataset {data.digest[:12]}: {data.records} training records, from {', '.join(data.sources)}; "
                 f"{data.verdict}",
                 f"licences, all of which bind: {', '.join(card.licences)}",
+                *(f"licences of the {part}: {', '.join(names)}" for part, names in card.licences_of.items()),
                 f"technique: {made.technique} ({made.form}), adapter {made.digest[:12]}",
             ]
         ),
