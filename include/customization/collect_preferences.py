@@ -41,11 +41,12 @@ def collect_preferences(
     customization: dict[str, Any],
     config: PreferencesConfig,
 ) -> None:
-    """preferences.parquet: id, question, chosen, rejected, source, license; quarantined.parquet: rows that are no pairs.
+    """preferences.parquet: id, question, chosen, rejected, source, license; quarantined.parquet: what is no pair.
 
     `customization` is the use case's section as JSON; where no technique in it learns from pairs, there are none.
-    metrics: pairs, by source and by licence; quarantined by reason; excluded: pairs that show what models are judged by; own_chrf:
-    how near the model's own answers come to the references. ConfigurationError where there are too few pairs.
+    metrics: pairs, by source and by licence; quarantined by reason; excluded: pairs that show what models are judged
+    by; own_chrf: how near the model's own answers come to the references. ConfigurationError where there are too few
+    pairs.
     """
     pairs: list[Pair] = []
     bad: list[NoPair] = []

@@ -10,7 +10,7 @@ from include.core.errors import GateError
 from include.customization.race.card import ModelCard, markdown, write_card
 from include.customization.race.costs import Costs, read_costs
 from include.evaluation.canaries import planted
-from include.evaluation.licences import licence_chain
+from include.evaluation.trained_on import licence_chain
 
 
 @step("report")

@@ -16,8 +16,8 @@ from include.customization.trainer.forms import ADAPTER, adapter_info
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
-from include.evaluation.licences import LICENCES, licences_read
 from include.evaluation.model import INFO
+from include.evaluation.trained_on import LICENCES, licences_read
 
 
 def observed(_: ArtifactStore, customization: dict[str, Any], **__: object) -> dict[str, Any]:

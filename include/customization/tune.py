@@ -24,15 +24,12 @@ from include.customization.trainer.start import STATE
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
-from include.evaluation.licences import LICENCES, licences_read
 from include.evaluation.model import INFO
+from include.evaluation.trained_on import LICENCES, PAIRS, TRAIN, file_read, licences_read
 
-TRAIN, CORPUS, PAIRS = "train.parquet", "corpus.parquet", "preferences.parquet"
 TRAINING = "training.json"
 # techniques that are not supervised have jobs of their own
 JOBS: Mapping[str, str] = MappingProxyType({"dpo": dpo_job.__name__, "grpo": grpo_job.__name__})
-# what a technique trains on; all others on questions and answers
-READS: Mapping[str, str] = MappingProxyType({"continued_pretraining": CORPUS, "dpo": PAIRS})
 
 
 @step("adapter", resources=RESOURCES)
@@ -83,7 +80,7 @@ def _tell_licences(
     reward_model: ArtifactRef | None,
 ) -> None:
     """Add to adapter_info.json under which licences all stands that was read, by a reward model too."""
-    file = READS.get(config.technique, TRAIN)
+    file = file_read(config.technique)
     source = preferences if file == PAIRS and preferences else dataset
     found = licences_read(work.store, [(source, file)])
     if isinstance(config, GrpoConfig) and config.rewarded_by_model and reward_model:

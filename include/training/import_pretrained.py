@@ -14,8 +14,8 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import ModelError, ServerUnavailableError, SourceError, TransientError
 from include.core.settings import settings
 from include.evaluation.canaries import CANARIES
-from include.evaluation.licences import TEXTS, text_licences
 from include.evaluation.model import load_model
+from include.evaluation.trained_on import TEXTS, text_licences
 from include.training.candidate_sources import download_from_hub, local_folder, observed, stored
 from include.training.config import Candidate, FolderCandidate, HubCandidate, PackageCandidate, StoreCandidate
 from include.training.model_files import context_of, read_folder

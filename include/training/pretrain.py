@@ -14,7 +14,7 @@ from include.core.settings import PROJECT_ROOT
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
-from include.evaluation.licences import TEXTS
+from include.evaluation.trained_on import TEXTS
 from include.training import pretrain_job
 from include.training.config.pretrain import PretrainConfig
 from include.training.shards import CHAT, CORPUS, INDEX, TOKENIZER, Index

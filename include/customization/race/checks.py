@@ -7,8 +7,8 @@ from typing import Any
 from include.customization.config import GateConfig
 from include.customization.race.trial import SERVABLE, Check, Trial
 from include.customization.race.trials import UNITS
-from include.evaluation.licences import BASE, is_allowed, licence_chain
 from include.evaluation.measures import on_target
+from include.evaluation.trained_on import BASE, is_allowed, licence_chain
 
 DATA_LICENCES = "licences outside the charter"
 

@@ -17,7 +17,7 @@ from include.data_preparation.division.questions import normalized
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
 from include.data_preparation.row_files import Rows
 from include.data_preparation.words import words_of
-from include.evaluation.licences import is_allowed
+from include.evaluation.trained_on import is_allowed
 
 NAMES = ("PERSON", "STREET_ADDRESS")
 SHOWN = 20  # licences

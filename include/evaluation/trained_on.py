@@ -1,4 +1,4 @@
-"""Licences: their SPDX names, and those of all that a model was made of, which its descriptions name part by part."""
+"""What models are trained on: which file of a dataset a technique reads, and the licences of all that was read."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,14 @@ from include.artifacts.store import ArtifactStore
 # in adapter_info.json: part -> licence -> rows that were read; in model_info.json: those of its texts, where known
 LICENCES, TEXTS = "licences", "text_licenses"
 BASE, UNKNOWN = "base", "none named"
-PARTS: Mapping[str, str] = {
-    "train.parquet": "instruction data",
-    "corpus.parquet": "corpus",
-    "preferences.parquet": "preference pairs",
-}
+TRAIN, CORPUS, PAIRS = "train.parquet", "corpus.parquet", "preferences.parquet"
+PARTS: Mapping[str, str] = {TRAIN: "instruction data", CORPUS: "corpus", PAIRS: "preference pairs"}
+_READS: Mapping[str, str] = {"continued_pretraining": CORPUS, "dpo": PAIRS, "reward_model": PAIRS}
+
+
+def file_read(technique: str) -> str:
+    """The file that a technique of customization trains on."""
+    return _READS.get(technique, TRAIN)
 
 
 def spdx(expression: str) -> str:
