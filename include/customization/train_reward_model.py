@@ -61,7 +61,7 @@ def train_reward_model(
     work.metrics |= {"pairs": summary["examples"], "seconds": round(curve["seconds"], 3)}
     (
         Report("Reward model")
-        .text(f"For {', '.join(wanted)}.")
+        .text(f"For {', '.join(wanted)}. No canary is planted: it gives a number, no text.")
         .table(["figure", "value"], list(work.metrics.items()))
         .curve([(step + 1, loss) for step, loss in enumerate(losses)], "Loss a step")
         .table(["knob", "value"], list(config.model_dump().items()), "Configuration")
