@@ -12,12 +12,12 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError, ModelError, SourceError
-from include.core.settings import settings
 from include.customization import dpo_job, grpo_job, tune_job
 from include.customization.config import AnyTechnique, FewShotConfig, GrpoConfig, TuningConfig
 from include.customization.few_shot import choose_examples
 from include.customization.trainer.base import require_room
 from include.customization.trainer.course import SUMMARY
+from include.customization.trainer.devices import devices_of
 from include.customization.trainer.forms import ADAPTER, adapter_info
 from include.customization.trainer.questions import trained_pairs
 from include.customization.trainer.start import STATE
@@ -143,7 +143,7 @@ def _describe(
     losses = curve["losses"]
     tail = losses[-max(1, len(losses) // 5) :]
     ranks, steps = summary.pop("ranks"), summary.pop("steps")
-    devices = ranks if summary.pop("on_gpu") else ranks * settings().rank_threads
+    devices = devices_of(ranks, on_gpu=summary.pop("on_gpu"))
     work.metrics |= {"technique": config.technique, "trained_parameters": summary.pop("trained_parameters")}
     work.metrics |= {"final_loss": round(sum(tail) / len(tail), 4), "first_loss": round(losses[0], 4)}
     work.metrics |= {"steps": curve["step"], "tokens": curve["tokens"], "seconds": round(curve["seconds"], 3)}

@@ -8,7 +8,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import GateError
 from include.customization.model_card import model_card
 from include.customization.race.card import ModelCard
-from tests.customization.race_scene import Scene, raced_adapter
+from tests.customization.race_scene import Scene, raced_adapter, raced_learnt
 from tests.customization.test_gate import BASE, BEST, BETTER, CHANCE
 from tests.training.hand_made import hand_made_model
 
@@ -37,6 +37,8 @@ def test_the_card_tells_what_the_model_is_and_what_it_was_made_of(store: Artifac
         "costs": scene.costs(),
         "gate": scene.gate().ref,
         "adapter": scene.adapters["lora"],
+        "preferences": raced_learnt(store, seconds=3600.0),
+        "reward_model": raced_learnt(store, seconds=1800.0),
         "approvals": [APPROVAL],
     }
 
@@ -49,6 +51,7 @@ def test_the_card_tells_what_the_model_is_and_what_it_was_made_of(store: Artifac
     assert card.cost.training == pytest.approx(100 / 3600 * 0.05) and card.cost.race == pytest.approx(
         2 * card.cost.training, rel=1e-3
     )
+    assert card.cost.shared == pytest.approx(1.5 * 0.05)
     assert card.differences["base"]["high"] < 0 and card.approvals[0].name == "Ada | Byron"
     assert all(check["passed"] for check in card.checks)
     text = store.read(outcome.ref, "model_card.md").decode()
@@ -69,5 +72,6 @@ def test_the_card_tells_what_the_model_is_and_what_it_was_made_of(store: Artifac
 def test_no_card_is_written_of_what_the_gate_has_not_chosen(store: ArtifactStore) -> None:
     scene = Scene(store, BASE, prompt_tuning=CHANCE, lora=BEST)
     arguments = {"model": scene.model, "dataset": scene.dataset, "charter": scene.charter(), "costs": scene.costs()}
+    arguments |= {name: raced_learnt(store, seconds=0.0) for name in ("preferences", "reward_model")}
     with pytest.raises(GateError, match="has not chosen"):
         model_card(store, **arguments, gate=scene.gate().ref, adapter=scene.adapters["prompt_tuning"], approvals=[])

@@ -70,6 +70,7 @@ class Cost(_Figures):
     training: float
     race: float
     predicted: float
+    shared: float = Field(description="Metered: own answers and the reward model, made once for all techniques.")
     serving_a_month_more: float
 
 
@@ -159,7 +160,8 @@ def markdown(card: ModelCard) -> str:
         ),
         "## Cost",
         f"{cost.training:.4g} {cost.currency} for its training (predicted {cost.predicted:.4g}), {cost.race:.4g} for "
-        f"that of all techniques, {cost.serving_a_month_more:.4g} more for a month of serving than the base.",
+        f"that of all techniques, {cost.shared:.4g} for what they learn from (own answers, "
+        f"reward model), {cost.serving_a_month_more:.4g} more for a month of serving than the base.",
         "## Limits",
         _list([*card.limits, f"{card.canaries} canaries were planted in what it was trained on."]),
         "## Approvals",

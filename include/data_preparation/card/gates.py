@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from include.data_preparation.cleaning.secrets import count_secrets
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
-from include.data_preparation.division.phrases import PhraseIndex
-from include.data_preparation.division.questions import normalized
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
 from include.data_preparation.row_files import Rows
-from include.data_preparation.words import words_of
+from include.evaluation.contamination.phrases import PhraseIndex
+from include.evaluation.contamination.words import normalized, words_of
 from include.evaluation.trained_on import is_allowed
 
 NAMES = ("PERSON", "STREET_ADDRESS")
