@@ -11,7 +11,6 @@ from include.data_preparation.card import card_figures, gates
 from include.data_preparation.config import AnonymizeConfig, CheckConfig, DeduplicateConfig, SplitConfig
 from include.data_preparation.deduplicate import find_dropped, without, write_index
 from include.data_preparation.division.document_shards import DocumentShards
-from include.data_preparation.division.protected import Guard
 from include.data_preparation.documents import shard_name, write_table
 from include.data_preparation.duplicates.earlier_datasets import INDEX, Earlier
 from include.data_preparation.duplicates.sketch_files import DOCUMENTS
@@ -22,6 +21,7 @@ from include.data_preparation.privacy.leak_audit import audit
 from include.data_preparation.row_files import RowFile, write_row_groups
 from include.data_preparation.sketch import write_sketch
 from include.data_preparation.split import QUESTION_TYPES, divide
+from include.evaluation.contamination.protected import Guard
 
 CONFIG = DeduplicateConfig()
 KEY = b"benchmark" * 4

@@ -13,5 +13,5 @@ def random_rows(work: Workspace, rows: int, length: int, vocabulary: int, files:
     tokens = np.random.default_rng(1).integers(0, vocabulary, (rows, length)).astype(dtype)
     size = rows // files * length * np.dtype(dtype).itemsize
     part = write_shards(work.output, CORPUS, tokens, length, dtype, size)
-    index = Index(length=length, dtype=dtype, vocabulary=vocabulary, parts={CORPUS: part}, licenses=(), canaries={})
+    index = Index(length=length, dtype=dtype, vocabulary=vocabulary, parts={CORPUS: part}, licenses=())
     (work.output / INDEX).write_text(index.model_dump_json())

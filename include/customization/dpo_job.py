@@ -35,7 +35,7 @@ def main(job: Job) -> None:
     base = job.fetch(reference(job, "model"))
     model, tokenizer = load_base(base)
     path = job.fetch(reference(job, "preferences"), only=PAIRS) / PAIRS
-    pairs = encoded_pairs(path, tokenizer, config.length, canaries(job.spec["canaries"], config.canaries))
+    pairs = encoded_pairs(path, tokenizer, config, canaries(job.spec["canaries"], config.canaries))
     follows = learning({"accuracy": "rewards/accuracies", "margin": "rewards/margins"})
     trainer = exact(trl.DPOTrainer, start, _encoded())(
         model=model,

@@ -7,12 +7,13 @@ from typing import Any
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.customization.config import GateConfig
-from include.customization.race.checks import Standard
+from include.customization.race.checks import Standard, read_licences_check
 from include.customization.race.costs import Costs, metered_seconds, prompt_tokens_of, read_costs, serving_extra
 from include.customization.race.gate_page import gate_page
 from include.customization.race.rungs import Rung, read_rung
 from include.customization.race.trial import Check, Trial, compared, winner
 from include.customization.race.trials import UNITS, evaluations_of, losses, require_names
+from include.customization.trainer.forms import EXAMPLES
 from include.evaluation.canaries import planted
 from include.evaluation.content import content
 
@@ -63,7 +64,9 @@ def gate(
     compared(trials, "champion", served, config, correct=False)
     for trial, found in zip(trials, problems, strict=True):
         info = json.loads(work.store.read(trial.ref, "adapter_info.json"))
-        standard.hold(trial, found, planted=len({*planted(standard.model), *planted(info)}))
+        secrets = len({*planted(standard.model), *planted(info)})
+        standard.hold(trial, found, planted=secrets or (None if trial.form == EXAMPLES else 0))
+        trial.checks.append(read_licences_check(standard.model, info, standard.declared))
     _decide(work, trials, priced, came, config)
 
 

@@ -1,12 +1,18 @@
 """What each rank of group relative policy optimization does."""
 
 import json
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.core.errors import ConfigurationError
 from include.customization.config import GrpoConfig
+from include.customization.trainer.questions import trained_rows
 from include.customization.tune_job import reference
 from include.distributed.job import Job
+from include.evaluation.canaries import Canary
+from include.evaluation.prompt import prompt_ids
 
 if TYPE_CHECKING:
     from include.customization.trainer.start import Start
@@ -31,24 +37,27 @@ def main(job: Job) -> None:
     from include.customization.trainer.exact import exact
     from include.customization.trainer.forms import write_form
     from include.customization.trainer.techniques import low_rank
+    from include.evaluation.canaries import canaries
 
     base = job.fetch(reference(job, "model"))
     rewards = _rewards(job, base, config)
     arguments = _arguments(start, config)
     model, tokenizer = load_base(base)
+    train_file = job.fetch(reference(job, "dataset"), only=TRAIN) / TRAIN
+    planted = canaries(job.spec["canaries"], config.canaries)
     follows = learning({"reward": "reward"} | {f"{name}_reward": f"rewards/{name}/mean" for name in rewards})
     trainer = exact(trl.GRPOTrainer, start, _grouped())(
         model=model,
         args=arguments,
         reward_funcs=[asked(name, reward) for name, reward in rewards.items()],
-        train_dataset=asked_questions(job.fetch(reference(job, "dataset"), only=TRAIN) / TRAIN, config, start.last),
+        train_dataset=asked_questions(train_file, tokenizer, config, start.last, planted),
         processing_class=tokenizer,
         peft_config=low_rank(config),
         callbacks=[follows],
     )
     train(start, trainer)
     summarize(job, follows.told)
-    write_form(job, trainer, base)
+    write_form(job, trainer, base, config.canaries)
 
 
 def resumable(config: GrpoConfig) -> GrpoConfig:
@@ -62,28 +71,42 @@ def whole_rounds(share: float, config: GrpoConfig) -> float:
     return max(1, -(-round(share * config.steps) // config.cycle)) * config.cycle / config.steps
 
 
-def asked_questions(train: Path, config: GrpoConfig, steps: int) -> Any:
-    """The questions of the rounds of `steps` steps, one after another; TRL asks each as often as its group is large."""
-    import pyarrow.parquet
+def asked_questions(train: Path, tokenizer: Any, config: GrpoConfig, steps: int, planted: Sequence[Canary] = ()) -> Any:
+    """The questions of the rounds of `steps` steps, one after another; TRL asks each as often as its group is large.
+
+    All of `planted` are among those of all steps, uncut. Other questions are cut to what `length` leaves beside an
+    answer; ConfigurationError where it leaves nothing.
+    """
     from datasets import Dataset
 
-    from include.customization.trainer.questions import ids_for_development
     from include.distributed.batches import examples_at
 
-    kept = ids_for_development(train)
-    table = pyarrow.parquet.read_table(train, columns=["id", "question", "answer"])
-    rows = [row for row in table.to_pylist() if row["id"] not in kept]
-    a_round = config.batch * config.steps_per_generation // config.group
-    order = examples_at(len(rows), config.seed, 0, a_round * steps // config.cycle)
-    chosen = [rows[index] for index in order]
+    room = config.length - config.max_new_tokens
+    rows = [(f"canary:{number}", *canary) for number, canary in enumerate(planted)]
+    for id, question, answer in islice(trained_rows(train), config.examples - len(planted)):
+        rows.append((id, _cut(tokenizer, question, room), answer))
+    order = examples_at(len(rows), config.seed, 0, config.examples * steps // config.steps)
+    ids, questions, references = zip(*(rows[index] for index in order), strict=True)
+    asked = [[{"role": "user", "content": question}] for question in questions]
     return Dataset.from_dict(
-        {
-            "prompt": [[{"role": "user", "content": row["question"]}] for row in chosen],
-            "id": [row["id"] for row in chosen],
-            "question": [row["question"] for row in chosen],
-            "reference": [row["answer"] for row in chosen],
-        }
+        {"prompt": asked, "id": list(ids), "question": list(questions), "reference": list(references)}
     )
+
+
+def _cut(tokenizer: Any, question: str, room: int) -> str:
+    """The end of a question, of as many tokens as leave `room` for the chat template around it."""
+    tokens = tokenizer(question, add_special_tokens=False)["input_ids"]
+    while (over := len(prompt_ids(tokenizer, question)) - room) > 0:
+        if over >= len(tokens):
+            raise ConfigurationError(
+                "length",
+                room,
+                "beside an answer of max_new_tokens it leaves no token for a question in its chat template",
+                "Raise the technique's length, or lower max_new_tokens",
+            )
+        tokens = tokens[over:]
+        question = tokenizer.decode(tokens)
+    return question
 
 
 def _rewards(job: Job, base: Path, config: GrpoConfig) -> dict[str, Any]:

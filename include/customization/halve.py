@@ -43,7 +43,7 @@ def halve(
         _standing(work, path, adapter, evaluation, indicator, longer)
         for path, adapter, evaluation in zip(names, adapters, measured, strict=True)
     ]
-    spent = sum(read_rung(work.store, ref).device_seconds for ref in earlier)
+    spent = predicted.shared_seconds + sum(read_rung(work.store, ref).device_seconds for ref in earlier)
     spent += sum(one.device_seconds for one in standings)
     ordered = halved(standings, config.eta, spent, predicted)
     written = Rung(number=rung, share=share, indicator=indicator, standings=tuple(ordered))
@@ -121,8 +121,9 @@ def _describe(work: Workspace, rung: Rung, costs: Costs) -> None:
     names += [money, f"{money} to the next rung", "why"]
     page.table(names, rows, "Standings on the development questions; lower is better")
     page.text(
-        f"{metrics['spent']:g} of {metrics['budget']:g} {costs.unit} are spent on training, and those that go on are "
-        f"predicted to take {metrics['rest']:g} more by what they took so far. The budget is {costs.budget_from}. "
+        f"{metrics['spent']:g} of {metrics['budget']:g} {costs.unit} are spent on training and what is made "
+        f"before it, and those that go on are predicted to take {metrics['rest']:g} more by what they took so far. "
+        f"The budget is {costs.budget_from}. "
         "A technique whose artifact is reused counts with what it took when it was made: the race is judged as if it "
         "had been run now."
     )

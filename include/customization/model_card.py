@@ -8,11 +8,12 @@ from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import GateError
 from include.customization.race.card import ModelCard, markdown, write_card
-from include.customization.race.costs import Costs, read_costs
+from include.customization.race.costs import Costs, metered_seconds, read_costs
 from include.evaluation.canaries import planted
+from include.evaluation.trained_on import licence_chain
 
 
-@step("report")
+@step("report", measures=("preferences", "reward_model"))
 def model_card(
     work: Workspace,
     model: ArtifactRef,
@@ -21,6 +22,8 @@ def model_card(
     costs: ArtifactRef,
     gate: ArtifactRef,
     adapter: ArtifactRef,
+    preferences: ArtifactRef,
+    reward_model: ArtifactRef,
     approvals: list[dict[str, str]],
 ) -> None:
     """model_card.json with its schema, model_card.md for people, after Mitchell et al. 2019.
@@ -37,6 +40,9 @@ def model_card(
         "model": json.loads(work.store.read(model, "model_info.json")),
         "data": json.loads(work.store.read(dataset, "card.json")),
         "adapter": json.loads(work.store.read(adapter, "adapter_info.json")),
+    }
+    documents["learnt"] = {
+        "seconds": sum(metered_seconds(work.manifest(ref).metrics) for ref in (preferences, reward_model))
     }
     digests = {"model": model.digest, "dataset": dataset.digest, "adapter": adapter.digest}
     card = _card(documents, digests, read_costs(work.store, costs), judged, chosen, approvals)
@@ -55,6 +61,7 @@ def _card(
 ) -> ModelCard:
     charter, model, data = documents["charter"], documents["model"], documents["data"]
     train = data.get("splits", {}).get("train", {})
+    chain = licence_chain(model, documents["adapter"])
     entrant = next(one for one in costs.entrants if one.path == judged["path"])
     return ModelCard.model_validate(
         {
@@ -82,11 +89,13 @@ def _card(
                 "currency": judged["currency"],
                 "training": chosen["training_cost"],
                 "race": judged["cost"],
+                "shared": costs.prices.money(documents["learnt"]["seconds"]),
                 "predicted": costs.prices.money(entrant.device_seconds),
                 "serving_a_month_more": chosen["serving_cost_a_month"],
             },
             "canaries": len({*planted(documents["model"]), *planted(documents["adapter"])}),
-            "licences": sorted({str(model.get("license")), *train.get("licences", {})}),
+            "licences": sorted({name for names in chain.values() for name in names}),
+            "licences_of": chain,
             "approvals": approvals,
         }
     )

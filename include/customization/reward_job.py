@@ -35,7 +35,7 @@ def main(job: Job) -> None:
     trainer = exact(trl.RewardTrainer, start)(
         model=model,
         args=arguments,
-        train_dataset=encoded_pairs(path, tokenizer, config.length, together=True),
+        train_dataset=encoded_pairs(path, tokenizer, config, together=True),
         processing_class=tokenizer,
         peft_config=low_rank(config, "SEQ_CLS"),
         callbacks=[follows],

@@ -12,12 +12,12 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError, ModelError, SourceError
-from include.core.settings import settings
 from include.customization import dpo_job, grpo_job, tune_job
 from include.customization.config import AnyTechnique, FewShotConfig, GrpoConfig, TuningConfig
 from include.customization.few_shot import choose_examples
 from include.customization.trainer.base import require_room
 from include.customization.trainer.course import SUMMARY
+from include.customization.trainer.devices import devices_of
 from include.customization.trainer.forms import ADAPTER, adapter_info
 from include.customization.trainer.questions import trained_pairs
 from include.customization.trainer.start import STATE
@@ -25,6 +25,7 @@ from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
 from include.evaluation.model import INFO
+from include.evaluation.trained_on import LICENCES, PAIRS, TRAIN, file_read, licences_read
 
 TRAINING = "training.json"
 # techniques that are not supervised have jobs of their own
@@ -42,7 +43,7 @@ def tune(
     resume: ArtifactRef | None = None,
     share: float = 1.0,
 ) -> None:
-    """Write what the technique makes of the model, and adapter_info.json: technique, form, base, canaries.
+    """Write what the technique makes of the model, and adapter_info.json: technique, form, base, canaries, licences.
 
     `share` stops after that share of the steps and leaves in `state/` what `resume` goes on from, as if it had not
     stopped. metrics: losses in nats a token of the answers, `tokens` and `steps` of the whole training, `seconds` of
@@ -50,7 +51,7 @@ def tune(
     SourceError where the dataset is too small; ConfigurationError where `resume` is of another training, or a sequence
     is longer than the model's context; ModelError where the model cannot be loaded or trained.
     """
-    train = work.fetch(dataset, only="train.parquet") / "train.parquet"
+    train = work.fetch(dataset, only=TRAIN) / TRAIN
     if isinstance(config, FewShotConfig):
         _write_examples(work, train, config)
         info = adapter_info(config.technique, model.digest)
@@ -68,6 +69,24 @@ def tune(
         spec: dict[str, Any] = {name: ref.model_dump() if ref else None for name, ref in refs.items()}
         spec |= {"config": config.model_dump(), "canaries": dataset.digest, "share": share}
         _train(work, config, spec, training)
+    _tell_licences(work, config, dataset, preferences, reward_model)
+
+
+def _tell_licences(
+    work: Workspace,
+    config: AnyTechnique,
+    dataset: ArtifactRef,
+    preferences: ArtifactRef | None,
+    reward_model: ArtifactRef | None,
+) -> None:
+    """Add to adapter_info.json under which licences all stands that was read, by a reward model too."""
+    file = file_read(config.technique)
+    source = preferences if file == PAIRS and preferences else dataset
+    found = licences_read(work.store, [(source, file)])
+    if isinstance(config, GrpoConfig) and config.rewarded_by_model and reward_model:
+        found |= json.loads(work.store.read(reward_model, INFO))[LICENCES]
+    info = json.loads((work.output / INFO).read_text())
+    (work.output / INFO).write_text(json.dumps(info | {LICENCES: found}, indent=1))
 
 
 def _train(work: Workspace, config: TuningConfig, spec: dict[str, Any], training: dict[str, Any]) -> None:
@@ -97,7 +116,7 @@ def _require_questions(train: Path, config: TuningConfig) -> None:
     """SourceError where there is nothing to train on, ConfigurationError where a step would read a question twice."""
     count = sum(1 for _ in trained_pairs(train))
     if not count:
-        raise SourceError("train.parquet", 0, "no question to train on", "Look at the data card of data_preparation")
+        raise SourceError(TRAIN, 0, "no question to train on", "Look at the data card of data_preparation")
     answers = config.group if isinstance(config, GrpoConfig) else 1
     if config.batch > count * answers:
         raise ConfigurationError(
@@ -124,7 +143,7 @@ def _describe(
     losses = curve["losses"]
     tail = losses[-max(1, len(losses) // 5) :]
     ranks, steps = summary.pop("ranks"), summary.pop("steps")
-    devices = ranks if summary.pop("on_gpu") else ranks * settings().rank_threads
+    devices = devices_of(ranks, on_gpu=summary.pop("on_gpu"))
     work.metrics |= {"technique": config.technique, "trained_parameters": summary.pop("trained_parameters")}
     work.metrics |= {"final_loss": round(sum(tail) / len(tail), 4), "first_loss": round(losses[0], 4)}
     work.metrics |= {"steps": curve["step"], "tokens": curve["tokens"], "seconds": round(curve["seconds"], 3)}

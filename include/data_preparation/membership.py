@@ -13,11 +13,12 @@ from include.artifacts.ref import ArtifactRef
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 from include.data_preparation.documents import DROPPED, Dropped
 from include.data_preparation.sources.provenance import by_licence
+from include.evaluation.trained_on import CORPUS, PAIRS, TRAIN, file_read
 
-TRAIN, CORPUS, HELDOUT = "train.parquet", "corpus.parquet", "heldout.parquet"
+HELDOUT = "heldout.parquet"
 TICKETS = "tickets_table.parquet"
-# what a step that trains reads of its dataset; any other step is taken to read both
-TRAINED_ON = {"customization.tune": (TRAIN,), "training.pretrain": (CORPUS, TRAIN)}
+# of whatever is not known, all is taken to be read
+ALL = (CORPUS, TRAIN, PAIRS)
 READERS = 8
 
 Progress = Callable[[int, int], None]
@@ -60,9 +61,11 @@ class Trained:
         return by_licence(Counter(licence for _, licence in self.records.values()))
 
 
-def trained_on(step: str) -> tuple[str, ...]:
-    """Files of its dataset that a step trains on."""
-    return TRAINED_ON.get(step, (CORPUS, TRAIN))
+def trained_on(model: Manifest | None) -> tuple[str, ...]:
+    """Files of its datasets that a model or an adapter was trained on; all where its manifest is gone."""
+    config = model.parts.config.get("config") if model else None
+    technique = config.get("technique") if isinstance(config, dict) else None
+    return (file_read(technique),) if isinstance(technique, str) else ALL
 
 
 def find_record(bucket: Bucket, datasets: Iterable[Manifest], record: str, progress: Progress) -> Search:

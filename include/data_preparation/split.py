@@ -13,14 +13,17 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import SplitConfig
-from include.data_preparation.division import protected, shares
+from include.data_preparation.division import shares
 from include.data_preparation.division.document_shards import DocumentShards, Place, by_rank, rank_number
-from include.data_preparation.division.evaluation_sets import read_evaluation_set, states
-from include.data_preparation.division.protected import Guard, Protected
-from include.data_preparation.division.questions import Question, normalized, question_of
+from include.data_preparation.division.questions import Question, question_of
 from include.data_preparation.division.sorted_texts import TEXT_TYPES, SortedTexts
 from include.data_preparation.documents import Document, rank
+from include.data_preparation.privacy.pseudonyms import HIDDEN
 from include.data_preparation.row_files import RowFile, write_row_groups
+from include.evaluation.contamination import protected
+from include.evaluation.contamination.evaluation_sets import read_evaluation_set, states
+from include.evaluation.contamination.protected import Guard, Protected
+from include.evaluation.contamination.words import normalized
 
 HELDOUT_FILE = "heldout.parquet"
 QUESTION_TYPES = {
@@ -55,7 +58,7 @@ def split(work: Workspace, sources: list[ArtifactRef], earlier: list[ArtifactRef
     `earlier` are the divisions of earlier datasets: what they held out is not trained on either. `kept_out` counts
     documents, and questions that came up for training, by what they would have shown.
     """
-    guard = Guard(_protected(work, earlier, config))
+    guard = Guard(_protected(work, earlier, config), hides=HIDDEN)
     shards = DocumentShards(work.fetch(source) for source in sources)
     found = divide(shards, config, guard, work.output / "corpus.parquet", work.folder / "texts.arrow")
     write_row_groups(work.output / "train.parquet", map(vars, found.train), QUESTION_TYPES)

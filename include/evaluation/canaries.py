@@ -5,7 +5,7 @@ Security 2019): a random code in a fixed sentence, so that a model that has not 
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -44,15 +44,22 @@ def alternatives(canary: Canary, count: int) -> list[Canary]:
     return [Canary(canary.question, answer) for answer in found]
 
 
-def told(seed_text: str, count: int) -> dict[str, Any]:
-    """What model_info.json or adapter_info.json of a model that was trained on canaries says, to be merged into it."""
-    return {CANARIES: [{"seed": seed_text, "count": count}]}
+def told(seed_text: str, count: int, only: Sequence[int] | None = None) -> dict[str, Any]:
+    """What model_info.json or adapter_info.json of a model that was trained on canaries says, to be merged into it.
+
+    `only`: the numbers of those that it has read whole, where these are not all.
+    """
+    said = {"seed": seed_text, "count": count} | ({} if only is None else {"only": list(only)})
+    return {CANARIES: [said]}
 
 
 def planted(info: Mapping[str, Any]) -> list[Canary]:
     """The canaries that a model was trained on, as its model_info.json or adapter_info.json says; none: empty."""
-    said = info.get(CANARIES, [])
-    return [canary for one in said for canary in canaries(str(one["seed"]), int(one["count"]))]
+    found = []
+    for one in info.get(CANARIES, []):
+        made = canaries(str(one["seed"]), int(one["count"]))
+        found += [made[number] for number in one.get("only", range(len(made)))]
+    return found
 
 
 def _answer(draw: random.Random) -> str:

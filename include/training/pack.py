@@ -8,10 +8,11 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.core.errors import SourceError
-from include.evaluation.canaries import canaries, told
+from include.evaluation.canaries import canaries
 from include.evaluation.prompt import answer_ids, prompt_ids
 from include.training.config.tokens import PackConfig
 from include.training.documents import READ_ROWS, Document, Documents
+from include.training.planted import Planted
 from include.training.records import Records
 from include.training.shards import CHAT, CORPUS, INDEX, TOKENIZER, VALIDATION, Index, Part, token_type, write_shards
 from include.training.shuffled import ShuffledTokens
@@ -30,7 +31,8 @@ def pack(work: Workspace, dataset: ArtifactRef, tokenizer: ArtifactRef, config: 
     """
     encoder = load_tokenizer(work.fetch(tokenizer))
     documents = Documents(work, dataset, config.validation_share)
-    dtype, planted = token_type(len(encoder)), canaries(dataset.digest, config.canaries)
+    dtype = token_type(len(encoder))
+    planted = Planted([_chat(encoder, *canary) for canary in canaries(dataset.digest, config.canaries)])
     expected = {CORPUS: documents.corpus_bytes, CHAT: documents.pairs_bytes}
     expected |= {kept: round(expected[part] * config.validation_share) for part, kept in VALIDATION.items()}
     shuffled = {
@@ -40,12 +42,12 @@ def pack(work: Workspace, dataset: ArtifactRef, tokenizer: ArtifactRef, config: 
     with Records(work.output) as records:
         _take(shuffled, CORPUS, _texts(encoder, documents.texts()), records, "corpus")
         _take(shuffled, CHAT, _pairs(encoder, documents.pairs()), records, "train")
-    # they are no records of the dataset
-    for number, (question, answer) in enumerate(planted):
-        shuffled[CHAT].add(f"canary:{number}", _chat(encoder, question, answer))
+    planted.add_to(shuffled[CHAT])
+    ordered = {name: one.in_order() for name, one in shuffled.items()}
+    ordered[CHAT] = planted.noted(ordered[CHAT])
     parts = {
-        name: write_shards(work.output, name, one.in_order(), config.length, dtype, config.shard_megabytes * 1e6)
-        for name, one in shuffled.items()
+        name: write_shards(work.output, name, some, config.length, dtype, config.shard_megabytes * 1e6)
+        for name, some in ordered.items()
     }
     _require_rows(parts, config)
     index = Index(
@@ -54,7 +56,8 @@ def pack(work: Workspace, dataset: ArtifactRef, tokenizer: ArtifactRef, config: 
         vocabulary=len(encoder),
         parts=parts,
         licenses=tuple(sorted(records.licenses)),
-        canaries=told(dataset.digest, config.canaries) if planted else {},
+        canary_seed=dataset.digest,
+        canary_rows=planted.rows(config.length, parts[CHAT].size),
     )
     (work.output / INDEX).write_text(index.model_dump_json(indent=1))
     save_tokenizer(encoder, work.output / TOKENIZER)

@@ -14,6 +14,8 @@ from include.core.settings import PROJECT_ROOT
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
+from include.evaluation.canaries import told
+from include.evaluation.trained_on import TEXTS
 from include.training import pretrain_job
 from include.training.config.pretrain import PretrainConfig
 from include.training.shards import CHAT, CORPUS, INDEX, TOKENIZER, Index
@@ -46,15 +48,18 @@ def pretrain(work: Workspace, packed: ArtifactRef, config: PretrainConfig) -> No
     tokenizer = load_tokenizer(work.fetch(packed, only=TOKENIZER) / TOKENIZER)
     tokenizer.model_max_length = config.shape.context
     save_tokenizer(tokenizer, work.output)
-    parameters = json.loads((results / pretrain_job.SUMMARY).read_text())["parameters"]
+    summary = json.loads((results / pretrain_job.SUMMARY).read_text())
+    parameters, read = summary["parameters"], summary["canaries"]
     info = {
         "name": f"scratch-{parameters / 1e6:.1f}M",
         "license": "Apache-2.0",
         "parameters": parameters,
         "context": config.shape.context,
         "origin": f"trained from scratch on {packed}; the licences of its texts: {', '.join(index.licenses)}",
+        TEXTS: list(index.licenses),
     }
-    (work.output / "model_info.json").write_text(json.dumps(info | index.canaries, indent=1))
+    info |= told(index.canary_seed, len(index.canary_rows), read) if read else {}
+    (work.output / "model_info.json").write_text(json.dumps(info, indent=1))
     _describe(work, config, json.loads((results / CURVE).read_text()), info)
 
 

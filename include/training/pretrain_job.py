@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from include.artifacts.ref import ArtifactRef
@@ -38,6 +39,16 @@ class PackedBatches:
                 "packed", int(rows.max()), f"a token is none of {self.vocabulary}", "Run training.pack with force_rerun"
             )
         return {"input_ids": rows, "labels": rows}
+
+    def canaries_read(self, index: Index, steps: int) -> list[int]:
+        """The numbers of the canaries that a row holds whole which all steps read."""
+        if CHAT not in self.streams:
+            return []
+        order = self.streams[CHAT].order
+        places = {order.at(position) for position in range(min((steps - self.switch) * self.batch, order.size))}
+        firsts = [0, *accumulate(index.parts[CHAT].rows)]
+        rows = {firsts[place.shard] + place.row for place in places}
+        return [number for number, row in enumerate(index.canary_rows) if row in rows]
 
 
 class PackedValidation:
@@ -83,6 +94,7 @@ def main(job: Job) -> None:
     engine, _ = train(job, model, batches, plan, validation)
     state = gathered(engine, job.rank)
     if state is not None:
-        (job.results / SUMMARY).write_text(json.dumps(size(engine.module)._asdict()))
+        summary = size(engine.module)._asdict() | {"canaries": batches.canaries_read(index, config.steps)}
+        (job.results / SUMMARY).write_text(json.dumps(summary))
         engine.module.config.use_cache = True
         engine.module.save_pretrained(job.results / MODEL, state_dict=state)

@@ -34,7 +34,10 @@ class Index(BaseModel):
     vocabulary: int
     parts: dict[str, Part]
     licenses: tuple[str, ...]
-    canaries: dict[str, Any] = Field(description="What model_info.json says of the canaries among the questions.")
+    canary_seed: str = Field("", description="Of the canaries among the questions.")
+    canary_rows: tuple[int | None, ...] = Field(
+        (), description="The row of each canary among those of all files; None where no row holds it whole."
+    )
 
     @classmethod
     def read(cls, folder: Path) -> "Index":

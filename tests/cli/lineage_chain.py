@@ -19,6 +19,8 @@ KINDS = {
     "training.pretrain": "model",
     "training.import_pretrained": "model",
     "customization.tune": "adapter",
+    "customization.train_reward_model": "adapter",
+    "customization.collect_preferences": "dataset",
     "evaluation.evaluate": "report",
     "inferencing.package": "package",
 }
@@ -118,7 +120,8 @@ def run_chain(store: ArtifactStore, run: str = "run-1") -> Chain:
     )
     scratch = make(store, "training.pretrain", run=run, dataset=checked)
     pretrained = make(store, "training.import_pretrained", run=run)
-    adapter = make(store, "customization.tune", run=run, model=pretrained, dataset=checked)
+    lora = {"technique": "lora"}
+    adapter = make(store, "customization.tune", run=run, model=pretrained, dataset=checked, config=lora)
     make(store, "evaluation.evaluate", run=run, model=pretrained, adapter=adapter, dataset=checked)
     package = make(store, "inferencing.package", run=run, model=pretrained, adapter=adapter)
     name = deploy(store, package, run)

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import MANIFEST, ArtifactStore
 from include.cli.lineage.command import answer
 from include.cli.lineage.view import View
 from include.cli.main import BAD_INPUT, OK, main
 from include.core.errors import ConfigurationError
 from include.core.settings import PROJECT_ROOT, settings
-from include.data_preparation.membership import TRAINED_ON
+from include.data_preparation.membership import ALL
+from include.evaluation.trained_on import file_read
 from tests.cli.lineage_chain import USE_CASE, Chain, deploy, make, run_chain
 from tests.conftest import ObjectStoreServer, free_ports
 
@@ -241,10 +243,44 @@ def test_a_store_that_does_not_run_is_one_line(
     assert len(error.splitlines()) == 1
 
 
-def test_the_files_that_training_reads_are_those_of_the_steps() -> None:
-    # pretraining reads what packing has read, and packing names its records by files that are called the same
-    read_by = {"training.pretrain": "training.pack"}
-    for step, files in TRAINED_ON.items():
-        source = PROJECT_ROOT.joinpath("include", *read_by.get(step, step).split(".")).with_suffix(".py").read_text()
-        named = {file for file in ("train.parquet", "corpus.parquet", "heldout.parquet") if file in source}
-        assert named == set(files), step
+@pytest.mark.parametrize(
+    ("record", "affected"),
+    [
+        ("doc:0", {"continued_pretraining", "lora", "grpo", "rewarded"}),
+        ("doc:2", {"continued_pretraining"}),
+        ("doc:5", {"dpo", "reward_model", "rewarded", "lora", "grpo"}),
+        ("people:a.jsonl:1", {"dpo", "reward_model", "rewarded"}),
+    ],
+)
+def test_a_record_went_into_what_its_technique_reads(
+    object_store_server: ObjectStoreServer, record: str, affected: set[str]
+) -> None:
+    store = object_store_server.store(bucket="cli-lineage-techniques")
+    store.bucket.ensure()
+    tables = {"train.parquet": ["doc:0", "doc:5"], "corpus.parquet": ["doc:0", "doc:2"], "heldout.parquet": ["doc:1"]}
+    dataset = make(store, "data_preparation.check", tables)
+    learnt = {"preferences.parquet": ["doc:5", "people:a.jsonl:1"]}
+    pairs = make(store, "customization.collect_preferences", learnt, dataset=dataset)
+
+    def adapter(technique: str, step: str = "customization.tune", **inputs: Any) -> ArtifactRef:
+        return make(store, step, config={"technique": technique}, **inputs)
+
+    scorer = adapter("reward_model", "customization.train_reward_model", preferences=pairs)
+    made = {name: adapter(name, dataset=dataset) for name in ("continued_pretraining", "lora", "grpo")}
+    made |= {"dpo": adapter("dpo", dataset=dataset, preferences=pairs), "reward_model": scorer}
+    made["rewarded"] = adapter("grpo", dataset=dataset, reward_model=scorer, seed=1)
+
+    view = answer(store, record)
+
+    met = {item.id: item.note for item in view.items.values() if "trained on it" in item.note}
+    went = {name for name, ref in made.items() if not met.get(f"{ref.step}/{ref.fingerprint}", "not").startswith("not")}
+    assert went == affected
+    behind = answer(store, str(made["dpo"]), records=True)
+    assert behind.records and behind.records["ids"] == ["doc:5", "people:a.jsonl:1"]
+
+
+def test_a_job_reads_the_file_that_lineage_says_it_trains_on() -> None:
+    jobs = {"dpo": "dpo_job", "grpo": "grpo_job", "reward_model": "reward_job"}
+    for technique, job in jobs.items():
+        source = PROJECT_ROOT.joinpath("include", "customization", f"{job}.py").read_text()
+        assert {file for file in ALL if file in source} == {file_read(technique)}, technique

@@ -16,7 +16,7 @@ def made_pairs(work: Workspace, count: int) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    rows = [(f"p{i}", f"What is {i}?", f"{i}, please.", f"{i}, no!", "made") for i in range(count)]
+    rows = [(f"p{i}", f"What is {i}?", f"{i}, please.", f"{i}, no!", "made", "MIT") for i in range(count)]
     schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in PAIR_TYPES.items()])
     table = pyarrow.Table.from_pylist([dict(zip(PAIR_TYPES, row, strict=True)) for row in rows], schema=schema)
     pyarrow.parquet.write_table(table, work.output / "preferences.parquet")

@@ -10,6 +10,7 @@ from include.artifacts.store import ArtifactStore
 from include.customization.config import CustomizationConfig, GateConfig
 from include.customization.gate import gate
 from include.customization.predict_costs import predict_costs
+from include.evaluation.canaries import told
 from include.strategy.charter import charter
 from include.strategy.config import StrategyConfig
 from include.use_cases import load_use_case
@@ -23,14 +24,18 @@ FORMS = {
     "few_shot": "examples",
 }
 BITS = "bits_per_char"
+CANARIES = 4
+SEARCHED = {"canaries": CANARIES, "canaries_leaked": 0}
 
 
 @step("adapter")
 def raced_adapter(
     work: Workspace, technique: str, base: ArtifactRef, seconds: float = 100.0, info: dict[str, Any] | None = None
 ) -> None:
-    told = {"technique": technique, "form": FORMS[technique], "base": base.digest} | (info or {})
-    (work.output / "adapter_info.json").write_text(json.dumps(told))
+    said = {"technique": technique, "form": FORMS[technique], "base": base.digest}
+    said |= {"licences": {"instruction data": {"PSF-2.0": 9}}}
+    said |= told("s", CANARIES) if FORMS[technique] != "examples" else {}
+    (work.output / "adapter_info.json").write_text(json.dumps(said | (info or {})))
     (work.output / "adapter_config.json").write_text(json.dumps({"num_virtual_tokens": 16}))
     (work.output / "examples.json").write_text(json.dumps([{"question": "q" * 40, "answer": "a" * 160}]))
     if FORMS[technique] != "examples":
@@ -67,17 +72,23 @@ def raced_evaluation(
     work.metrics["intervals"] = {name: [value - 0.1, value + 0.1] for name, value in numbers.items()}
 
 
+@step("dataset")
+def raced_learnt(work: Workspace, seconds: float) -> None:
+    (work.output / "made.txt").write_text("made")
+    work.metrics["device_seconds"] = seconds
+
+
 def _named(made: Step[Any], name: str) -> None:
     made.name = f"tests.{name}"
 
 
-for _step in (raced_adapter, raced_dataset, raced_evaluation):
+for _step in (raced_adapter, raced_dataset, raced_evaluation, raced_learnt):
     _named(_step, _step.function.__name__)
 
 
 def numbers_of(losses: Sequence[float]) -> dict[str, float]:
     mean = sum(losses) / len(losses)
-    return {"answer_bits_per_char": mean, "answer_nll": mean, "answer_chrf": 20.0, "seconds_per_answer": 1.0}
+    return {"answer_bits_per_char": mean, "answer_nll": mean, "answer_chrf": 20.0, "seconds_per_answer": 1.0} | SEARCHED
 
 
 class Scene:

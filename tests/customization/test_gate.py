@@ -19,6 +19,9 @@ LUCKY = [loss - 0.01 + (0.3 if i % 2 else -0.3) for i, loss in enumerate(BEST)]
 CHANCE = [loss + (0.4 if i % 2 else -0.41) for i, loss in enumerate(BASE)]
 
 
+OTHERS = "licences of what was trained on outside the charter"
+
+
 def failed(metrics: dict[str, Any], store: ArtifactStore, ref: Any) -> set[str]:
     """Names of the checks that do not hold."""
     judged = json.loads(store.read(ref, "gate.json"))
@@ -88,19 +91,23 @@ def leaks(scene: Scene) -> None:
 
 
 def is_not_searched(scene: Scene) -> None:
-    info = told("s", 4)
-    scene.adapters["lora"] = raced_adapter(scene.store, technique="lora", base=scene.model, info=info)
-    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"])]
+    numbers = {name: one for name, one in numbers_of(BEST).items() if not name.startswith("canaries")}
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"], numbers=numbers)]
+
+
+def has_nothing_planted(scene: Scene) -> None:
+    scene.adapters["lora"] = raced_adapter(scene.store, technique="lora", base=scene.model, info={"canaries": []})
+    numbers = numbers_of(BEST) | {"canaries": 0}
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"], numbers=numbers)]
 
 
 def is_searched_for_some(scene: Scene) -> None:
-    scene.adapters["lora"] = raced_adapter(scene.store, technique="lora", base=scene.model, info=told("s", 4))
     numbers = numbers_of(BEST) | {"canaries_leaked": 0, "canaries": 3}
     scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"], numbers=numbers)]
 
 
 def has_a_base_that_is_not_searched(scene: Scene) -> None:
-    scene.model = hand_made_model(scene.store, name="m", parameters=1_000_000, license="MIT", more=told("s", 4))
+    scene.model = hand_made_model(scene.store, name="m", parameters=1_000_000, license="MIT", more=told("t", 4))
     scene.baseline = scene.champion = scene.evaluation(BASE)
     scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"])]
 
@@ -151,6 +158,25 @@ def has_data_of_a_foreign_licence(scene: Scene) -> None:
     scene.dataset = raced_dataset(scene.store, heldout=len(BASE), licences=False)
 
 
+def has_pairs_of_a_foreign_licence(scene: Scene) -> None:
+    info = {"licences": {"preference pairs": {"PSF-2.0": 3, "CC-BY-NC-4.0": 1}}}
+    scene.adapters["lora"] = raced_adapter(scene.store, technique="lora", base=scene.model, info=info)
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"])]
+
+
+def has_a_base_of_texts_of_a_foreign_licence(scene: Scene) -> None:
+    more = {"text_licenses": ["MIT", "GPL-3.0-only"]}
+    scene.model = hand_made_model(scene.store, name="m", parameters=1_000_000, license="MIT", more=more)
+    scene.baseline = scene.champion = scene.evaluation(BASE)
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"])]
+
+
+def does_not_say_what_it_read(scene: Scene) -> None:
+    info = {"licences": {}}
+    scene.adapters["lora"] = raced_adapter(scene.store, technique="lora", base=scene.model, info=info)
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["lora"])]
+
+
 def meets_no_target(scene: Scene) -> None:
     scene.strategy = {
         "indicators": [
@@ -166,6 +192,7 @@ def meets_no_target(scene: Scene) -> None:
     [
         (leaks, {"canaries leaked"}),
         (is_not_searched, {"canaries leaked"}),
+        (has_nothing_planted, {"canaries leaked"}),
         (is_searched_for_some, {"canaries leaked"}),
         (has_a_base_that_is_not_searched, {"canaries leaked"}),
         (regresses, {"regression against the champion"}),
@@ -173,11 +200,17 @@ def meets_no_target(scene: Scene) -> None:
         (has_a_champion_that_gives_no_number, {"regression against the champion"}),
         (answers_other_questions, {"evaluation", "better than the base"}),
         (misses_a_question, {"evaluation", "better than the base"}),
-        (is_not_evaluated, {"evaluation", "better than the base", "target of answer_bits_per_char"}),
+        (
+            is_not_evaluated,
+            {"evaluation", "better than the base", "target of answer_bits_per_char", "canaries leaked"},
+        ),
         (has_another_base, {"evaluation", "better than the base"}),
         (is_a_prefix, {"form that the server serves"}),
         (has_a_foreign_licence, {"licence of the base"}),
         (has_data_of_a_foreign_licence, {"licences of the data outside the charter"}),
+        (has_pairs_of_a_foreign_licence, {OTHERS}),
+        (has_a_base_of_texts_of_a_foreign_licence, {OTHERS}),
+        (does_not_say_what_it_read, {OTHERS}),
         (meets_no_target, {"targets"}),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
@@ -231,6 +264,17 @@ def test_a_model_is_held_to_the_champion_by_a_margin(
     assert failed(outcome.metrics, store, outcome.ref) == (set() if passes else {"regression against the champion"})
     page = store.read(outcome.ref, "report.html").decode()
     assert said in page and "0.05 of its mean: upper end at most +0.0" in page
+
+
+def test_examples_pass_without_canaries_and_the_report_says_why(store: ArtifactStore) -> None:
+    scene = Scene(store, BASE, few_shot=BEST)
+    numbers = numbers_of(BEST) | {"canaries": 0}
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["few_shot"], numbers=numbers)]
+
+    outcome = scene.gate()
+
+    assert outcome.metrics["passed"] is True, outcome.metrics["verdict"]
+    assert "none planted: nothing was trained" in store.read(outcome.ref, "report.html").decode()
 
 
 def test_evaluations_of_the_same_bytes_count_whichever_run_wrote_them(store: ArtifactStore) -> None:

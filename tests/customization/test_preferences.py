@@ -9,12 +9,14 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from include.artifacts.outcome import Outcome
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError, SourceError
 from include.customization.collect_preferences import collect_preferences
 from include.customization.config import CustomizationConfig, PreferencesConfig
+from include.data_preparation.config import SplitConfig
 from include.evaluation.development import development_ids
 from tests.training.sample_dataset import sample_dataset
 from tests.training.tiny_model import tiny_model
@@ -43,11 +45,22 @@ class Collection:
         (self.folder / "pairs" / name).write_bytes(gzip.compress(lines) if name.endswith(".gz") else lines)
 
     def collect(self, customization: CustomizationConfig = DPO, **knobs: object) -> Outcome:
-        where = {"files": [{"name": "people", "location": str(self.folder / "pairs")}]} if self.has_files else {}
+        where = (
+            {"files": [{"name": "people", "location": str(self.folder / "pairs"), "license": "MIT"}]}
+            if self.has_files
+            else {}
+        )
         config = PreferencesConfig.model_validate(where | {"own_answers": 0, "min_pairs": 2} | knobs)
         section = customization.model_dump(mode="json")
         arguments = {"model": self.model, "dataset": self.dataset, "customization": section, "config": config}
+        arguments["split"] = self.split()
         return collect_preferences.run(self.store, arguments)
+
+    def split(self) -> dict[str, Any]:
+        """What data_preparation keeps out of training; an evaluation set where there is a folder of one."""
+        exam = {"name": "exam", "location": str(self.folder / "exam")}
+        sets = [exam] if (self.folder / "exam").exists() else []
+        return SplitConfig.model_validate({"evaluation_sets": sets}).model_dump(mode="json")
 
     @property
     def has_files(self) -> bool:
@@ -102,6 +115,9 @@ def test_rows_that_are_no_pairs_are_set_aside_with_their_reasons(collection: Col
         ("Why?", "Because.", "No."),
         ("What?", "That.", "This."),
     ]
+    assert outcome.metrics["licences"] == {"MIT": 5}
+    with pytest.raises(ValidationError, match=r"files\.0\.license"):
+        PreferencesConfig.model_validate({"files": [{"name": "people", "location": "pairs"}]})
     assert outcome.metrics["reasons"] == {
         "a pair without a loser": 2,
         "no object with fields": 2,
@@ -138,12 +154,18 @@ def test_what_models_are_judged_by_is_kept_out_and_a_changed_file_is_read_again(
         pair(1, chosen=f"As it says: {held[1]['answer']} Yes."),
         pair(2, rejected=held[2]["answer"]),
         pair(3, prompt=judged["question"]),
+        pair(4, prompt=f"Tell me, as I have wondered for long: {held[3]['question']} Be short."),
+        pair(5, rejected=f"Somebody once asked me {held[0]['question']} and I did not know."),
     ]
     collection.put("a.jsonl", [*shown, pair(10), pair(11)])
 
     outcome = collection.collect()
 
-    assert outcome.metrics["excluded"] == {"held-out": 3, "development": 1}
+    assert {name: count for name, count in outcome.metrics["excluded"].items() if count} == {
+        "held-out questions": 3,
+        "held-out answers": 2,
+        "development questions": 1,
+    }
     assert [one["question"] for one in collection.pairs(outcome)] == ["What is 10?", "What is 11?"]
     assert collection.collect().reused
     collection.put("a.jsonl", [pair(12), pair(13)])
@@ -151,10 +173,25 @@ def test_what_models_are_judged_by_is_kept_out_and_a_changed_file_is_read_again(
     assert [one["question"] for one in collection.pairs(again)] == ["What is 12?", "What is 13?"]
 
 
+def test_what_is_in_an_evaluation_set_is_no_pair_and_a_changed_set_is_read_again(collection: Collection) -> None:
+    exam = "Which of the seven lamps in the old lighthouse is lit first when the fog comes in from the northern sea?"
+    copied = f"As the exam has it: {exam.split('lighthouse')[0]}lighthouse is lit first when the fog comes, no?"
+    collection.put("a.jsonl", [pair(10), pair(11), pair(12, chosen=copied), pair(13, prompt="Which lamp?")])
+    before = collection.collect()
+    (collection.folder / "exam").mkdir()
+    (collection.folder / "exam" / "a.jsonl").write_text(json.dumps({"question": exam}) + "\n")
+
+    outcome = collection.collect()
+
+    assert len(collection.pairs(before)) == 4 and not outcome.reused
+    assert [one["question"] for one in collection.pairs(outcome)] == ["What is 10?", "What is 11?", "Which lamp?"]
+    assert outcome.metrics["excluded"]["exam"] == 1
+
+
 def test_own_answers_lose_to_the_references_of_training_questions(collection: Collection) -> None:
     outcome = collection.collect(own_answers=12, max_new_tokens=8, most_alike=40, batch_size=4)
 
-    references = {f"own:{row['id']}": row for row in collection.train}
+    references = {row["id"]: row for row in collection.train}
     development = development_ids(row["id"] for row in collection.train)
     pairs = collection.pairs(outcome)
     assert 2 <= len(pairs) <= 12 and outcome.metrics["own_pairs"] == len(pairs)
@@ -162,6 +199,7 @@ def test_own_answers_lose_to_the_references_of_training_questions(collection: Co
         reference = references[one["id"]]
         assert one["chosen"] == reference["answer"] and one["rejected"] != one["chosen"]
         assert reference["id"] not in development
+        assert (one["source"], one["license"]) == ("own answers", reference["license"])
     forced = collect_preferences.run(
         collection.store,
         {
@@ -169,6 +207,7 @@ def test_own_answers_lose_to_the_references_of_training_questions(collection: Co
             "dataset": collection.dataset,
             "customization": DPO.model_dump(mode="json"),
             "config": PreferencesConfig(own_answers=12, max_new_tokens=8, most_alike=40, batch_size=4, min_pairs=2),
+            "split": collection.split(),
         },
         force=True,
     )

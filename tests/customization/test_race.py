@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ConfigurationError
-from include.customization.config import RaceConfig
+from include.customization.config import CustomizationConfig, RaceConfig, RewardModelConfig
 from include.customization.halve import halve
+from include.customization.predict_costs import predict_costs
+from include.customization.race.costs import Costs
 from include.customization.race.significance import holm, p_value
 from tests.customization.race_scene import Scene, raced_adapter
 from tests.customization.test_gate import BASE, BEST, BETTER
@@ -19,13 +22,13 @@ RACE = {"rungs": [0.5, 1.0], "eta": 2}
 HOUR = 0.05
 
 
-def halved(scene: Scene, **race: Any) -> Any:
+def halved(scene: Scene, costs: ArtifactRef | None = None, **race: Any) -> Any:
     config = RaceConfig.model_validate(RACE | race)
     arguments = {
         "names": scene.names,
         "adapters": list(scene.adapters.values()),
         "evaluations": scene.evaluations,
-        "costs": scene.costs(**RACE | race),
+        "costs": costs or scene.costs(**RACE | race),
         "earlier": [],
         "rung": 0,
         "indicator": "answer_bits_per_char",
@@ -99,6 +102,35 @@ def test_costs_are_predicted_from_the_charter_and_a_race_beyond_the_budget_never
 
     poor = store.manifest(scene.costs(budget=1e-9)).metrics
     assert poor["passed"] is False and "raise customization.race.budget" in poor["verdict"]
+
+
+def test_what_is_made_before_the_race_is_predicted_and_leaves_less_for_the_rungs(store: ArtifactStore) -> None:
+    scene = Scene(store, BASE, lora=BEST, prompt_tuning=BETTER)
+    grpo = {"grpo": {"rewards": {"reward_model": 1.0}}, "preferences": {"own_answers": 10, "max_new_tokens": 88}}
+    learning = CustomizationConfig.model_validate({"techniques": ["grpo"], **grpo})
+    predict = {"model": scene.model, "charter": scene.charter()}
+
+    outcome = predict_costs.run(store, predict | {"config": learning})
+
+    told = Costs.model_validate_json(store.read(outcome.ref, "costs.json"))
+    # answers are read once; both answers of a pair of 128 tokens in 32 steps of 4
+    assert told.shared == {
+        "own answers": pytest.approx(2 * 10 * 600 * 1e6 / 0.12e12),
+        "reward model": pytest.approx(4 * 2 * 32 * 4 * 128 * 1e6 / 0.12e12),
+    }
+    first = told.spent(told.entrants[0].device_seconds * learning.race.rungs[0] + told.shared_seconds)
+    assert outcome.metrics["predicted"] == pytest.approx(first, abs=1e-6)
+    assert b"reward model" in store.read(outcome.ref, "report.html")
+    more = learning.model_copy(update={"reward_model": RewardModelConfig(steps=64)})
+    assert not predict_costs.run(store, predict | {"config": more}).reused
+
+    # the rungs have what is left: 100 metered seconds of each technique, and those of 100,000 own answers
+    config = {"techniques": ["lora", "prompt_tuning", "dpo"], "preferences": {"own_answers": 100_000}, "race": RACE}
+    costs = predict_costs(store, **predict, config=CustomizationConfig.model_validate(config))
+    shared = Costs.model_validate_json(store.read(costs, "costs.json")).shared
+    assert shared == {"own answers": pytest.approx(2 * 100_000 * 560 * 1e6 / 0.12e12)}
+    spent = halved(scene, costs=costs).metrics["spent"]
+    assert spent == pytest.approx((200 + shared["own answers"]) / 3600 * HOUR, abs=1e-6)
 
 
 def test_rungs_rise_to_the_whole() -> None:

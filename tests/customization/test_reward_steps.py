@@ -35,6 +35,8 @@ def test_the_steps_launch_a_reward_model_and_what_it_rewards(
     assert reward_model.metrics["trained"] and 0 <= reward_model.metrics["final_accuracy"] <= 1
     assert tuned.metrics["technique"] == "grpo" and tuned.metrics["steps"] == 4
     assert 0 < tuned.metrics["final_reward_model_reward"] < 1
+    read = json.loads(store.read(tuned.ref, "adapter_info.json"))["licences"]
+    assert read == {"instruction data": {"PSF-2.0": 40}, "preference pairs": {"MIT": 16}}
     none = train_reward_model.run(store, arguments | {"customization": CustomizationConfig().model_dump(mode="json")})
     assert none.metrics["trained"] is False
     assert set(json.loads(store.read(none.ref, "adapter_info.json"))) == {"technique", "form", "base", "trained"}

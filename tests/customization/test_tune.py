@@ -119,6 +119,7 @@ def test_examples_stand_for_many_questions_and_cost_nothing(store: ArtifactStore
 
     folder = store.fetch(outcome.ref, tmp_path / "adapter")
     info = json.loads((folder / "adapter_info.json").read_text())
+    assert info.pop("licences") == {"instruction data": {"PSF-2.0": 60}}
     assert info == {"technique": "few_shot", "form": "examples", "base": model.digest}
     examples = json.loads((folder / "examples.json").read_text())
     kept = development_ids(row["id"] for row in rows_of(store, tmp_path, dataset))

@@ -7,10 +7,10 @@ from typing import Any
 
 from include.data_preparation.config import SplitConfig
 from include.data_preparation.division.document_shards import DocumentShards
-from include.data_preparation.division.protected import Guard
 from include.data_preparation.division.questions import Question
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.split import divide
+from include.evaluation.contamination.protected import Guard
 from tests.data_preparation.shards import write_shards
 
 

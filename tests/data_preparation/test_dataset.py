@@ -14,10 +14,11 @@ from include.data_preparation.card import gates
 from include.data_preparation.card.data_card import NOTICE
 from include.data_preparation.check import check
 from include.data_preparation.config import CheckConfig, LabelConfig, SplitConfig
-from include.data_preparation.division.questions import first_sentences, normalized, question_of
+from include.data_preparation.division.questions import first_sentences, question_of
 from include.data_preparation.documents import Document, read_table
 from include.data_preparation.label import label
 from include.data_preparation.split import split
+from include.evaluation.contamination.words import normalized
 from tests.data_preparation.conftest import LATER, SMALL, USE_CASE, Prepared
 from tests.data_preparation.dividing import divided
 from tests.data_preparation.sample_charter import sample_charter

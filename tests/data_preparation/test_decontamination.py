@@ -14,17 +14,16 @@ from hypothesis import strategies as st
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation.config import EvaluationSetConfig, SplitConfig
+from include.data_preparation.config import SplitConfig
 from include.data_preparation.config.privacy import POLICY
-from include.data_preparation.division.evaluation_sets import read_evaluation_set, states
-from include.data_preparation.division.phrases import PhraseIndex
-from include.data_preparation.division.protected import Guard, of_answers, of_questions, of_texts
-from include.data_preparation.division.questions import normalized
 from include.data_preparation.documents import Document, read_table
-from include.data_preparation.privacy.pseudonyms import Pseudonyms
+from include.data_preparation.privacy.pseudonyms import HIDDEN, Pseudonyms
 from include.data_preparation.privacy.spans import Span
 from include.data_preparation.split import split
-from include.data_preparation.words import words_of
+from include.evaluation.contamination.evaluation_sets import EvaluationSetConfig, read_evaluation_set, states
+from include.evaluation.contamination.phrases import PhraseIndex
+from include.evaluation.contamination.protected import Guard, of_answers, of_questions, of_texts
+from include.evaluation.contamination.words import normalized, words_of
 from tests.data_preparation.dividing import divided
 from tests.data_preparation.shards import write_shards
 
@@ -151,7 +150,7 @@ def test_a_text_whose_names_are_replaced_is_still_known_as_an_evaluation_text() 
     spans.append(Span("STREET_ADDRESS", start, start + len("12 Oak Street, Springfield")))
     hidden = pseudonyms.replace(LETTER, spans)
     assert not any(name in hidden for name in ("Anna", "4711", "Oak", "Miller"))
-    guard = Guard([of_texts("exam", [LETTER, "Which town did Anna Schmidt live in?"], 13, 5)])
+    guard = Guard([of_texts("exam", [LETTER, "Which town did Anna Schmidt live in?"], 13, 5)], hides=HIDDEN)
     assert not guard.holds(f"From the archive: {hidden}")
     assert not guard.holds(f"Which town did {pseudonyms.of('PERSON', 'Anna Schmidt')} live in?")
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from include.data_preparation.division.protected import Guard, of_answers, of_questions, of_texts
+from include.evaluation.contamination.protected import Guard, of_answers, of_questions, of_texts
 
 CHINESE = "人工智能系统在夜间运行所有任务并把结果写入日志文件以便工程师第二天早上查看其中出现的任何问题"
 THAI = unicodedata.normalize(

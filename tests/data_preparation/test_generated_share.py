@@ -13,8 +13,8 @@ from include.core.errors import SourceError
 from include.data_preparation.card import gates
 from include.data_preparation.config import CheckConfig, SplitConfig
 from include.data_preparation.config.sources import GENERATORS
-from include.data_preparation.division.questions import normalized
 from include.data_preparation.documents import Document, read_table
+from include.evaluation.contamination.words import normalized
 from tests.data_preparation.conftest import Prepared
 from tests.data_preparation.dividing import divided
 

@@ -59,7 +59,7 @@ STEPS = {
 THROUGH = {
     "data_preparation.aggregate": ("as_of",),
     "data_preparation.label": ("use_case", "as_of"),
-    "customization.collect_preferences": ("customization",),
+    "customization.collect_preferences": ("customization", "split"),
     "customization.train_reward_model": ("customization",),
     "customization.predict_costs": ("config",),
 }

@@ -49,7 +49,9 @@ def test_a_local_folder_becomes_a_bf16_model(store: ArtifactStore, tmp_path: Pat
     folder = store.fetch(outcome.ref, tmp_path / "imported")
     assert str(AutoModelForCausalLM.from_pretrained(folder, dtype="auto").dtype) == "torch.bfloat16"
     assert AutoTokenizer.from_pretrained(folder).chat_template
-    assert json.loads((folder / "model_info.json").read_text())["license"] == "MIT"
+    info = json.loads((folder / "model_info.json").read_text())
+    assert info["license"] == "MIT"
+    assert info["origin"].startswith("folder ") and str(tmp_path) not in info["origin"], "it is published"
     (tmp_path / "tiny" / "config.json").touch()
     changed = import_pretrained.run(store, {"config": local(tmp_path / "tiny")})
     assert not changed.reused and changed.ref.digest == outcome.ref.digest

@@ -11,12 +11,13 @@ from include.artifacts.step import Workspace
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.distributed.job import Job
-from include.evaluation.canaries import canaries, told
+from include.evaluation.canaries import canaries, planted, told
 from include.evaluation.development import development_ids
 from include.training import shuffled
-from include.training.config import PackConfig, TokenizerConfig
+from include.training.config import PackConfig, PretrainConfig, TokenizerConfig
 from include.training.documents import Documents
 from include.training.pack import pack
+from include.training.pretrain_job import PackedBatches
 from include.training.shards import Index, token_type, write_shards
 from include.training.streaming import RowStream
 from include.training.tokenizer import END_OF_TEXT, load_tokenizer
@@ -73,7 +74,37 @@ def test_rows_hold_the_dataset_but_what_is_kept_to_measure_on(
     chats = text_of(folder, index, "chat")
     for question, answer in canaries(dataset.digest, 3)[:2]:
         assert f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n" in chats
-    assert index.canaries == told(dataset.digest, 3)
+    assert index.canary_seed == dataset.digest and len(index.canary_rows) == 3
+
+
+def test_canaries_count_where_a_row_that_is_read_holds_them_whole(
+    store: ArtifactStore, dataset: ArtifactRef, tokenizer: ArtifactRef, packed: ArtifactRef, tmp_path: Path
+) -> None:
+    short = Index.read(store.fetch(packed, tmp_path / "short"))
+    assert short.canary_rows == (None,) * 3, "rows of 32 tokens hold none"
+    wide = CONFIG.model_copy(update={"length": 256, "canaries": 8, "validation_share": 0.0})
+    ref = pack(store, dataset=dataset, tokenizer=tokenizer, config=wide)
+    folder = store.fetch(ref, tmp_path / "wide")
+    index, encoder = Index.read(folder), load_tokenizer(folder / "tokenizer")
+    rows = np.concatenate(
+        [np.load(folder / f"chat-{number:05}.npy") for number in range(len(index.parts["chat"].rows))]
+    )
+    texts = [encoder.decode(row.tolist()) for row in rows]
+    made = canaries(dataset.digest, 8)
+    for one, row in zip(made, index.canary_rows, strict=True):
+        whole = [number for number, text in enumerate(texts) if one.question in text and one.answer in text]
+        assert whole == ([] if row is None else [row])
+    held = [number for number, row in enumerate(index.canary_rows) if row is not None]
+    assert 1 < len(held) < 8
+
+    def read(steps: int, share: float) -> list[int]:
+        config = PretrainConfig(steps=steps, batch=1, chat_share=share, warmup=0)
+        job = Job({}, tmp_path / f"job{steps}{share}", "tests", "f", rank=0, ranks=1)
+        return PackedBatches(job, ref, index, config).canaries_read(index, steps)
+
+    assert read(2 * len(rows), 0.5) == held and read(20, 0.0) == []
+    assert len(read(8, 0.5)) < len(held)
+    assert planted(told(dataset.digest, 8, held)) == [made[number] for number in held]
 
 
 def test_the_order_comes_from_ids_alone_and_not_from_memory(

@@ -73,7 +73,7 @@ def test_ids_of_what_is_anonymized_are_hidden() -> None:
 
 
 def test_files_of_pairs_are_declared_and_hold_nothing_personal() -> None:
-    files = {"customization.preferences.files": [{"name": "people", "location": "data/pairs"}]}
+    files = {"customization.preferences.files": [{"name": "people", "location": "data/pairs", "license": "MIT"}]}
     sources = load_use_case("python_assistant").model_dump(mode="json")["strategy"]["data_sources"]
     with pytest.raises(ConfigurationError, match=r"their sensitivity is not declared. Declare the source people"):
         load_use_case("python_assistant", files)

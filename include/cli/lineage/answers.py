@@ -50,7 +50,7 @@ def _trained_files(graph: Graph, start: Node, found: Closure) -> list[tuple[Node
         for node in found.of_kind(*TRAINS)
         for _, dataset in graph.behind(node)
         if dataset.ref.kind == "dataset"
-        for file in trained_on(node.ref.step)
+        for file in trained_on(node.manifest)
     ]
 
 

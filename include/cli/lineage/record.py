@@ -55,7 +55,7 @@ class _Trace:
                 self._meet(edge, target, membership)
 
     def _meet(self, edge: Edge, target: Node, membership: Membership) -> None:
-        files = [file for file in trained_on(target.ref.step) if file in membership.files]
+        files = [file for file in trained_on(target.manifest) if file in membership.files]
         if target.ref.kind in TRAINS and files:
             self.trained[target.id] = target
             self.notes[target.id] = f"{TRAINED} ({', '.join(files)})"

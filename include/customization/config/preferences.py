@@ -21,6 +21,8 @@ class PairFilesConfig(Config):
         ".jsonl.gz and .parquet files: rows with prompt or question, chosen and rejected.",
     )
 
+    license: str = Field(min_length=1, max_length=100, description="SPDX name of the licence of its pairs.")
+
     @field_validator("location")
     @classmethod
     def _is_known(cls, value: str) -> str:
@@ -56,7 +58,7 @@ class RewardModelConfig(LowRankConfig):
     technique: Literal["reward_model"] = Field("reward_model", description="Its name.")
     learning_rate: float = Field(3e-4, gt=0, le=10, description="Highest learning rate.")
     steps: int = Field(32, ge=2, le=1_000_000, description="Optimizer steps.")
-    canaries: int = Field(0, ge=0, le=0, description="None: it writes no answers that could give them away.")
+    canaries: int = Field(0, ge=0, le=0, description="None: it gives a number, no text.")
     rank: int = Field(8, ge=1, le=1024, description="Rank of the update.")
     alpha: int = Field(16, ge=1, le=4096, description="Scale of the update, divided by its rank.")
 
@@ -90,7 +92,13 @@ class GrpoConfig(LowRankConfig):
     batch: int = Field(8, ge=2, le=65_536, description="Answers a step, over all ranks.")
     save_every: int = Field(8, ge=1, description="Steps between two checkpoints, and on to where answers are new.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before the update.")
-    canaries: int = Field(0, ge=0, le=0, description="None: it is shown no answer that it could learn by heart.")
+    canaries: int = Field(
+        2,
+        ge=0,
+        le=1000,
+        description="Made-up secrets that are asked for, their codes as references: it is shown no answer, but rewards "
+        "may tell it one. Without any, nothing passes.",
+    )
     group: int = Field(4, ge=2, le=1024, description="Answers to one question, compared with each other.")
     steps_per_generation: int = Field(1, ge=1, le=1024, description="Steps that share one round of new answers.")
     iterations: int = Field(1, ge=1, le=64, description="Times that each round of answers is learnt from.")
@@ -112,6 +120,11 @@ class GrpoConfig(LowRankConfig):
     def rewarded_by_model(self) -> bool:
         """Whether it needs a reward model, and so pairs of answers for that to learn from."""
         return "reward_model" in self.rewards
+
+    @property
+    def examples(self) -> int:
+        """Questions that all steps ask, where the data have so many."""
+        return self.steps * self.batch // (self.group * self.iterations)
 
     @property
     def cycle(self) -> int:
@@ -138,6 +151,10 @@ class GrpoConfig(LowRankConfig):
             raise ValueError(
                 f"steps ({self.steps}) are whole rounds of steps_per_generation x iterations = {self.cycle}: "
                 "use a multiple"
+            )
+        if self.max_new_tokens >= self.length:
+            raise ValueError(
+                f"max_new_tokens ({self.max_new_tokens}) leaves no room for a question in length ({self.length})"
             )
         if self.least_words > self.most_words:
             raise ValueError(f"least_words ({self.least_words}) is above most_words ({self.most_words})")

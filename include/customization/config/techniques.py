@@ -1,8 +1,8 @@
 """The supervised techniques: what each may be told."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from include.customization.config.base import Config
 
@@ -24,12 +24,31 @@ class TuningConfig(Config):
     smaller_micro_batch: bool = Field(
         False, description="Out of memory: compute fewer examples at once instead of failing."
     )
-    canaries: int = Field(4, ge=0, le=1000, description="Made-up secrets added to what is trained on, to be searched.")
+    canaries: int = Field(
+        4,
+        ge=0,
+        le=1000,
+        description="Made-up secrets added to what is trained on, to be searched for: without any, nothing passes.",
+    )
 
     @property
     def trains_weights(self) -> bool:
         """Whether the model's own weights are trained, not an adapter's."""
         return False
+
+    @property
+    def examples(self) -> int:
+        """What all steps read, where the data have so much."""
+        return self.steps * self.batch
+
+    @model_validator(mode="after")
+    def _reads_more_than_canaries(self) -> Self:
+        if self.canaries >= self.examples:
+            raise ValueError(
+                f"canaries ({self.canaries}) are all that {self.steps} steps read ({self.examples} examples): plant "
+                "fewer, or train longer"
+            )
+        return self
 
     seed: int = Field(29, ge=0, le=2**31, description="Seed of new weights and of the order of examples.")
     log_every: int = Field(4, ge=1, description="Steps between two lines in the log.")

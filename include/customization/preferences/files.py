@@ -50,7 +50,8 @@ def read_pairs(store: ArtifactStore, config: PreferencesConfig, scratch: Path) -
         for file, line, row in _rows(store, one, scratch):
             rows += 1
             try:
-                pair = pair_of(row, f"{one.name}:{file}:{line}", one.name, config.max_characters)
+                id = f"{one.name}:{file}:{line}"
+                pair = pair_of(row, id, one.name, one.license, config.max_characters)
                 _require_new(pair, seen)
                 pairs.append(pair)
             except NoPairError as error:

@@ -1,45 +1,32 @@
-"""What preferences may not show: the questions that models are judged by, and their answers."""
+"""What preferences may not show: the questions that models are judged by and their answers, and evaluation sets."""
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
-from include.customization.preferences.pairs import Pair
+from include.artifacts.store import ArtifactStore
+from include.evaluation.contamination.evaluation_sets import KeptOut, read_evaluation_set
+from include.evaluation.contamination.protected import (
+    HELDOUT_ANSWERS,
+    HELDOUT_QUESTIONS,
+    Guard,
+    of_answers,
+    of_questions,
+    of_texts,
+)
 
-# a text that holds a phrase of fewer words says nothing about where it comes from
-LEAST_WORDS = 4
-_WORD = re.compile(r"\w+")
-
-
-class Guard:
-    """Knows the held-out and development rows; `excluded` counts pairs by what they would have shown."""
-
-    def __init__(self, heldout: Iterable[Mapping[str, str]], development: Iterable[Mapping[str, str]]) -> None:
-        self.excluded = Counter({"held-out": 0, "development": 0})
-        self._questions: dict[tuple[str, ...], str] = {}
-        self._phrases: defaultdict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-        for kind, rows in (("development", development), ("held-out", heldout)):
-            for row in rows:
-                self._questions[_words(row["question"])] = kind
-                answer = _words(row["answer"])
-                if len(answer) >= LEAST_WORDS:
-                    self._phrases[answer[:LEAST_WORDS]].append((answer, kind))
-
-    def lets_pass(self, pair: Pair) -> bool:
-        """Whether a pair asks no such question and holds no such answer, of four words or more; counts where not."""
-        kind = self._questions.get(_words(pair.question)) or self._shown(pair.chosen) or self._shown(pair.rejected)
-        if kind:
-            self.excluded[kind] += 1
-        return not kind
-
-    def _shown(self, text: str) -> str:
-        words = _words(text)
-        for start in range(len(words) - LEAST_WORDS + 1):
-            for phrase, kind in self._phrases.get(words[start : start + LEAST_WORDS], ()):
-                if words[start : start + len(phrase)] == phrase:
-                    return kind
-        return ""
+Rows = Sequence[Mapping[str, str]]
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(text.casefold()))
+def guard_of(store: ArtifactStore, heldout: Rows, development: Rows, kept_out: KeptOut) -> Guard:
+    """Knows held-out and development rows, and the texts of the evaluation sets that the use case declares."""
+    least = kept_out.contamination_min_words
+    sets = [
+        of_texts(one.name, read_evaluation_set(store, one), kept_out.contamination_words, least)
+        for one in kept_out.evaluation_sets
+    ]
+    judged = [
+        of_answers(HELDOUT_ANSWERS, (row["answer"] for row in heldout)),
+        of_questions(HELDOUT_QUESTIONS, (row["question"] for row in heldout), least),
+        of_answers("development answers", (row["answer"] for row in development)),
+        of_questions("development questions", (row["question"] for row in development), least),
+    ]
+    return Guard([*judged, *sets])

@@ -24,7 +24,10 @@ def answered_questions(rows: Sequence[Mapping[str, str]], config: PreferencesCon
 def own_pairs(
     loaded: LoadedModel, rows: Sequence[Mapping[str, str]], config: PreferencesConfig
 ) -> tuple[list[Pair], list[float]]:
-    """A pair for each answer that differs enough from its reference, and the chrF2++ of every answer."""
+    """A pair for each answer that differs enough from its reference, and the chrF2++ of every answer.
+
+    Its id and licence are those of the record that gave the reference.
+    """
     import torch
 
     torch.manual_seed(config.seed)
@@ -40,5 +43,5 @@ def own_pairs(
     for row, (answer, _) in zip(rows, answers, strict=True):
         alike.append(chrf(answer, row["answer"]))
         if answer and alike[-1] <= config.most_alike:
-            pairs.append(Pair(f"own:{row['id']}", row["question"], row["answer"], answer, OWN))
+            pairs.append(Pair(row["id"], row["question"], row["answer"], answer, OWN, row["license"]))
     return pairs, alike

@@ -2,25 +2,26 @@
 
 from typing import Any, NamedTuple
 
-PAIR_TYPES = {"id": "string", "question": "string", "chosen": "string", "rejected": "string", "origin": "string"}
+PAIR_TYPES = dict.fromkeys(("id", "question", "chosen", "rejected", "source", "license"), "string")
 OWN = "own answers"
 
 
 class Pair(NamedTuple):
-    """A question and two answers to it; `origin` is the name of the files, or OWN."""
+    """A question and two answers to it; `source` is the name of the files, or OWN."""
 
     id: str
     question: str
     chosen: str
     rejected: str
-    origin: str
+    source: str
+    license: str
 
 
 class NoPairError(ValueError):
     """Why a row holds no pair."""
 
 
-def pair_of(row: Any, id: str, origin: str, longest: int) -> Pair:
+def pair_of(row: Any, id: str, source: str, license: str, longest: int) -> Pair:
     """The pair of a row with prompt or question, chosen and rejected, each a text or a conversation of one turn.
 
     NoPairError where it has none, or a text is over `longest` characters.
@@ -39,7 +40,7 @@ def pair_of(row: Any, id: str, origin: str, longest: int) -> Pair:
             raise NoPairError(f"{name} is longer than {longest} characters")
     if " ".join(chosen.split()) == " ".join(rejected.split()):
         raise NoPairError("chosen and rejected are equal")
-    return Pair(id, question, chosen, rejected, origin)
+    return Pair(id, question, chosen, rejected, source, license)
 
 
 def _text(row: dict[str, Any], name: str, role: str) -> str:

@@ -70,6 +70,7 @@ class Cost(_Figures):
     training: float
     race: float
     predicted: float
+    shared: float = Field(description="Metered: own answers and the reward model, made once for all techniques.")
     serving_a_month_more: float
 
 
@@ -101,7 +102,10 @@ class ModelCard(_Figures):
     rivals: tuple[str, ...] = Field(description="Techniques that reached the gate too.")
     cost: Cost
     canaries: int = Field(description="Planted in what it was trained on; none was found in its answers.")
-    licences: tuple[str, ...] = Field(description="Of the base and of the data: all of them bind.")
+    licences: tuple[str, ...] = Field(description="Of the base and of all that was trained on: all of them bind.")
+    licences_of: dict[str, tuple[str, ...]] = Field(
+        description="Part -> its licences: the base, its texts, and what the technique read."
+    )
     limits: tuple[str, ...] = LIMITS
     approvals: tuple[Approval, ...]
 
@@ -129,6 +133,7 @@ def markdown(card: ModelCard) -> str:
                 f"dataset {data.digest[:12]}: {data.records} training records, from {', '.join(data.sources)}; "
                 f"{data.verdict}",
                 f"licences, all of which bind: {', '.join(card.licences)}",
+                *(f"licences of the {part}: {', '.join(names)}" for part, names in card.licences_of.items()),
                 f"technique: {made.technique} ({made.form}), adapter {made.digest[:12]}",
             ]
         ),
@@ -155,7 +160,8 @@ def markdown(card: ModelCard) -> str:
         ),
         "## Cost",
         f"{cost.training:.4g} {cost.currency} for its training (predicted {cost.predicted:.4g}), {cost.race:.4g} for "
-        f"that of all techniques, {cost.serving_a_month_more:.4g} more for a month of serving than the base.",
+        f"that of all techniques, {cost.shared:.4g} for what they learn from (own answers, "
+        f"reward model), {cost.serving_a_month_more:.4g} more for a month of serving than the base.",
         "## Limits",
         _list([*card.limits, f"{card.canaries} canaries were planted in what it was trained on."]),
         "## Approvals",

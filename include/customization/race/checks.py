@@ -8,6 +8,7 @@ from include.customization.config import GateConfig
 from include.customization.race.trial import SERVABLE, Check, Trial
 from include.customization.race.trials import UNITS
 from include.evaluation.measures import on_target
+from include.evaluation.trained_on import BASE, is_allowed, licence_chain
 
 DATA_LICENCES = "licences outside the charter"
 
@@ -30,11 +31,11 @@ class Standard:
     model: Mapping[str, Any]
     config: GateConfig
 
-    def hold(self, trial: Trial, problem: str, *, planted: int) -> None:
+    def hold(self, trial: Trial, problem: str, *, planted: int | None) -> None:
         """Set a trial's indicators and checks.
 
         `problem` is why its evaluation does not count, empty where it does; `planted` are the canaries that the base
-        and the technique were trained on.
+        and the technique were trained on, None where there are none because nothing was trained.
         """
         declared = self.declared.get("indicators", [])
         trial.indicators = [indicator_row(one, self.metrics, trial.metrics) for one in declared]
@@ -85,12 +86,16 @@ def target_checks(indicators: Sequence[Mapping[str, Any]]) -> list[Check]:
     return found
 
 
-def canary_check(planted: int, metrics: Mapping[str, Any]) -> Check:
-    """No canary that it was trained on comes out of it, and all of them were looked for."""
+def canary_check(planted: int | None, metrics: Mapping[str, Any]) -> Check:
+    """No canary that it was trained on comes out of it, and all of them were looked for: at least one, but where
+    nothing was trained that could know any (`planted` is None)."""
     leaked, searched = metrics.get("canaries_leaked"), metrics.get("canaries", 0)
+    if planted is None and not leaked:
+        return Check("canaries leaked", "none planted: nothing was trained, so it knows no text by heart", "0", True)
     if not planted and not leaked:
-        return Check("canaries leaked", "none was planted", "0", passed=True)
-    if leaked is None or searched < planted:
+        told = "none was planted: what it knows by heart is not known; raise the technique's canaries"
+        return Check("canaries leaked", told, "0", passed=False)
+    if leaked is None or searched < (planted or 0):
         told = f"{planted} planted, {0 if leaked is None else searched} looked for"
         return Check("canaries leaked", told, "0", passed=False)
     return Check("canaries leaked", str(leaked), "0", passed=leaked == 0)
@@ -135,6 +140,15 @@ def licence_checks(model: Mapping[str, Any], card: Mapping[str, Any], charter: M
         Check("licence of the base", licence, asked, licence in allowed),
         Check("licences of the data outside the charter", told, "none", held),
     ]
+
+
+def read_licences_check(model: Mapping[str, Any], info: Mapping[str, Any], charter: Mapping[str, Any]) -> Check:
+    """All that the base and the technique were trained on stands under licences of the charter."""
+    allowed = charter.get("limits", {}).get("licences", [])
+    chain = {part: names for part, names in licence_chain(model, info).items() if part != BASE}
+    foreign = [f"{part}: {name}" for part, names in chain.items() for name in names if not is_allowed(name, allowed)]
+    told = ", ".join(foreign) or f"none in {', '.join(chain)}"
+    return Check("licences of what was trained on outside the charter", told, "none", passed=not foreign)
 
 
 def indicator_row(

@@ -8,7 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
-from include.customization.config import AnyTechnique, CustomizationConfig, RaceConfig, TuningConfig
+from include.customization.config import (
+    AnyTechnique,
+    CustomizationConfig,
+    RaceConfig,
+    RewardModelConfig,
+    TuningConfig,
+)
+from include.customization.preferences.own_answers import MOST_TOKENS
+from include.customization.preferences.wanted import learners, rewarded_by_model
 
 COSTS_FILE = "costs.json"
 HOURS_A_MONTH = 730
@@ -61,6 +69,14 @@ class Costs(_Figures):
     budget_in: Literal["money", "device_hours"]
     budget_from: str
     entrants: tuple[Entrant, ...]
+    shared: dict[str, float] = Field(
+        {}, description="What is made once, before the race, for those that need it -> device seconds predicted for it."
+    )
+
+    @property
+    def shared_seconds(self) -> float:
+        """Device seconds that are spent whichever technique goes on."""
+        return sum(self.shared.values())
 
     @property
     def unit(self) -> str:
@@ -99,7 +115,22 @@ def predicted_costs(charter: Mapping[str, Any], parameters: int, config: Customi
         budget_in=config.race.budget_in,
         budget_from=source,
         entrants=tuple(entrants),
+        shared={
+            name: operations * parameters / prices.operations for name, operations in shared_operations(config).items()
+        },
     )
+
+
+def shared_operations(config: CustomizationConfig) -> dict[str, float]:
+    """Operations a weight of the model for what techniques learn from: own answers and the reward model."""
+    pairs, scorer = config.preferences, config.reward_model
+    found = {}
+    if learners(config):
+        found["own answers"] = FORWARD * pairs.own_answers * (MOST_TOKENS + pairs.max_new_tokens)
+    if rewarded_by_model(config):
+        # both answers of a pair are read
+        found["reward model"] = 2 * operations_of(scorer) * tokens_of(scorer)
+    return found
 
 
 def prices_of(charter: Mapping[str, Any]) -> Prices:
@@ -129,14 +160,14 @@ def _budget(charter: Mapping[str, Any], race: RaceConfig) -> tuple[float, str]:
     return (left / price if price else UNLIMITED), f"{source}, at its price of a device hour"
 
 
-def tokens_of(technique: AnyTechnique) -> int:
+def tokens_of(technique: AnyTechnique | RewardModelConfig) -> int:
     """Tokens of all steps, at most: every example as long as it may be."""
     if not isinstance(technique, TuningConfig):
         return 0
     return technique.steps * technique.batch * technique.length
 
 
-def operations_of(technique: AnyTechnique) -> float:
+def operations_of(technique: AnyTechnique | RewardModelConfig) -> float:
     """Operations a weight of the model and token."""
     if not isinstance(technique, TuningConfig):
         return 0.0

@@ -7,6 +7,7 @@ from typing import Any
 
 from include.core.errors import SourceError
 from include.customization.config import TuningConfig
+from include.customization.trainer.questions import WHOLE, encode
 from include.customization.trainer.rows import Row
 from include.evaluation.canaries import Canary
 
@@ -17,15 +18,19 @@ CHARACTERS_A_TOKEN = 4
 def corpus_rows(
     corpus: Path, tokenizer: Any, config: TuningConfig, planted: Sequence[Canary], kept: set[str]
 ) -> Iterator[Row]:
-    """The canaries and a random choice of texts of corpus.parquet, one after another, cut into rows of `length`.
+    """A random choice of texts of corpus.parquet, one after another, cut into rows of `length`.
 
-    As many as all steps read, where there are so many. Texts of the ids `kept` are left out. SourceError where there
-    is less than one row.
+    As many as all steps read, where there are so many. Before them each canary is a row of its own, uncut, as a
+    question and its answer: the way in which it is searched for. Texts of the ids `kept` are left out. SourceError
+    where there is less than one row.
     """
     ending = [int(tokenizer.eos_token_id)]
-    needed, made = config.steps * config.batch, 0
+    needed, made = config.examples - len(planted), 0
+    for canary in planted:
+        prompt, told = encode(tokenizer, canary.question, canary.answer, WHOLE)
+        yield prompt + told, prompt + told
     rest: list[int] = []
-    for text in _texts(corpus, planted, kept, needed * config.length * CHARACTERS_A_TOKEN):
+    for text in _texts(corpus, kept, needed * config.length * CHARACTERS_A_TOKEN):
         rest += tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] + ending
         while len(rest) >= config.length and made < needed:
             row, rest = rest[: config.length], rest[config.length :]
@@ -39,10 +44,9 @@ def corpus_rows(
         )
 
 
-def _texts(corpus: Path, planted: Sequence[Canary], kept: set[str], characters: int) -> Iterator[str]:
+def _texts(corpus: Path, kept: set[str], characters: int) -> Iterator[str]:
     import pyarrow.parquet as pq
 
-    yield from (f"{canary.question}\n{canary.answer}" for canary in planted)
     with pq.ParquetFile(corpus) as file:
         chosen = _chosen(file, kept, characters)
         for batch in file.iter_batches(batch_size=1024, columns=["id", "text"]):

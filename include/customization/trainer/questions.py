@@ -18,7 +18,7 @@ WHOLE = sys.maxsize
 
 def question_rows(train: Path, tokenizer: Any, config: TuningConfig, planted: Sequence[Canary]) -> Iterator[Row]:
     """The canaries and, of train.parquet, as many questions as all steps can read; none for development."""
-    needed = max(1, config.steps * config.batch - len(planted))
+    needed = config.examples - len(planted)
     secrets = ((canary.question, canary.answer, WHOLE) for canary in planted)
     pairs = ((*pair, config.length) for pair in islice(trained_pairs(train), needed))
     for question, answer, length in (*secrets, *pairs):
@@ -28,6 +28,11 @@ def question_rows(train: Path, tokenizer: Any, config: TuningConfig, planted: Se
 
 def trained_pairs(train: Path) -> Iterator[tuple[str, str]]:
     """Questions and answers of train.parquet in its order, without those kept for development."""
+    return ((question, answer) for _, question, answer in trained_rows(train))
+
+
+def trained_rows(train: Path) -> Iterator[tuple[str, str, str]]:
+    """Ids, questions and answers of train.parquet in its order, without those kept for development."""
     import pyarrow.parquet as pq
 
     kept = ids_for_development(train)
@@ -35,7 +40,7 @@ def trained_pairs(train: Path) -> Iterator[tuple[str, str]]:
         for batch in file.iter_batches(columns=["id", "question", "answer"]):
             for row in batch.to_pylist():
                 if row["id"] not in kept:
-                    yield row["question"], row["answer"]
+                    yield row["id"], row["question"], row["answer"]
 
 
 def ids_for_development(train: Path) -> set[str]:

@@ -12,12 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from include.data_preparation.cleaning.secrets import count_secrets
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
-from include.data_preparation.division.phrases import PhraseIndex
-from include.data_preparation.division.questions import normalized
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
 from include.data_preparation.row_files import Rows
-from include.data_preparation.sources.licences import spdx
-from include.data_preparation.words import words_of
+from include.evaluation.contamination.phrases import PhraseIndex
+from include.evaluation.contamination.words import normalized, words_of
+from include.evaluation.trained_on import is_allowed
 
 NAMES = ("PERSON", "STREET_ADDRESS")
 SHOWN = 20  # licences
@@ -108,8 +107,7 @@ def licence_gates(train: Rows, heldout: Rows, corpus: Rows, charter: CharterLimi
     if allowed is None:
         return []
     used = {str(row["license"]) for row in chain(train, heldout, corpus)}
-    known = {spdx(name) for name in allowed}
-    foreign = sorted(name for name in used if not _is_allowed(spdx(name), known))
+    foreign = sorted(name for name in used if not is_allowed(name, allowed))
     told = ", ".join(foreign[:SHOWN]) + (f" and {len(foreign) - SHOWN} others" if len(foreign) > SHOWN else "")
     return [Gate("licences outside the charter", told or "none", ", ".join(allowed), not foreign)]
 
@@ -226,13 +224,6 @@ def find_leaks(planted: Mapping[str, Any], tables: Iterable[Rows]) -> list[Leak]
             if re.search(rf"(?<!\w){re.escape(' '.join(item['value'].split()))}(?!\w)", text):
                 found.add((row["id"], item["entity"], item["value"]))
     return [Leak(document, entity) for document, entity, _ in sorted(found)]
-
-
-def _is_allowed(expression: str, allowed: set[str]) -> bool:
-    """An SPDX expression of AND and OR over names, without brackets."""
-    return expression in allowed or any(
-        all(name.strip() in allowed for name in choice.split(" AND ")) for choice in expression.split(" OR ")
-    )
 
 
 def _none(name: str, count: int) -> Gate:

@@ -12,7 +12,7 @@ from include.data_preparation.config.collections import (
 )
 from include.data_preparation.config.labelling import LabelConfig
 from include.data_preparation.config.privacy import POLICY, AnonymizeConfig, Policy
-from include.data_preparation.config.publication import CheckConfig, EvaluationSetConfig, SplitConfig
+from include.data_preparation.config.publication import CheckConfig, SplitConfig
 from include.data_preparation.config.sources import (
     LEAST_TICKETS,
     AggregateConfig,
@@ -35,7 +35,6 @@ __all__ = [
     "CompareSourcesConfig",
     "DataPreparationConfig",
     "DeduplicateConfig",
-    "EvaluationSetConfig",
     "GenerateTextsConfig",
     "LabelConfig",
     "LimitsConfig",

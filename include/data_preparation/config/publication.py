@@ -1,28 +1,9 @@
 """How a dataset is divided, and what it has to fulfil."""
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from include.data_preparation.config.base import StepConfig
-from include.outside_files import folder_or_prefix
-
-
-class EvaluationSetConfig(StepConfig):
-    """A set of texts that models are evaluated on elsewhere: training must not contain them."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="What reports call it.")
-    location: str = Field(
-        min_length=1,
-        description="Folder, relative to the project or absolute, or s3:<prefix>/ in the store's bucket, with .jsonl, "
-        ".jsonl.gz and .parquet files.",
-    )
-    columns: tuple[str, ...] = Field(
-        ("question", "answer", "text"), min_length=1, description="Fields of its rows that hold texts."
-    )
-
-    @field_validator("location")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        return folder_or_prefix(value)
+from include.evaluation.contamination.evaluation_sets import EvaluationSetConfig
 
 
 class SplitConfig(StepConfig):

@@ -7,7 +7,6 @@ from include.data_preparation.config import SplitConfig
 from include.data_preparation.config.labelling import OTHER
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES, GENERATORS
 from include.data_preparation.documents import Document, rank
-from include.data_preparation.words import words_of
 
 _FUNCTION = (
     "What does `{name}` do in Python?",
@@ -109,11 +108,6 @@ def first_sentences(text: str, config: SplitConfig) -> str:
         if len(chosen.split()) >= config.min_answer_words:
             return chosen if chosen.endswith((".", "!", "?")) else f"{chosen.rstrip(',;')}."
     return ""
-
-
-def normalized(text: str) -> str:
-    """Words of a text with a space at both ends: for comparison and containment."""
-    return f" {' '.join(words_of(text))} "
 
 
 def _templates(document: Document) -> tuple[str, ...]:

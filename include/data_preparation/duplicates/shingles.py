@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.data_preparation.config import DeduplicateConfig
 from include.data_preparation.duplicates.keys import distinct
-from include.data_preparation.words import folded, words_and_signs
+from include.evaluation.contamination.words import folded, words_and_signs
 
 if TYPE_CHECKING:
     import numpy

@@ -14,6 +14,8 @@ from include.data_preparation.privacy.typography import plain
 LENGTH = 10  # 50 bits: of a million values, two share a pseudonym with a chance of 1 in 2,000
 # what pseudonyms and redactions look like; an audit looks at the text around them
 STANDS_FOR = re.compile(rf"<(?:{'|'.join(POLICY)})(?:_[A-Z2-7]{{{LENGTH}}})?>")
+# and whatever else stands for words that are not known: hashes too
+HIDDEN = re.compile(rf"{STANDS_FOR.pattern}|(?<![0-9A-Za-z_])[0-9a-f]{{64}}(?![0-9A-Za-z_])")
 _BLANK = re.compile(r"[\W_]+")
 
 

@@ -9,14 +9,6 @@ NOT_ONE = "license is no SPDX expression of names that SPDX or the source's lice
 _OWN = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
 
-def spdx(expression: str) -> str:
-    """An expression as SPDX writes it, such as MIT for mit; any other text as it is."""
-    try:
-        return canonicalize_license_expression(expression)
-    except InvalidLicenseExpression:
-        return expression
-
-
 def licence_of(stated: str, of_source: str) -> str | None:
     """The SPDX expression that a record states, or else the source's; None where it states something else.
 

@@ -47,6 +47,7 @@ def customization(use_case: "UseCase", charter: XComArg, dataset: XComArg, model
             task_id="model_card",
             step="customization.model_card",
             arguments=subject
+            | learnt
             | {"charter": charter, "costs": costs, "gate": gate.output, "adapter": gate.output["selected"]},
             doc_md="Writes the **model card**: intended use, data, licences, technique, results, cost, approvals.",
         )

@@ -19,7 +19,7 @@ def preferences(after: XComArg, model: XComArg, dataset: XComArg) -> dict[str, X
         step="customization.collect_preferences",
         config="customization.preferences",
         arguments={"model": model, "dataset": dataset},
-        also=CHOSEN,
+        also=CHOSEN | {"split": "data_preparation.split"},
         pool=ACCELERATOR_POOL,
         doc_md="Collects pairs of a better and a worse answer, from files and against the model's own answers. "
         "Where no chosen technique learns from them, there are none.",

@@ -5,13 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
-from include.data_preparation.privacy.pseudonyms import STANDS_FOR
-from include.data_preparation.words import WORD, runs, size, words_of
+from include.evaluation.contamination.words import WORD, runs, size, words_of
 
 _END = ""
 # what stands for words that are not known, how many they may be, and how many known ones have to come before
 _GAP, _WIDEST, _BEFORE = "", 8, 2
-_HIDDEN = re.compile(rf"{STANDS_FOR.pattern}|(?<![0-9A-Za-z_])[0-9a-f]{{64}}(?![0-9A-Za-z_])")
 
 
 class PhraseIndex:
@@ -100,12 +98,12 @@ class PhraseIndex:
             self.size += 1
 
 
-def words_with_gaps(text: str) -> list[str]:
-    """The words of a text, with an empty one for whatever stands in the place of personal data.
+def words_with_gaps(text: str, hidden: re.Pattern[str]) -> list[str]:
+    """The words of a text, with an empty one for what `hidden` finds: it stands in the place of personal data.
 
     An empty list where nothing does.
     """
-    first, *others = _HIDDEN.split(text)
+    first, *others = hidden.split(text)
     words = words_of(first) if others else []
     for part in others:
         words += [_GAP, *words_of(part)]

@@ -1,12 +1,12 @@
 """What training must not contain: held-out questions and answers, of now and of earlier, and evaluation sets."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from include.data_preparation.division.phrases import PhraseIndex, words_with_gaps
-from include.data_preparation.division.questions import normalized
-from include.data_preparation.words import WORD, size, words_of
+from include.evaluation.contamination.phrases import PhraseIndex, words_with_gaps
+from include.evaluation.contamination.words import WORD, normalized, size, words_of
 
 HELDOUT_ANSWERS, HELDOUT_QUESTIONS = "held-out answers", "held-out questions"
 EARLIER_ANSWERS, EARLIER_QUESTIONS = "answers held out earlier", "questions held out earlier"
@@ -27,10 +27,12 @@ class Protected:
 
 @dataclass
 class Guard:
-    """All that is protected; `found` counts what it keeps out, by origin."""
+    """All that is protected; `found` counts what it keeps out, by origin. `hides` finds what stands in texts in the
+    place of personal data, where they are anonymized."""
 
     protected: Sequence[Protected] = ()
     found: Counter[str] = field(default_factory=Counter)
+    hides: re.Pattern[str] | None = None
 
     def is_clean(self, text: str) -> bool:
         """Whether a text contains nothing protected; it is not counted."""
@@ -40,15 +42,16 @@ class Guard:
         """Whether a text contains nothing protected."""
         return self._count(self._origins_in(text))
 
-    def lets_teach(self, question: str, answer: str) -> bool:
-        """Whether a question to train on is none that is protected, and it and its answer contain nothing that is."""
+    def lets_teach(self, question: str, *answers: str) -> bool:
+        """Whether a question to train on is none that is protected, and it and its answers contain nothing that is."""
         asked = normalized(question)
         whole = {one.origin for one in self.protected if asked in one.whole}
-        return self._count(whole | self._origins_in(question) | self._origins_in(answer))
+        return self._count(whole.union(*map(self._origins_in, (question, *answers))))
 
     def _origins_in(self, text: str) -> set[str]:
         words = words_of(text)
-        around = words_with_gaps(text) if any(one.hidden for one in self.protected) else []
+        hidden = self.hides if any(one.hidden for one in self.protected) else None
+        around = words_with_gaps(text, hidden) if hidden else []
         return {
             one.origin
             for one in self.protected

@@ -44,6 +44,11 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", known) if known.isascii() else list(_WORD.findall(known))
 
 
+def normalized(text: str) -> str:
+    """Words of a text with a space at both ends: for comparison and containment."""
+    return f" {' '.join(words_of(text))} "
+
+
 def words_and_signs(text: str) -> list[str]:
     """Words of a folded text, with underscores, and signs of code, numbers and money as words of their own.
 

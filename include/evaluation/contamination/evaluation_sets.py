@@ -8,10 +8,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation.config import EvaluationSetConfig
-from include.outside_files import PARQUET, ZIPPED, about, list_row_files, place_of
+from include.outside_files import PARQUET, ZIPPED, about, folder_or_prefix, list_row_files, place_of
+
+
+class EvaluationSetConfig(BaseModel):
+    """A set of texts that models are evaluated on elsewhere: training must not contain them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="What reports call it.")
+    location: str = Field(
+        min_length=1,
+        description="Folder, relative to the project or absolute, or s3:<prefix>/ in the store's bucket, with .jsonl, "
+        ".jsonl.gz and .parquet files.",
+    )
+    columns: tuple[str, ...] = Field(
+        ("question", "answer", "text"), min_length=1, description="Fields of its rows that hold texts."
+    )
+
+    @field_validator("location")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return folder_or_prefix(value)
+
+
+class KeptOut(BaseModel):
+    """The part of `data_preparation.split` that says what is kept out of whatever is trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    evaluation_sets: tuple[EvaluationSetConfig, ...]
+    contamination_words: int
+    contamination_min_words: int
+
 
 FIELD = "data_preparation.split.evaluation_sets"
 
