@@ -87,7 +87,7 @@ def _checks(loaded: LoadedModel) -> list[tuple[list[dict[str, str]], list[int]]]
 def keep_adapter(adapter: Path, target: Path) -> bool:
     """Keep a plain LoRA as it is beside the merged model, for a server that loads it while running; whether it is one.
 
-    A DoRA is served merged: vLLM refuses it as an adapter, and OpenVINO loads it without its magnitudes, in silence.
+    A DoRA is served merged: engines add a product of matrices, which leaves out its magnitudes.
     """
     info = adapter / "adapter_info.json"
     if not info.exists() or json.loads(info.read_text()).get("form") != "lora":

@@ -25,6 +25,8 @@ class Courier:
         self.book, self.job = JobBook(Bucket(bucket.address, retries=1)), job
         self.verdict = ""
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
+        # a part that may be in the store already: sent again as it is
+        self._unsent: list[str] = []
         self._part = self._dropped = 0
         self._watched, self._since = "", time.monotonic()
         self._done = threading.Event()
@@ -56,22 +58,21 @@ class Courier:
                 self._show_and_listen()
 
     def _flush(self) -> bool:
-        """Send the lines that there are; False where the store did not take them."""
-        sent = len(self._lines)
-        lines = [self._lines[index] for index in range(sent)]
-        if self._dropped:
-            lines.insert(0, f"({self._dropped} lines were lost: the store did not answer)")
-        if not lines:
+        """Send the lines that there are; False where some are left."""
+        if not self._unsent:
+            self._unsent = [self._lines.popleft() for _ in range(len(self._lines))]
+            if self._dropped:
+                self._unsent.insert(0, f"({self._dropped} lines were lost: the store did not answer)")
+                self._dropped = 0
+        if not self._unsent:
             return True
         try:
-            self.book.add_lines(self.job, self._part, lines)
+            self.book.add_lines(self.job, self._part, self._unsent)
         except GenaiError as error:
             print(error, file=sys.stderr)  # noqa: T201 the job's local log: the store's is out of reach
             return False
-        self._part, self._dropped = self._part + 1, 0
-        for _ in range(sent):
-            self._lines.popleft()
-        return True
+        self._part, self._unsent = self._part + 1, []
+        return not self._lines
 
     def _show_and_listen(self) -> None:
         try:

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from include.artifacts.ref import ArtifactRef
+from include.core.errors import ModelError
 from include.distributed.job import Job
 from include.training.order import Order
 from include.training.shards import Index, shard_name
+
+# a rank may let go of a file as often as ranks of a host need it
+_TRIES = 100
 
 
 class _File(NamedTuple):
@@ -67,13 +71,14 @@ class RowStream:
         import numpy as np
 
         name = shard_name(self.part, shard)
-        while True:
+        for _ in range(_TRIES):
             folder = self.job.fetch(self.packed, only=name)
             try:
                 return _File(folder, np.load(folder / name, mmap_mode="r"))
             except FileNotFoundError:
                 # another rank of this host has just let go of it
                 continue
+        raise ModelError(name, str(self.packed), "the packed dataset has no such file", "Run training.pack anew")
 
     def _let_go(self, shard: int) -> None:
         # what is open, here or in another rank, can still be read
