@@ -68,6 +68,9 @@ class Settings(BaseModel):
     training_hostfile: Path | None = Field(
         None, description="DeepSpeed's hostfile: the hosts that train, over SSH, in place of this machine."
     )
+    training_silence_minutes: float = Field(
+        10, gt=0, le=10_080, description="A job that neither prints, computes nor moves bytes for so long has hung."
+    )
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
     jobs: Literal["local", "kubernetes"] = Field(
         "local", description="Where training steps run: beside the Airflow worker, or as Kubernetes jobs."

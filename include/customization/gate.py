@@ -13,9 +13,10 @@ from include.customization.race.gate_page import gate_page
 from include.customization.race.rungs import Rung, read_rung
 from include.customization.race.trial import Check, Trial, compared, winner
 from include.customization.race.trials import UNITS, evaluations_of, losses, require_names
-from include.customization.trainer.forms import EXAMPLES
+from include.customization.trainer.forms import EXAMPLES, TEXTLESS
 from include.evaluation.canaries import planted
 from include.evaluation.content import content
+from include.evaluation.trained_on import TEXTS
 
 GATE_FILE = "gate.json"
 
@@ -65,7 +66,8 @@ def gate(
     for trial, found in zip(trials, problems, strict=True):
         info = json.loads(work.store.read(trial.ref, "adapter_info.json"))
         secrets = len({*planted(standard.model), *planted(info)})
-        standard.hold(trial, found, planted=secrets or (None if trial.form == EXAMPLES else 0))
+        textless = TEXTS not in standard.model and (trial.form == EXAMPLES or info.get(TEXTLESS))
+        standard.hold(trial, found, planted=secrets or (None if textless else 0))
         trial.checks.append(read_licences_check(standard.model, info, standard.declared))
     _decide(work, trials, priced, came, config)
 

@@ -57,7 +57,8 @@ def main(job: Job) -> None:
     )
     train(start, trainer)
     summarize(job, follows.told)
-    write_form(job, trainer, base, config.canaries)
+    # only this reward tells of a reference's words
+    write_form(job, trainer, base, config.canaries if "chrf_to_reference" in config.rewards else None)
 
 
 def resumable(config: GrpoConfig) -> GrpoConfig:

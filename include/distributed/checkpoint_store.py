@@ -16,7 +16,6 @@ from include.artifacts.workspace import local_copy
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError, JobFailedError
 from include.distributed.job import Job
 from include.distributed.messages import tell_owner
-from include.distributed.pulse import Steps
 from include.distributed.writer import Meeting, Writer
 
 KEPT = 2
@@ -41,7 +40,7 @@ class CheckpointStore:
         self.job, self.name = job, f"{job.step}.checkpoints"
         self.step_of = {self.fingerprint(step): step for step in steps}
         self.folder = job.scratch / "checkpoints"
-        self.store, self._writer, self._steps = job.store(), Writer(), Steps()
+        self.store, self._writer = job.store(), Writer()
         self._meeting: Meeting | None = None
         self._kept: list[int] = []
 
@@ -101,8 +100,7 @@ class CheckpointStore:
         self._writer.begin(lambda: self._write(step, facts, attempt[0], make))
 
     def check(self) -> None:
-        """After each step: tell of it, and raise what went wrong in the background, if it has ended."""
-        self._steps.done()
+        """After each step: raise what went wrong in the background, if it has ended."""
         self._writer.check()
 
     def writing(self) -> bool:

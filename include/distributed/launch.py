@@ -20,7 +20,6 @@ from include.distributed.messages import error_of
 from include.distributed.results import fetch_results
 from include.distributed.supervise import Command, Heard, supervise
 
-STALL_SECONDS = 600
 # deaths without a checkpoint in between: as many with all ranks, then with fewer, then the job has failed
 _SAME_RANKS, _MOST_DEATHS = 2, 4
 # libraries that ranks talk through, configured where the owner runs
@@ -44,7 +43,7 @@ def run_job(
     ranks: int | None = None,
     batch: int | None = None,
     smaller_micro_batch: bool = False,
-    stall_seconds: float = STALL_SECONDS,
+    stall_seconds: float | None = None,
 ) -> Path:
     """Run `main(job)` of module `entry` on ranks of this machine, or of the hosts in GENAI_TRAINING_HOSTFILE.
 
@@ -52,13 +51,14 @@ def run_job(
     object store's keys through their environment. It holds no path either: references to artifacts travel in it, and
     ranks get the files by `job.fetch`.
 
-    A job that dies, or for `stall_seconds` neither prints nor moves bytes nor does a step, is started again from its
+    A job that dies, or for `stall_seconds` neither prints nor moves bytes nor computes, is started again from its
     last checkpoint, on the hosts that are still there, with the largest number of ranks up to `ranks` that `batch`
     divides by. With `smaller_micro_batch`, one that runs out of memory computes half as many examples at once. Errors:
     what a rank raised as a GenaiError is raised here; JobFailedError where it dies again and again without a
     checkpoint.
     """
-    place = _Place(work, entry, spec, ranks, batch, stall_seconds)
+    silence = settings().training_silence_minutes * 60 if stall_seconds is None else stall_seconds
+    place = _Place(work, entry, spec, ranks, batch, silence)
     deaths = micro = 0
     while True:
         tried = place.launch(fewer=deaths >= _SAME_RANKS, micro_batch=micro)

@@ -11,6 +11,7 @@ from include.distributed.checkpoint import Checkpoints
 from include.distributed.engine import Plan, build_engine
 from include.distributed.job import Job
 from include.distributed.meter import Meter, Progress
+from include.distributed.pulse import WORK
 from include.distributed.random_state import seed_part
 from include.distributed.validation import Validation, validate
 from include.distributed.writer import PATIENCE
@@ -90,6 +91,7 @@ def train_step(engine: Any, job: Job, batches: Batches, plan: Plan, step: int) -
         engine.backward(loss)
         engine.step()
         total += loss.detach().float()
+        WORK.done()
         tokens += batch["input_ids"].numel()
     return total, tokens * job.ranks
 

@@ -1,4 +1,4 @@
-"""A rank's sign of life where it prints nothing for long: bytes that it moves, steps that it does."""
+"""A rank's sign of life where it prints nothing for long: bytes that it moves, batches that it computes."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 from include.distributed.messages import PULSE, tell_owner
 
 SECONDS = 20.0
-# more than a process that hangs moves by and by
+# in that time: more than a process that hangs moves by and by
 BYTES = 1 << 20
 
 
@@ -24,9 +24,9 @@ class Pulse:
         self._moved = self._count()
 
     def look(self) -> None:
-        """Tell where enough has moved since it was last told."""
-        if (moved := self._count()) - self._moved >= BYTES:
-            self._moved = moved
+        """Tell where enough has moved since the last look."""
+        before, self._moved = self._moved, self._count()
+        if self._moved - before >= BYTES:
             tell_owner(PULSE, "bytes")
 
     def start(self) -> None:
@@ -44,14 +44,17 @@ class Pulse:
         return int(counted.read_bytes + counted.read_chars + counted.write_chars)
 
 
-class Steps:
-    """Tells the owner of steps, where many of them pass without a line."""
+class _Work:
+    """Tells the owner that something was computed, where much is without a line."""
 
     def __init__(self) -> None:
         self._told = time.monotonic()
 
     def done(self) -> None:
-        """After each step."""
+        """After each part of a batch."""
         if (now := time.monotonic()) - self._told >= SECONDS:
             self._told = now
-            tell_owner(PULSE, "step")
+            tell_owner(PULSE, "work")
+
+
+WORK = _Work()

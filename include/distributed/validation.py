@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from include.distributed.pulse import WORK
+
 
 class Validation(Protocol):
     """What is measured on."""
@@ -25,6 +27,7 @@ def validate(engine: Any, validation: Validation, rank: int, ranks: int) -> dict
         for name, batch, weight in validation.batches(rank, ranks):
             batch = {key: tensor.to(engine.device) for key, tensor in batch.items()}
             loss = engine(**batch).loss.float()
+            WORK.done()
             weights = loss.new_tensor([weight, weight])
             sums[name] = sums.get(name, 0) + torch.stack([loss, torch.ones_like(loss)]) * weights
     engine.train()

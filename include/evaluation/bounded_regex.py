@@ -19,7 +19,7 @@ class _Bounded:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._of, name)
         if name == "compile":
-            return lambda *arguments: _Bounded(found(*arguments))
+            return lambda *arguments, **named: _Bounded(found(*arguments, **named))
         return partial(found, timeout=SECONDS) if name in _TIMED else found
 
 

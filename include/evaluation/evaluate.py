@@ -78,6 +78,8 @@ def evaluate(
     if split == "heldout":
         _for_the_verdict(work, loaded, found, _planted(infos), config)
         if adapter and config.judge.pairs:
+            # two models at once would need the memory of two
+            del loaded
             _beside_the_base(work, model, found, config)
     files = {ANSWERS: found.rows, "canaries.jsonl": found.canaries}
     files |= {"judgements.jsonl": found.judged, "comparisons.jsonl": found.compared}

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 from include.core.errors import ConfigurationError
+from include.customization.config import FewShotConfig
 from include.customization.config.race import LEAST_DEVELOPMENT
 from include.evaluation.measures import LM_EVAL
+from include.evaluation.trained_on import is_allowed
 
 if TYPE_CHECKING:
     from include.use_cases.use_case import UseCase
@@ -58,3 +60,25 @@ def require_decidable(use_case: "UseCase", file: str) -> None:
                     f"the {who} decides by customization.gate.indicator, {gate.indicator}, on {least} of them or more",
                     f"Raise it to {least}" + (", or decide by answer_bits_per_char" if name == "answers" else ""),
                 )
+
+
+def require_passable(use_case: "UseCase", file: str) -> None:
+    """ConfigurationError where a technique would be stopped by the gate whatever it learns."""
+    customization, allowed = use_case.customization, use_case.strategy.limits.licences
+    for name in customization.techniques:
+        technique = customization.technique(name)
+        if not isinstance(technique, FewShotConfig) and technique.canaries == 0:
+            raise ConfigurationError(
+                f"{file}: {customization.path(name)}.canaries",
+                0,
+                "the gate passes nothing that was trained on texts without a canary among them",
+                "Use 1 or more",
+            )
+    for number, pairs in enumerate(customization.preferences.files):
+        if not is_allowed(pairs.license, allowed):
+            raise ConfigurationError(
+                f"{file}: customization.preferences.files.{number}.license",
+                pairs.license,
+                f"strategy.limits.licences are {', '.join(allowed)}",
+                "Leave these files out, or let the charter accept their licence",
+            )

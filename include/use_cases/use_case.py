@@ -20,7 +20,7 @@ from include.strategy.config import StrategyConfig
 from include.training.config import TrainingConfig
 from include.use_cases.document import nearest, read_document, with_overrides
 from include.use_cases.explain import configuration_error
-from include.use_cases.measured import require_decidable, require_measured
+from include.use_cases.measured import require_decidable, require_measured, require_passable
 
 
 class UseCase(BaseModel):
@@ -93,6 +93,7 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Pa
     _require_known_devices(use_case, path.name)
     require_measured(use_case, path.name)
     require_decidable(use_case, path.name)
+    require_passable(use_case, path.name)
     _require_known_sources(use_case, path.name)
     _require_tickets(use_case, path.name)
     _require_anonymization(use_case, path.name)

@@ -92,13 +92,21 @@ def numbers_of(losses: Sequence[float]) -> dict[str, float]:
 
 
 class Scene:
-    """A model, what it was before, and adapters with given losses; `device_seconds` of each technique's training."""
+    """A model, what it was before, and adapters with given losses; `device_seconds` of each technique's training.
+
+    `info` is more of model_info.json.
+    """
 
     def __init__(
-        self, store: ArtifactStore, base: list[float], seconds: float = 100.0, **adapters: list[float]
+        self,
+        store: ArtifactStore,
+        base: list[float],
+        seconds: float = 100.0,
+        info: dict[str, Any] | None = None,
+        **adapters: list[float],
     ) -> None:
         self.store, self.names = store, [f"customization.{name}" for name in adapters]
-        self.model = hand_made_model(store, name="m", parameters=1_000_000, license="MIT")
+        self.model = hand_made_model(store, name="m", parameters=1_000_000, license="MIT", more=info)
         self.dataset = raced_dataset(store, heldout=len(base))
         self.strategy: dict[str, Any] = {}
         self.baseline = self.evaluation(base)

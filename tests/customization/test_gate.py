@@ -274,7 +274,18 @@ def test_examples_pass_without_canaries_and_the_report_says_why(store: ArtifactS
     outcome = scene.gate()
 
     assert outcome.metrics["passed"] is True, outcome.metrics["verdict"]
-    assert "none planted: nothing was trained" in store.read(outcome.ref, "report.html").decode()
+    assert "none planted: no text was trained on" in store.read(outcome.ref, "report.html").decode()
+
+
+def test_examples_before_a_base_that_was_trained_here_without_canaries_do_not_pass(store: ArtifactStore) -> None:
+    scene = Scene(store, BASE, info={"text_licenses": ["MIT"]}, few_shot=BEST)
+    numbers = numbers_of(BEST) | {"canaries": 0}
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["few_shot"], numbers=numbers)]
+
+    outcome = scene.gate()
+
+    assert outcome.metrics["passed"] is False
+    assert failed(outcome.metrics, store, outcome.ref) == {"canaries leaked"}
 
 
 def test_evaluations_of_the_same_bytes_count_whichever_run_wrote_them(store: ArtifactStore) -> None:

@@ -19,7 +19,6 @@ from include.distributed.hosts import Host, fitting, read_hostfile, spread
 from include.distributed.job import Job
 from include.distributed.messages import error_of, heard, tell_owner, told_error
 from include.distributed.pickles import require_plain
-from include.distributed.random_state import random_state
 from include.distributed.snapshot import Snapshot
 from include.distributed.trainer_checkpoints import TrainerCheckpoints
 from tests.conftest import ObjectStoreServer
@@ -174,7 +173,7 @@ class Calls:
 
 
 def test_a_checkpoint_that_names_code_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
-    torch.save({"state": torch.zeros(2), "random": random_state()}, tmp_path / "plain.pt")
+    torch.save({"state": torch.zeros(2), "progress": {"losses": [0.1]}}, tmp_path / "plain.pt")
     require_plain(tmp_path)
     torch.save({"state": Calls()}, tmp_path / "altered.pt")
     with pytest.raises(ModelError, match=r"altered\.pt = '.*print'"):

@@ -31,6 +31,31 @@ def test_too_few_values_to_decide_by_are_named_before_anything_runs(overrides: d
         load_use_case("python_assistant", overrides)
 
 
+PAIRS = {"name": "people", "location": "data/pairs", "license": "CC-BY-NC-4.0"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"customization.lora.canaries": 0}, r"customization\.lora\.canaries = 0: the gate passes nothing"),
+        (
+            {
+                "customization.preferences.files": [PAIRS],
+                "strategy.data_sources": [{"name": "people", "sensitivity": "public"}],
+            },
+            r"files\.0\.license = 'CC-BY-NC-4\.0': strategy\.limits\.licences are",
+        ),
+    ],
+    ids=["no canary", "licence of pairs"],
+)
+def test_what_could_never_pass_the_gate_is_named_before_anything_runs(overrides: dict[str, Any], said: str) -> None:
+    if "strategy.data_sources" in overrides:
+        declared = load_use_case("python_assistant").model_dump(mode="json")["strategy"]["data_sources"]
+        overrides = overrides | {"strategy.data_sources": [*declared, *overrides["strategy.data_sources"]]}
+    with pytest.raises(ConfigurationError, match=said):
+        load_use_case("python_assistant", overrides)
+
+
 def test_a_race_that_stops_nobody_needs_no_answers_on_its_rung() -> None:
     load_use_case("python_assistant", CHRF | {"customization.race.rungs": [1]})
     load_use_case("python_assistant", CHRF | {f"{RUNG}.answers": 8})

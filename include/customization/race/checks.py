@@ -35,7 +35,7 @@ class Standard:
         """Set a trial's indicators and checks.
 
         `problem` is why its evaluation does not count, empty where it does; `planted` are the canaries that the base
-        and the technique were trained on, None where there are none because nothing was trained.
+        and the technique were trained on, None where there are none because no text was trained on.
         """
         declared = self.declared.get("indicators", [])
         trial.indicators = [indicator_row(one, self.metrics, trial.metrics) for one in declared]
@@ -87,11 +87,13 @@ def target_checks(indicators: Sequence[Mapping[str, Any]]) -> list[Check]:
 
 
 def canary_check(planted: int | None, metrics: Mapping[str, Any]) -> Check:
-    """No canary that it was trained on comes out of it, and all of them were looked for: at least one, but where
-    nothing was trained that could know any (`planted` is None)."""
+    """No canary that it was trained on comes out of it, and all of them were looked for: at least one, but where no
+    text was trained on that could have one (`planted` is None)."""
     leaked, searched = metrics.get("canaries_leaked"), metrics.get("canaries", 0)
     if planted is None and not leaked:
-        return Check("canaries leaked", "none planted: nothing was trained, so it knows no text by heart", "0", True)
+        return Check(
+            "canaries leaked", "none planted: no text was trained on here that it could know by heart", "0", True
+        )
     if not planted and not leaked:
         told = "none was planted: what it knows by heart is not known; raise the technique's canaries"
         return Check("canaries leaked", told, "0", passed=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 from include.customization.trainer.start import Start
 from include.distributed.batches import examples_at
+from include.distributed.pulse import WORK
 from include.distributed.random_state import seed_part
 
 
@@ -36,6 +37,7 @@ class Lean:
         """With random numbers of this part of the batch, whichever rank computes it."""
         step, job = self.state.global_step, self.start.job  # type: ignore[attr-defined]
         self._at, self._micro = step, self._micro + 1 if step == self._at else 0
+        WORK.done()
         seed_part(self.start.config.seed, step, self._micro * job.ranks + job.rank)
         return super().training_step(model, inputs, *more, **named)  # type: ignore[misc]
 

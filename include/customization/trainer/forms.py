@@ -12,6 +12,8 @@ from include.evaluation.canaries import told
 from include.evaluation.model import INFO
 
 ADAPTER = "adapter"
+# in adapter_info.json: whether no text was trained on that could be learnt by heart
+TEXTLESS = "textless"
 LORA, SOFT_PROMPT, PREFIX, WEIGHTS, EXAMPLES, REWARD = "lora", "soft_prompt", "prefix", "weights", "examples", "reward"
 FORMS: Mapping[str, str] = MappingProxyType(
     {
@@ -31,10 +33,11 @@ FORMS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def write_form(job: Job, trainer: Any, base: Path, planted: int = 0) -> None:
+def write_form(job: Job, trainer: Any, base: Path, planted: int | None = 0) -> None:
     """Write to `job.results / "adapter"` what was trained: a PEFT folder or a whole model's, and adapter_info.json.
 
-    `planted` is the number of the dataset's canaries that were among what was trained on. Every rank calls it.
+    `planted` is the number of the dataset's canaries that were among what was trained on, None where no text was that
+    could be learnt by heart. Every rank calls it.
     """
     from peft import PeftModel
 
@@ -50,7 +53,7 @@ def write_form(job: Job, trainer: Any, base: Path, planted: int = 0) -> None:
         _write_weights(model, state, base, folder)
     (folder / "README.md").unlink(missing_ok=True)
     info = adapter_info(job.spec["config"]["technique"], job.spec["model"]["digest"])
-    info |= told(job.spec["canaries"], planted) if planted else {}
+    info |= {TEXTLESS: True} if planted is None else told(job.spec["canaries"], planted) if planted else {}
     (folder / INFO).write_text(json.dumps(info, indent=1))
 
 
