@@ -69,7 +69,7 @@ class Settings(BaseModel):
         None, description="DeepSpeed's hostfile: the hosts that train, over SSH, in place of this machine."
     )
     training_silence_minutes: float = Field(
-        10, gt=0, le=10_080, description="A job that neither prints, computes nor moves bytes for so long has hung."
+        10, gt=0, le=1_440, description="A job that neither prints, computes nor moves bytes for so long has hung."
     )
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
     jobs: Literal["local", "kubernetes"] = Field(

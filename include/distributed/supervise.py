@@ -55,7 +55,7 @@ class Heard:
 def supervise(commands: list[Command], stall_seconds: float) -> Heard:
     """Run the commands until all have ended, or one has failed, or nothing was printed for `stall_seconds`.
 
-    Ranks that move bytes or do steps print a pulse (pulse.py), which is neither logged nor kept. None of their
+    Ranks that move bytes or compute print a pulse (pulse.py), which is neither logged nor kept. None of their
     processes is left then. They inherit a pipe as standard input, by which they notice that this process has ended,
     however.
     """

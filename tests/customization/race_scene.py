@@ -10,19 +10,13 @@ from include.artifacts.store import ArtifactStore
 from include.customization.config import CustomizationConfig, GateConfig
 from include.customization.gate import gate
 from include.customization.predict_costs import predict_costs
+from include.customization.trainer.forms import EXAMPLES, FORMS
 from include.evaluation.canaries import told
 from include.strategy.charter import charter
 from include.strategy.config import StrategyConfig
 from include.use_cases import load_use_case
 from tests.training.hand_made import hand_made_model
 
-FORMS = {
-    "lora": "lora",
-    "full": "weights",
-    "prompt_tuning": "soft_prompt",
-    "prefix_tuning": "prefix",
-    "few_shot": "examples",
-}
 BITS = "bits_per_char"
 CANARIES = 4
 SEARCHED = {"canaries": CANARIES, "canaries_leaked": 0}
@@ -34,11 +28,11 @@ def raced_adapter(
 ) -> None:
     said = {"technique": technique, "form": FORMS[technique], "base": base.digest}
     said |= {"licences": {"instruction data": {"PSF-2.0": 9}}}
-    said |= told("s", CANARIES) if FORMS[technique] != "examples" else {}
+    said |= told("s", CANARIES) if FORMS[technique] != EXAMPLES else {}
     (work.output / "adapter_info.json").write_text(json.dumps(said | (info or {})))
     (work.output / "adapter_config.json").write_text(json.dumps({"num_virtual_tokens": 16}))
     (work.output / "examples.json").write_text(json.dumps([{"question": "q" * 40, "answer": "a" * 160}]))
-    if FORMS[technique] != "examples":
+    if FORMS[technique] != EXAMPLES:
         work.metrics |= {"technique": technique, "steps": 20, "device_seconds": seconds}
 
 

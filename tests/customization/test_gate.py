@@ -277,6 +277,19 @@ def test_examples_pass_without_canaries_and_the_report_says_why(store: ArtifactS
     assert "none planted: no text was trained on" in store.read(outcome.ref, "report.html").decode()
 
 
+def test_what_was_rewarded_without_any_text_needs_no_canary_and_the_report_says_why(store: ArtifactStore) -> None:
+    scene = Scene(store, BASE, grpo=BEST)
+    info = {"canaries": [], "textless": True}
+    scene.adapters["grpo"] = raced_adapter(store, technique="grpo", base=scene.model, info=info)
+    numbers = numbers_of(BEST) | {"canaries": 0}
+    scene.evaluations = [scene.evaluation(BEST, scene.adapters["grpo"], numbers=numbers)]
+
+    outcome = scene.gate()
+
+    assert outcome.metrics["passed"] is True, outcome.metrics["verdict"]
+    assert "none planted: no text was trained on" in store.read(outcome.ref, "report.html").decode()
+
+
 def test_examples_before_a_base_that_was_trained_here_without_canaries_do_not_pass(store: ArtifactStore) -> None:
     scene = Scene(store, BASE, info={"text_licenses": ["MIT"]}, few_shot=BEST)
     numbers = numbers_of(BEST) | {"canaries": 0}
