@@ -48,6 +48,7 @@ class Settings(BaseModel):
     triton_http_port: int = Field(8000, ge=1, le=65535, description="Local stack: Triton over HTTP.")
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Local stack: Triton over gRPC.")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="Local stack: Triton's Prometheus metrics.")
+    gateway_port: int = Field(8090, ge=1, le=65535, description="Local stack: the OpenAI-compatible gateway.")
 
     disk_needed_gb: float = Field(8, gt=0, description="Refuse to install with less free disk; starting needs 2 of it.")
     memory_needed_gb: float = Field(8, gt=0, description="Refuse to install or start with less free memory.")
@@ -59,7 +60,16 @@ class Settings(BaseModel):
         "value=4,feasibility=3,risk=2,cost=1",
         description="What each factor of the portfolio's score weighs, relative to the others.",
     )
-    triton_url: str = Field("", description="host:port of Triton's gRPC endpoint; empty: the local stack's.")
+    triton_url: str = Field(
+        "",
+        description="host:port of Triton's gRPC endpoints, separated by commas; a name with several addresses is as "
+        "many servers; empty: the local stack's.",
+    )
+    gateway_url: str = Field(
+        "",
+        pattern=r"^(https?://[^@?#]+)?$",
+        description="Base URL (without /v1) of the gateway; empty: the local stack's.",
+    )
     model_repository: str = Field("inferencing/repository", description="Prefix in the bucket that Triton serves from.")
     serving_python: Path | None = Field(
         None, description="Python of the serving environment; empty: the local stack's."
@@ -156,6 +166,11 @@ class Settings(BaseModel):
     def triton_address(self) -> str:
         """host:port of Triton's gRPC endpoint in use."""
         return self.triton_url or f"{self.host}:{self.triton_grpc_port}"
+
+    @property
+    def gateway_address(self) -> str:
+        """Base URL of the gateway in use, without /v1."""
+        return self.gateway_url or f"http://{self.host}:{self.gateway_port}"
 
     @property
     def serving_interpreter(self) -> Path:

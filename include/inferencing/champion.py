@@ -1,9 +1,9 @@
 """The champion alias: which package serves a use case, and which verdict may move it. Compare-and-swap only."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.document import ALIASES, Document
@@ -21,6 +21,7 @@ class Serving(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     model_name: str
     package: ArtifactRef
+    gate: ArtifactRef | None = Field(None, description="Report of the gate that let it pass; without one none serves.")
 
 
 class Champion(Serving):
@@ -38,12 +39,45 @@ class Verdict(RunName):
     at: str
 
 
+class Rollout(RunName):
+    """A package on its way to become the champion, and who drives it; the run's moment decides as a verdict's does."""
+
+    candidate: Serving
+    phase: Literal["loading", "probing", "canary"]
+    share: float = Field(ge=0, le=1, description="Of the traffic, that the candidate answers now.")
+    owner: str = Field(description="Who drives it; another takes over when the beat stands still.")
+    beat: int = Field(ge=0, description="Raised by the owner while it lives.")
+    started_at: str
+    changed_at: str = Field(description="When phase or share changed last; UTC, ISO 8601.")
+
+
+class Leaving(Serving):
+    """A model that no new request goes to, and since when (UTC, ISO 8601); unloaded once its answers are complete."""
+
+    since: str
+
+
+class Transition(BaseModel):
+    """What happened to serving, for people and for the checker of what was served when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    at: str
+    what: Literal["started", "probing", "canary", "promoted", "rolled_back", "taken_over", "left"]
+    model_name: str
+    run_id: str
+    share: float = 0.0
+    reason: str = ""
+
+
 class Alias(BaseModel):
-    """One document, so that a champion moves and a verdict falls one after the other, never at once."""
+    """One document: champion, verdict and rollout change one after the other, never at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     champion: Champion | None = None
     verdict: Verdict | None = None
+    rollout: Rollout | None = None
+    leaving: tuple[Leaving, ...] = ()
+    log: tuple[Transition, ...] = Field((), description="The newest transitions, the last one last; bounded.")
 
     @model_validator(mode="before")
     @classmethod

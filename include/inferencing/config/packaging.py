@@ -1,4 +1,4 @@
-"""How a model is packaged for Triton, and what a deployment must show."""
+"""How a model is packaged for Triton."""
 
 from typing import Literal
 
@@ -18,23 +18,3 @@ class PackageConfig(BaseModel):
     cache_tokens: int = Field(16_384, ge=512, description="Tokens that the key-value cache holds.")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one model instance.")
     export_seconds: float = Field(600.0, gt=0, description="The export to OpenVINO is given up after this.")
-
-
-class DeployConfig(BaseModel):
-    """The smoke test that a package passes before it becomes the champion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    question: str = Field("What does the Python function len do?", min_length=1, description="Smoke test's question.")
-    max_tokens: int = Field(32, ge=1, le=1024, description="Longest answer of the smoke test, in tokens.")
-    answer_seconds: float = Field(30.0, gt=0, le=600, description="Deadline of the smoke test's answer.")
-    ready_seconds: float = Field(120.0, gt=0, le=3600, description="Time Triton may take to load the model.")
-
-
-class InferencingConfig(BaseModel):
-    """All knobs of the inferencing step."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    package: PackageConfig = Field(default_factory=PackageConfig, description="Export and limits.")
-    deploy: DeployConfig = Field(default_factory=DeployConfig, description="Smoke test.")
