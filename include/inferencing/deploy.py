@@ -7,6 +7,7 @@ import logging
 import time
 
 from include.artifacts import transfer
+from include.artifacts.history import now
 from include.artifacts.manifest import FileEntry, RunName
 from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
@@ -14,23 +15,28 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError, ModelError, ServerUnavailableError
 from include.core.settings import settings
 from include.inferencing import champion
-from include.inferencing.champion import Champion, Serving
+from include.inferencing.champion import Champion, Rollout, Serving
 from include.inferencing.config import DeployConfig
+from include.inferencing.gated import require_gated
+from include.inferencing.rollout import transitions
 from include.inferencing.smoke import SmokeTest, smoke_test
 from include.inferencing.triton_client import TritonClient
 
 LOG = logging.getLogger("genai.inferencing.deploy")
 
 
-def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: DeployConfig) -> Outcome:
-    """Serve `package` as the champion of the run's use case; `reused` where it already is and answers.
+def deploy(
+    store: ArtifactStore, package: ArtifactRef, run: RunName, config: DeployConfig, gate: ArtifactRef
+) -> Outcome:
+    """Serve `package`, which `gate` let pass, as the champion of the run's use case; `reused` where it already is.
 
     Where a verdict looks at a later moment than `run` does, the champion stays: metrics say deployed False.
     ModelError where the package fails to load or to answer: the champion stays as it was. ServerUnavailableError
     where Triton does not answer.
     """
     started, use_case = time.monotonic(), run.use_case
-    serving = Serving(model_name=champion.model_name(use_case, package), package=package)
+    serving = Serving(model_name=champion.model_name(use_case, package), package=package, gate=gate)
+    require_gated(store, serving)
     if not champion.read_alias(store.bucket, use_case)[0].allows(run):
         return _superseded(store, serving, run, started)
     with TritonClient(settings().triton_address) as triton:
@@ -41,8 +47,10 @@ def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Dep
         test = _try_loaded(triton, serving.model_name, config)
         reused = is_champion and test is not None
         test = test or _load_and_try(triton, serving.model_name, config, is_champion=is_champion)
-        moved = champion.move(store.bucket, use_case, serving, run)
-        if moved is None:
+        rollout = _rollout(serving, run, config)
+        transitions.start(store.bucket, rollout)
+        moved = transitions.promote(store.bucket, rollout).champion
+        if moved is None or moved.model_name != serving.model_name:
             current = champion.read(store.bucket, use_case)
             if current is None or current.model_name != serving.model_name:
                 triton.unload(serving.model_name)
@@ -55,6 +63,21 @@ def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Dep
     )
     metrics = {"model": serving.model_name, "deployed": True} | test.model_dump()
     return Outcome(package, reused, reason, metrics, round(time.monotonic() - started, 2))
+
+
+def _rollout(serving: Serving, run: RunName, config: DeployConfig) -> Rollout:
+    moment = now()
+    return Rollout(
+        **run.model_dump(include=set(RunName.model_fields)),
+        candidate=serving,
+        config=config.model_dump(mode="json"),
+        phase="loading",
+        share=0,
+        owner="",
+        beat=0,
+        started_at=moment,
+        changed_at=moment,
+    )
 
 
 def _superseded(store: ArtifactStore, serving: Serving, run: RunName, started: float) -> Outcome:

@@ -17,11 +17,10 @@ from include.core.settings import PROJECT_ROOT
 from include.inferencing import champion
 from include.inferencing.ask import ask
 from include.inferencing.config import DeployConfig
-from include.inferencing.deploy import deploy
 from include.inferencing.triton_client import Piece, TritonClient
 from include.inferencing.watch import Watcher
 from tests.conftest import ObjectStoreServer
-from tests.inferencing.conftest import TritonServer, run_of
+from tests.inferencing.conftest import TritonServer, deploy, run_of
 from tests.tiny_model import TEXTS
 
 
