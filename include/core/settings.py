@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from include.core.errors import ConfigurationError
 
@@ -49,6 +49,13 @@ class Settings(BaseModel):
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="Local stack: Triton over gRPC.")
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="Local stack: Triton's Prometheus metrics.")
     gateway_port: int = Field(8090, ge=1, le=65535, description="Local stack: the OpenAI-compatible gateway.")
+    triton_servers: int = Field(
+        1,
+        validate_default=True,
+        ge=1,
+        le=8,
+        description="Local stack: Tritons it may grow to; the ports of each are 10 above those of the one before.",
+    )
 
     disk_needed_gb: float = Field(8, gt=0, description="Refuse to install with less free disk; starting needs 2 of it.")
     memory_needed_gb: float = Field(8, gt=0, description="Refuse to install or start with less free memory.")
@@ -142,6 +149,19 @@ class Settings(BaseModel):
         """Children run in other folders."""
         return path and path.absolute()
 
+    @field_validator("triton_servers")
+    @classmethod
+    def _have_ports_of_their_own(cls, value: int, info: ValidationInfo) -> int:
+        ports = {name: port for name, port in info.data.items() if name.endswith("_port")}
+        first = {name: port for name, port in ports.items() if name.startswith("triton_")}
+        for number in range(2, value + 1):
+            for name, port in ((name, server_port(port, number)) for name, port in first.items()):
+                taken = next((other for other, its in ports.items() if its == port), None)
+                if taken or port > 65535:
+                    reason = f"is GENAI_{taken.upper()}'s" if taken else "is none"
+                    raise ValueError(f"port {port} of Triton {number}, from GENAI_{name.upper()}, {reason}")
+        return value
+
     @field_validator("portfolio_weights")
     @classmethod
     def _weighs_each_factor(cls, value: str) -> str:
@@ -163,9 +183,20 @@ class Settings(BaseModel):
         return self.s3_endpoint or f"{self.host}:{self.s3_port}"
 
     @property
+    def triton_addresses(self) -> tuple[str, ...]:
+        """host:port of the gRPC endpoint of each Triton that may be in use; the first one always runs.
+
+        How many of them get requests says serving/scale.json (include/inferencing/scaling/scale.py).
+        """
+        if self.triton_url:
+            return tuple(part.strip() for part in self.triton_url.split(",") if part.strip())
+        ports = (server_port(self.triton_grpc_port, number) for number in range(1, self.triton_servers + 1))
+        return tuple(f"{self.host}:{port}" for port in ports)
+
+    @property
     def triton_address(self) -> str:
-        """host:port of Triton's gRPC endpoint in use."""
-        return self.triton_url or f"{self.host}:{self.triton_grpc_port}"
+        """All of `triton_addresses`, separated by commas."""
+        return ",".join(self.triton_addresses)
 
     @property
     def gateway_address(self) -> str:
@@ -181,6 +212,11 @@ class Settings(BaseModel):
     def scratch(self) -> Path:
         """Folder for files that any task may lose at any time."""
         return self.state_folder / "scratch"
+
+
+def server_port(port: int, number: int) -> int:
+    """A port of the local stack's Triton `number`, from that of the first one; the gaps keep all three apart."""
+    return port + 10 * (number - 1)
 
 
 def _weights(text: str) -> dict[str, float]:
