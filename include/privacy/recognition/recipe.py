@@ -8,10 +8,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from include.data_preparation.privacy.recognition.fillers import Fillers
-from include.data_preparation.privacy.recognition.network import joined
-from include.data_preparation.privacy.recognition.sentences import Labelled, generate, vary
-from include.data_preparation.privacy.recognition.training import train
+from include.privacy.recognition.fillers import Fillers
+from include.privacy.recognition.network import joined
+from include.privacy.recognition.sentences import Labelled, generate, vary
+from include.privacy.recognition.training import train
 
 SEED, MEMBERS, OWN, THEIRS, EPOCHS = 7, 2, 7000, 6000, 3
 EVALUATOR = "0.3.2"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from include.data_preparation.privacy.recognition.features import pipeline
-from include.data_preparation.privacy.recognition.fillers import Fillers
+from include.privacy.recognition.features import pipeline
+from include.privacy.recognition.fillers import Fillers
 
 ENTITIES = {
     "person": "PERSON",

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from include.data_preparation.config import AnonymizeConfig
-from include.data_preparation.privacy.recognition.engine import analyzer
-from include.data_preparation.privacy.recognition.presidio import import_presidio
-from include.data_preparation.privacy.recognition.repair import Found
-from include.data_preparation.privacy.recognition.tagger import Tagger, combined
-from include.data_preparation.privacy.recognition.weights import load
-from include.data_preparation.privacy.spans import Span
-from include.data_preparation.privacy.typography import plain
+from include.privacy.policy import HidingConfig
+from include.privacy.recognition.engine import analyzer
+from include.privacy.recognition.presidio import import_presidio
+from include.privacy.recognition.repair import Found
+from include.privacy.recognition.tagger import Tagger, combined
+from include.privacy.recognition.weights import load
+from include.privacy.spans import Span
+from include.privacy.typography import plain
 
 # what may stand between the street and the town of one address
 _WITHIN = " \t\n,"
@@ -23,7 +23,7 @@ class PersonalDataFinder:
     Everything is loaded with the first text.
     """
 
-    def __init__(self, config: AnonymizeConfig, network: Any = None) -> None:
+    def __init__(self, config: HidingConfig, network: Any = None) -> None:
         self.config, self._network = config, network
 
     @cached_property

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from include.data_preparation.privacy.recognition.features import readable
+from include.privacy.recognition.features import readable
 
 
 class Shape(NamedTuple):

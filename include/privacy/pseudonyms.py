@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from include.core.optional_imports import absent
-from include.data_preparation.config import POLICY, Policy
-from include.data_preparation.privacy.spans import Span
-from include.data_preparation.privacy.typography import plain
+from include.privacy.policy import POLICY, Policy
+from include.privacy.spans import Span
+from include.privacy.typography import plain
 
 LENGTH = 10  # 50 bits: of a million values, two share a pseudonym with a chance of 1 in 2,000
 # what pseudonyms and redactions look like; an audit looks at the text around them

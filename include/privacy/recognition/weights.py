@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from include.data_preparation.privacy.recognition.network import build
-from include.data_preparation.privacy.recognition.tagger import TAGS
+from include.privacy.recognition.network import build
+from include.privacy.recognition.tagger import TAGS
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 _FIXED = ("tables.", "project.", "vectors")

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
-from include.data_preparation.privacy.recognition.features import readable
-from include.data_preparation.privacy.recognition.patterns import card, personal_mail
-from include.data_preparation.privacy.recognition.presidio import import_presidio
-from include.data_preparation.privacy.recognition.repair import Found
+from include.privacy.recognition.features import readable
+from include.privacy.recognition.patterns import card, personal_mail
+from include.privacy.recognition.presidio import import_presidio
+from include.privacy.recognition.repair import Found
 
 SURE = 0.7
 _DECIMAL = re.compile(r"\d[.,]$")

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from include.data_preparation.privacy.recognition.patterns import SHAPES, shaped
-from include.data_preparation.privacy.recognition.predefined import certain
-from include.data_preparation.privacy.recognition.presidio import import_presidio
-from include.data_preparation.privacy.recognition.repair import Found
-from include.data_preparation.privacy.recognition.tagger import ENTITIES, Tagger
+from include.privacy.recognition.patterns import SHAPES, shaped
+from include.privacy.recognition.predefined import certain
+from include.privacy.recognition.presidio import import_presidio
+from include.privacy.recognition.repair import Found
+from include.privacy.recognition.tagger import ENTITIES, Tagger
 
 SURE, LIKELY = 1.0, 0.85
 KINDS = frozenset(shape.entity for shape in SHAPES) - {"URL"}
