@@ -210,7 +210,7 @@ def _prompt(value: Any) -> str:
     return prompt
 
 
-def checked(question: Question, longest: int, most_tokens: int | None) -> None:
+def check_size(question: Question, longest: int, most_tokens: int | None) -> None:
     """ApiError 400 where the prompt is longer than the tenant may send, or the answer than the model gives."""
     where = "messages" if question.chat else "prompt"
     if question.characters > longest:
