@@ -11,16 +11,16 @@ from include.inferencing.gateway.call import CANCELLED, Call
 from include.inferencing.gateway.errors import ApiError
 from include.inferencing.gateway.exchanges import Exchanges, exchange_of
 from include.inferencing.gateway.forms import Form
-from include.inferencing.gateway.recorder import Recorder
-from include.inferencing.gateway.relay import Relay
+from include.inferencing.gateway.gateway import Gateway
 
 
 class Answering(Response):
     """The response to a call: its status is known when the first piece is."""
 
-    def __init__(self, call: Call, relay: Relay, recorder: Recorder, exchanges: Exchanges) -> None:
+    def __init__(self, call: Call, gateway: Gateway, exchanges: Exchanges) -> None:
         super().__init__()
-        self.call, self.relay, self.recorder, self.exchanges = call, relay, recorder, exchanges
+        self.call, self.exchanges = call, exchanges
+        self.relay, self.recorder, self.admission = gateway.relay, gateway.recorder, gateway.admission
         self.form = Form(call)
         self.started = self.gone = False
 
@@ -42,6 +42,7 @@ class Answering(Response):
             watcher.cancel()
             call.status = call.status or 500
             self.recorder.ended(call)
+            await self.admission.spend(call.tenant, call.access, call.prompt_tokens + call.completion_tokens)
 
     async def _watch(self, receive: Receive, task: "asyncio.Task[Any] | None") -> None:
         while (await receive())["type"] != "http.disconnect":

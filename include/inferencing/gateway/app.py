@@ -73,7 +73,7 @@ async def _answer(request: Request, *, chat: bool) -> Response:
     seconds = _deadline(request, gateway, models[0].limits.get("deadline_seconds"))
     call = Call(question, name, key, tenant, use_case, adapter, seconds)
     gateway.tally.arrived()
-    return Answering(call, gateway.relay, gateway.recorder, request.app.state.exchanges)
+    return Answering(call, gateway, request.app.state.exchanges)
 
 
 def _deadline(request: Request, gateway: Gateway, longest: float | None) -> float:

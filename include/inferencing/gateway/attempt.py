@@ -1,7 +1,7 @@
 """One attempt at an answer by one model on one server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from include.inferencing.gateway.backends import Failure, Piece
@@ -21,7 +21,7 @@ DEAD = ("stub process", "not healthy")
 
 async def attempt(
     copy: "Copy", question: Question, adapter: str, seconds: float, limits: GatewayLimits, *, counted: bool = True
-) -> AsyncIterator[Piece]:
+) -> AsyncGenerator[Piece, None]:
     """Pieces of the answer within `seconds`; Failure says why there are none, or no more.
 
     Leaving it cancels the request at Triton. A probe is not `counted` among what is under way.
@@ -50,7 +50,7 @@ async def attempt(
         call.cancel()
 
 
-async def _once(request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+async def _once(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
     yield request
 
 

@@ -40,9 +40,9 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "verbosity": (),
     "web_search_options": (),
 }
-INTEGER, REAL = (int,), (int, float)
+INTEGER, REAL = int, int | float
 # name -> types and bounds
-NUMBERS: dict[str, tuple[tuple[type, ...], float, float]] = {
+NUMBERS: dict[str, tuple[Any, float, float]] = {
     "max_tokens": (INTEGER, 1, 10_000_000),
     "temperature": (REAL, 0, 2),
     "top_p": (REAL, 0, 1),
@@ -146,12 +146,12 @@ def _parameters(given: dict[str, Any], *, chat: bool) -> dict[str, Any]:
     elif not chat:
         given.setdefault("max_tokens", COMPLETION_TOKENS)
     found: dict[str, Any] = {}
-    for name, (types, low, high) in NUMBERS.items():
+    for name, (kind, low, high) in NUMBERS.items():
         if name not in given:
             continue
-        value = given[name]
-        if isinstance(value, bool) or not isinstance(value, types) or not math.isfinite(value):
-            expected = "an integer" if types is INTEGER else "a number"
+        value: Any = given[name]
+        if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+            expected = "an integer" if kind is INTEGER else "a number"
             raise refused(f"Invalid type for '{name}': expected {expected}.", name, "invalid_type")
         if not low <= value <= high:
             raise refused(f"Invalid '{name}': {value} is not from {low:g} to {high:g}.", name, "invalid_value")

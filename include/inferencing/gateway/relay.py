@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from include.inferencing.gateway.backends import Failure, Piece
@@ -41,7 +41,7 @@ class Relay:
         servers = max(1, self.fleet.ready_servers(model.name))
         return servers * self.known.now.scale.instances_of(model.name) * int(model.limits.get("max_sequences", 64))
 
-    async def pieces(self, call: Call) -> AsyncIterator[Piece]:
+    async def pieces(self, call: Call) -> AsyncGenerator[Piece, None]:
         """The answer; ApiError where there is none, or no more of it."""
         async with self.queues.place(call):
             failed: list[Copy] = []

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Any
 
@@ -72,7 +72,9 @@ class Copy:
         for call in list(self.calls):
             call.cancel()
 
-    def pieces(self, question: Question, adapter: str, seconds: float, limits: GatewayLimits) -> AsyncIterator[Any]:
+    def pieces(
+        self, question: Question, adapter: str, seconds: float, limits: GatewayLimits
+    ) -> AsyncGenerator[Any, None]:
         """The answer to `question` within `seconds`, piece by piece; Failure where there is none."""
         return attempt(self, question, adapter, seconds, limits)
 

@@ -56,12 +56,12 @@ def render(messages: list[dict[str, str]], info: dict[str, Any]) -> str:
     first = 1 if messages[0]["role"] == "system" else 0
     values = {"bos_token": info.get("bos_token", ""), "eos_token": info.get("eos_token", "")}
     try:
-        text = _template(info["chat_template"]).render(
+        text: str = _template(info["chat_template"]).render(
             messages=messages[:first] + shown + messages[first:], add_generation_prompt=True, **values
         )
     except TemplateError as error:
         raise refused(f"The model's chat template refuses these messages: {error}", "messages") from None
-    return str(info.get("prompt_prefix", "")) + text
+    return f"{info.get('prompt_prefix', '')}{text}"
 
 
 @lru_cache(maxsize=32)
