@@ -1,19 +1,14 @@
 """A rollout on a real Triton: to its end, back, and on from wherever its owner died."""
 
-import threading
-import time
-from collections.abc import Iterator
 
 import pytest
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ModelError
-from include.core.settings import settings
-from include.inferencing import champion, fleet
+from include.inferencing import champion
 from include.inferencing.triton_client import TritonClient
 from tests.faults.serving.packages import BAD, stand_in
-from tests.gates import gate_of
 from tests.inferencing.conftest import QUICK, TritonServer, deploy, run_of
 from tests.tiny_model import tiny_dataset
 

@@ -29,7 +29,6 @@ async def attempt(
     request = {
         "model_name": copy.model.name,
         "inputs": copy.model.dialect.inputs(question, adapter, copy.model.info),
-        "parameters": {"triton_enable_empty_final_response": False},
         "timeout": int(seconds * 1e6),
     }
     call = copy.server.client.stream_infer(_once(request), stream_timeout=seconds + GRACE_SECONDS)

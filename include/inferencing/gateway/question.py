@@ -47,7 +47,7 @@ NUMBERS: dict[str, tuple[Any, float, float]] = {
     "temperature": (REAL, 0, 2),
     "top_p": (REAL, 0, 1),
     "top_k": (INTEGER, 1, 1_000_000),
-    "seed": (INTEGER, -(2**63), 2**63 - 1),
+    "seed": (INTEGER, 0, 2**63 - 1),
     "presence_penalty": (REAL, -2, 2),
     "frequency_penalty": (REAL, -2, 2),
     "repetition_penalty": (REAL, 0.01, 10),
