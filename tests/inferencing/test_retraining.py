@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,7 +65,7 @@ def test_time_and_money_bound_requests_and_one_is_open_at_a_time(
             assert decision.run_id == state.requests[-1].run_id
             assert decision.conf == {"as_of": state.requests[-1].at}
     moments = [datetime.fromisoformat(one.at) for one in state.requests]
-    assert all(later - one >= timedelta(hours=24) for one, later in zip(moments, moments[1:], strict=False))
+    assert all(later - one >= timedelta(hours=24) for one, later in pairwise(moments))
     for month in {one.at[:7] for one in state.requests}:
         assert state.spent(month) <= CONFIG.budget
 

@@ -159,7 +159,7 @@ def _seen(store: ArtifactStore, use_case: str, current: Requests, drift: tuple[s
         feedback=sum(datetime.fromisoformat(one.recorded_at) >= since for one in said),
         drift=drift,
         cost=_cost(store, records),
-        started=bool(last) and any(record.place.run_id == last.run_id for record in records),
+        started=any(last and record.place.run_id == last.run_id for record in records),
         judged=judged,
     )
 
