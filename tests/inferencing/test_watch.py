@@ -16,11 +16,10 @@ from include.core.errors import GenaiError, ModelError, ServerUnavailableError
 from include.core.settings import PROJECT_ROOT
 from include.inferencing import champion
 from include.inferencing.ask import ask
-from include.inferencing.config import DeployConfig
 from include.inferencing.triton_client import Piece, TritonClient
 from include.inferencing.watch import Watcher
 from tests.conftest import ObjectStoreServer
-from tests.inferencing.conftest import TritonServer, deploy, run_of
+from tests.inferencing.conftest import QUICK, TritonServer, deploy, run_of
 from tests.tiny_model import TEXTS
 
 
@@ -93,7 +92,7 @@ def test_a_killed_stub_and_a_killed_server_heal(
     use_case: str,
     tmp_path: Path,
 ) -> None:
-    deploy(store, packages[0], run_of(use_case), DeployConfig(max_tokens=8))
+    deploy(store, packages[0], run_of(use_case), QUICK)
     before = "".join(ask(TEXTS[0], use_case, store, triton.address, max_tokens=8))
 
     def answers() -> bool:
