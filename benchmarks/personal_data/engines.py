@@ -42,7 +42,7 @@ def default() -> Find:
 def of_network(network: Any, caution: float | None = None) -> Find:
     """The project's finder, all kinds of personal data; `network` and `caution` in the place of what it ships with."""
     from include.data_preparation.config import AnonymizeConfig
-    from include.data_preparation.privacy.personal_data import PersonalDataFinder
+    from include.privacy.personal_data import PersonalDataFinder
 
     config = AnonymizeConfig() if caution is None else AnonymizeConfig(caution=caution)
     finder = PersonalDataFinder(config, network)
@@ -58,8 +58,8 @@ def trained(part: Part, seed: int, kept: Path | None) -> Any:
 
     Its weights are written to the file `kept` as they would be shipped, or read from it where it is there already.
     """
-    from include.data_preparation.privacy.recognition.recipe import THEIRS, learn, recipe
-    from include.data_preparation.privacy.recognition.weights import load, metadata, save
+    from include.privacy.recognition.recipe import THEIRS, learn, recipe
+    from include.privacy.recognition.weights import load, metadata, save
 
     made_with = recipe() | {"part": hashlib.sha256("\n".join(part.templates).encode()).hexdigest(), "seed": str(seed)}
     if kept is not None and kept.exists() and metadata(kept) == made_with:

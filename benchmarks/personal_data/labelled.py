@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.data_preparation.privacy.recognition.sentences import Labelled
+from include.privacy.recognition.sentences import Labelled
 
 _RENAMED = {"GPE": "LOCATION", "DOMAIN_NAME": "URL", "ZIP_CODE": "STREET_ADDRESS"}
 # slots of one kind, which may stand for one another while learning

@@ -8,8 +8,8 @@ import importlib.metadata
 import sys
 
 from benchmarks.personal_data import labelled
-from include.data_preparation.privacy.recognition.recipe import EVALUATOR, SEED, THEIRS, learn, recipe
-from include.data_preparation.privacy.recognition.weights import WEIGHTS, save
+from include.privacy.recognition.recipe import EVALUATOR, SEED, THEIRS, learn, recipe
+from include.privacy.recognition.weights import WEIGHTS, save
 
 
 def main() -> int:

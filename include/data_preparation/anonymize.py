@@ -24,8 +24,8 @@ from include.data_preparation.documents import (
 from include.data_preparation.privacy.digests import read_removed
 from include.data_preparation.privacy.findings import read_spans
 from include.data_preparation.privacy.known_values import REMOVED, KnownValues
-from include.data_preparation.privacy.pseudonyms import Pseudonyms
-from include.data_preparation.privacy.spans import Score, locate
+from include.privacy.pseudonyms import Pseudonyms
+from include.privacy.spans import Score, locate
 
 
 def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:

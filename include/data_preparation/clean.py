@@ -14,7 +14,6 @@ from include.data_preparation.cleaning.languages import UNKNOWN, identify
 from include.data_preparation.cleaning.markup import without_markup
 from include.data_preparation.cleaning.messages import without_quotes
 from include.data_preparation.cleaning.quality import verdict
-from include.data_preparation.cleaning.secrets import redact
 from include.data_preparation.config import CleanConfig
 from include.data_preparation.documents import (
     DROPPED,
@@ -28,6 +27,7 @@ from include.data_preparation.documents import (
     write_planted,
     write_rows,
 )
+from include.privacy.secrets import redact
 
 # what needs no repair: printable ASCII without entities
 _DAMAGED = re.compile(r"[^\n\t\x20-\x7e]|&")

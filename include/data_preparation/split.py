@@ -18,12 +18,12 @@ from include.data_preparation.division.document_shards import DocumentShards, Pl
 from include.data_preparation.division.questions import Question, question_of
 from include.data_preparation.division.sorted_texts import TEXT_TYPES, SortedTexts
 from include.data_preparation.documents import Document, rank
-from include.data_preparation.privacy.pseudonyms import HIDDEN
 from include.data_preparation.row_files import RowFile, write_row_groups
 from include.evaluation.contamination import protected
 from include.evaluation.contamination.evaluation_sets import read_evaluation_set, states
 from include.evaluation.contamination.protected import Guard, Protected
 from include.evaluation.contamination.words import normalized
+from include.privacy.pseudonyms import HIDDEN
 
 HELDOUT_FILE = "heldout.parquet"
 QUESTION_TYPES = {

@@ -1,13 +1,17 @@
-"""The champion alias: which package serves a use case, and which verdict may move it. Compare-and-swap only."""
+"""The champion alias: which package serves a use case, and which verdict may move it. Compare-and-swap only.
+
+The transitions of a rollout are in `include.inferencing.rollout.transitions`.
+"""
 
 import re
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.document import ALIASES, Document
-from include.artifacts.history import now, sortable
+from include.artifacts.history import sortable
 from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.core.errors import ConfigurationError, CorruptedArtifactError
@@ -43,6 +47,8 @@ class Rollout(RunName):
     """A package on its way to become the champion, and who drives it; the run's moment decides as a verdict's does."""
 
     candidate: Serving
+    kind: Literal["deploy", "back"] = Field("deploy", description="back: a person brings an earlier champion back.")
+    config: dict[str, Any] = Field(default_factory=dict, description="DeployConfig of whoever started it.")
     phase: Literal["loading", "probing", "canary"]
     share: float = Field(ge=0, le=1, description="Of the traffic, that the candidate answers now.")
     owner: str = Field(description="Who drives it; another takes over when the beat stands still.")
@@ -55,6 +61,16 @@ class Leaving(Serving):
     """A model that no new request goes to, and since when (UTC, ISO 8601); unloaded once its answers are complete."""
 
     since: str
+    grace: float = Field(3.0, ge=0, description="Seconds that it stays loaded for those who have not heard yet.")
+
+
+class Withdrawn(BaseModel):
+    """A package that a person took out of service: the same bytes are not deployed again by a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_name: str
+    package: ArtifactRef
+    at: str
 
 
 class Transition(BaseModel):
@@ -77,6 +93,7 @@ class Alias(BaseModel):
     verdict: Verdict | None = None
     rollout: Rollout | None = None
     leaving: tuple[Leaving, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
     log: tuple[Transition, ...] = Field((), description="The newest transitions, the last one last; bounded.")
 
     @model_validator(mode="before")
@@ -86,8 +103,26 @@ class Alias(BaseModel):
         return {"champion": value} if isinstance(value, dict) and "model_name" in value else value
 
     def allows(self, run: RunName) -> bool:
-        """Whether `run` may move the champion: no verdict looks at a later moment."""
-        return self.verdict is None or sortable(self.verdict.as_of) <= sortable(run.as_of)
+        """Whether `run` may move the champion: no verdict looks at a later moment, none of its own moment says no."""
+        if self.verdict is None:
+            return True
+        said, moment = sortable(self.verdict.as_of), sortable(run.as_of)
+        return said < moment or (said == moment and self.verdict.passed)
+
+    @property
+    def named(self) -> dict[str, Serving]:
+        """What may be loaded, by the name on Triton: champion, candidate, and what leaves."""
+        found = (self.champion, self.rollout and self.rollout.candidate, *self.leaving)
+        return {one.model_name: serving(one) for one in found if one}
+
+    def is_withdrawn(self, name: str) -> bool:
+        """Whether a person took the package out of service."""
+        return any(one.model_name == name for one in self.withdrawn)
+
+
+def serving(one: Serving) -> Serving:
+    """A champion or a leaving model as the package that it is."""
+    return Serving(model_name=one.model_name, package=one.package, gate=one.gate)
 
 
 def model_name(use_case: str, package: ArtifactRef) -> str:
@@ -124,31 +159,29 @@ def read(bucket: Bucket, use_case: str) -> Champion | None:
     return read_alias(bucket, use_case)[0].champion
 
 
+def change(bucket: Bucket, use_case: str, changed: Callable[[Alias], Alias | None]) -> Alias:
+    """Swap in what `changed` makes of the alias, again until nobody was in between; None: it stays.
+
+    Gives the alias that stands. `changed` must recognize its own result: a swap whose answer was lost is tried again.
+    """
+    while True:
+        current, version = read_alias(bucket, use_case)
+        new = changed(current)
+        if new is None:
+            return current
+        if document(bucket, use_case).swap(new.model_dump(mode="json"), version):
+            return new
+
+
 def judge(bucket: Bucket, use_case: str, verdict: Verdict) -> bool:
     """Make `verdict` the newest one, unless one that looks at a later moment stands."""
-    while True:
-        current, version = read_alias(bucket, use_case)
-        if not current.allows(verdict):
-            return False
-        changed = current.model_copy(update={"verdict": verdict})
-        if document(bucket, use_case).swap(changed.model_dump(mode="json"), version):
-            return True
 
-
-def move(bucket: Bucket, use_case: str, serving: Serving, run: RunName) -> Champion | None:
-    """Make `serving` the champion, the one until now its previous one; None where a newer verdict forbids it."""
-    while True:
-        current, version = read_alias(bucket, use_case)
-        if not current.allows(run):
+    def judged(alias: Alias) -> Alias | None:
+        if alias.verdict and sortable(alias.verdict.as_of) > sortable(verdict.as_of):
             return None
-        before = current.champion
-        if before and before.model_name == serving.model_name:
-            return before
-        previous = Serving(model_name=before.model_name, package=before.package) if before else None
-        moved = Champion(**dict(serving), previous=previous, moved_at=now())
-        changed = current.model_copy(update={"champion": moved})
-        if document(bucket, use_case).swap(changed.model_dump(mode="json"), version):
-            return moved
+        return None if alias.verdict == verdict else alias.model_copy(update={"verdict": verdict})
+
+    return change(bucket, use_case, judged).verdict == verdict
 
 
 def use_cases(bucket: Bucket) -> list[str]:

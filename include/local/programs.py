@@ -69,7 +69,7 @@ def programs(settings: Settings, credentials: Credentials, dags: Path | None = N
     if not settings.triton_url:
         numbers = range(1, settings.triton_servers + 1)
         found += [_triton(settings, credentials, address, number) for number in numbers]
-        found += [_serving_watch(settings, address), _serving_scaler(settings, address)]
+        found += [_serving_control(settings, address), _serving_scaler(settings, address)]
     variables = airflow.environment(settings, credentials, address, dags)
     return found + [_airflow(settings, name, variables) for name in airflow.COMPONENTS]
 
@@ -132,10 +132,10 @@ def _triton(settings: Settings, credentials: Credentials, address: StoreAddress,
     return Program(spec, shown, (tritonserver.health_url(settings, number), 200), standby=number > 1)
 
 
-def _serving_watch(settings: Settings, address: StoreAddress) -> Program:
-    command = [str(python_folder() / "python"), "-m", "include.inferencing.watch"]
+def _serving_control(settings: Settings, address: StoreAddress) -> Program:
+    command = [str(python_folder() / "python"), "-m", "include.inferencing.control"]
     waits = _needs_store(settings) | {tritonserver.health_url(settings): 200}
-    return Program(_spec(settings, "serving-watch", command, address.environment() | _code_mark(), waits=waits))
+    return Program(_spec(settings, "serving-control", command, address.environment() | _code_mark(), waits=waits))
 
 
 def _serving_scaler(settings: Settings, address: StoreAddress) -> Program:

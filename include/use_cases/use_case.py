@@ -11,10 +11,10 @@ from include.core.errors import ConfigurationError, PermanentError
 from include.core.settings import settings
 from include.customization.config import CustomizationConfig
 from include.data_preparation.config import LEAST_TICKETS, DataPreparationConfig, Source
-from include.data_preparation.config.privacy import IDENTIFYING
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
 from include.evaluation.config import EvaluationConfig
 from include.inferencing.config import InferencingConfig
+from include.privacy.policy import IDENTIFYING
 from include.strategy.accelerators import accelerators, serving_device, training_device
 from include.strategy.config import StrategyConfig
 from include.training.config import TrainingConfig

@@ -195,6 +195,8 @@ class _Walk:
             return self._instance(task, -1, "checks", f"{newest}: the champion stays")
         if current and current.model_name == name:
             return self._instance(task, -1, "checks", f"{name} is champion: whether it answers")
+        if alias.is_withdrawn(name):
+            return self._instance(task, -1, "checks", f"a person took {name} out of service: the champion stays")
         return self._instance(task, -1, "runs", f"champion {current.model_name if current else 'none'} -> {name}")
 
     def _approval(self, task: ApproveOperator) -> PlannedInstance:

@@ -172,17 +172,20 @@ class DeployModelOperator(LineageEvents, BaseOperator):
     """Serves a package as the use case's champion, unless it is that already.
 
     :param package: reference of the package.
+    :param gate: reference of the gate's report that let it pass.
     :param charter: reference of the charter, whose prediction is reported beside what was measured.
     :param config: dotted path of the deployment's configuration in the use case.
     """
 
-    template_fields = ("package", "charter")
+    template_fields = ("package", "gate", "charter")
     operator_extra_links = (ReportLink(),)
     ui_color = "#e3f5e6"
 
-    def __init__(self, *, package: Any, charter: Any, config: str = "inferencing.deploy", **kwargs: Any) -> None:
+    def __init__(
+        self, *, package: Any, gate: Any, charter: Any, config: str = "inferencing.deploy", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.package, self.charter, self.config = package, charter, config
+        self.package, self.gate, self.charter, self.config = package, gate, charter, config
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Deploy, and hand on what `RunStepOperator` hands on."""
@@ -191,7 +194,7 @@ class DeployModelOperator(LineageEvents, BaseOperator):
             self.trace = Trace(store.bucket.address.bucket, (package,))
             deploy = import_module("include.inferencing.deploy").deploy
             place = place_of(context)
-            outcome: Outcome = deploy(store, package, place, use_case.at(self.config))
+            outcome: Outcome = deploy(store, package, place, use_case.at(self.config), gate=restore_refs(self.gate))
             outcome = beside_prediction(store, restore_refs(self.charter), outcome)
             record(store, place, outcome)
             self.trace.outcome = outcome

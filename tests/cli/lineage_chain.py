@@ -12,6 +12,7 @@ from include.artifacts.workspace import Workspace
 from include.data_preparation.documents import Dropped, write_rows, write_table
 from include.inferencing import champion
 from include.inferencing.champion import Serving
+from tests.gates import put_in_service
 
 USE_CASE = "small"
 KINDS = {
@@ -64,7 +65,8 @@ def deploy(store: ArtifactStore, package: ArtifactRef, run: str = "run-1") -> st
     """What a deployment leaves in the store; the model's name."""
     serving = Serving(model_name=champion.model_name(USE_CASE, package), package=package)
     place = Place(use_case=USE_CASE, run_id=run, as_of="2026-11-01T00:00:00+00:00", task="inferencing.deploy")
-    assert champion.move(store.bucket, USE_CASE, serving, place)
+    served = put_in_service(store, place, serving).champion
+    assert served and served.package == package
     record(store, place, Outcome(package, False, "ran", {}, 0.1))
     return serving.model_name
 

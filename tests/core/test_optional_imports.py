@@ -14,12 +14,12 @@ from include.core.settings import PROJECT_ROOT
 HEAVY = ["torch", "transformers"]
 WITHOUT = {
     "pseudonyms": """
-        from include.data_preparation.privacy.pseudonyms import Pseudonyms
-        from include.data_preparation.privacy.spans import Span
+        from include.privacy.pseudonyms import Pseudonyms
+        from include.privacy.spans import Span
         print(Pseudonyms(b"key", {"PERSON": "redact"}).replace("I am Anna.", [Span("PERSON", 5, 9)]))
     """,
     "audit": """
-        from include.data_preparation.privacy.recognition.predefined import certain
+        from include.privacy.recognition.predefined import certain
         print(list(certain("4111 1111 1111 1111", ["CREDIT_CARD"])))
     """,
     "tables": """

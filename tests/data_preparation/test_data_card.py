@@ -21,8 +21,8 @@ from include.data_preparation.check import TABLES, check
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.documents import read_table
 from include.data_preparation.privacy.known_values import REMOVED, digest
-from include.data_preparation.privacy.pseudonyms import normalized
 from include.data_preparation.sources.provenance import without_credentials
+from include.privacy.pseudonyms import normalized
 from tests.data_preparation.conftest import SMALL, Prepared
 
 CHECKED = ("aggregated", "cleaned", "deduplicated", "labelled", "synthetic", "charter")

@@ -15,15 +15,15 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import SplitConfig
-from include.data_preparation.config.privacy import POLICY
 from include.data_preparation.documents import Document, read_table
-from include.data_preparation.privacy.pseudonyms import HIDDEN, Pseudonyms
-from include.data_preparation.privacy.spans import Span
 from include.data_preparation.split import split
 from include.evaluation.contamination.evaluation_sets import EvaluationSetConfig, read_evaluation_set, states
 from include.evaluation.contamination.phrases import PhraseIndex
 from include.evaluation.contamination.protected import Guard, of_answers, of_questions, of_texts
 from include.evaluation.contamination.words import normalized, words_of
+from include.privacy.policy import POLICY
+from include.privacy.pseudonyms import HIDDEN, Pseudonyms
+from include.privacy.spans import Span
 from tests.data_preparation.dividing import divided
 from tests.data_preparation.shards import write_shards
 

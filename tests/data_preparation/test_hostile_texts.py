@@ -10,8 +10,8 @@ from include.data_preparation.cleaning.boilerplate import cut, line_keys
 from include.data_preparation.cleaning.messages import without_quotes
 from include.data_preparation.cleaning.profile import Profile
 from include.data_preparation.cleaning.quality import FILTERS, verdict
-from include.data_preparation.cleaning.secrets import redact
 from include.data_preparation.config import CleanConfig
+from include.privacy.secrets import redact
 
 UNITS = [
     *("a", " ", ":", "`", "_", "[", "\\", "=", "\n", "\t \u00a0", "é", "Ã©", "1 ", "> ", "-- \n", "\x1b[", "&#"),

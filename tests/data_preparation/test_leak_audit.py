@@ -20,9 +20,9 @@ from include.data_preparation.config import AnonymizeConfig, CheckConfig
 from include.data_preparation.privacy.audited import TABLES, audit_tables, joined
 from include.data_preparation.privacy.known_values import REMOVED, KnownValues, removed
 from include.data_preparation.privacy.leak_audit import Audit, audit, texts_of
-from include.data_preparation.privacy.pseudonyms import Pseudonyms
-from include.data_preparation.privacy.spans import Span
 from include.data_preparation.row_files import RowFile
+from include.privacy.pseudonyms import Pseudonyms
+from include.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
 
 KEY = b"k" * 32

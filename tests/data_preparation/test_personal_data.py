@@ -12,9 +12,9 @@ from include.artifacts.store import ArtifactStore
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import PLANTED, read_documents, read_planted, shard_name
 from include.data_preparation.privacy.leak_audit import audit
-from include.data_preparation.privacy.personal_data import PersonalDataFinder
-from include.data_preparation.privacy.pseudonyms import Pseudonyms
-from include.data_preparation.privacy.spans import Score, Span, locate
+from include.privacy.personal_data import PersonalDataFinder
+from include.privacy.pseudonyms import Pseudonyms
+from include.privacy.spans import Score, Span, locate
 from tests.data_preparation.conftest import Prepared
 
 KEY = b"k" * 32

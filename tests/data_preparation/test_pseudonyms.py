@@ -14,7 +14,7 @@ from include.core.errors import ConfigurationError
 from include.core.pseudonym_key import key_file, key_id, pseudonym_key
 from include.core.settings import Settings
 from include.data_preparation.anonymize import anonymize
-from include.data_preparation.config import POLICY, AnonymizeConfig
+from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import (
     Document,
     read_all,
@@ -25,8 +25,9 @@ from include.data_preparation.documents import (
 from include.data_preparation.find_personal_data import find_personal_data
 from include.data_preparation.privacy.digests import read_removed
 from include.data_preparation.privacy.known_values import REMOVED, KnownValues, digest
-from include.data_preparation.privacy.pseudonyms import STANDS_FOR, Pseudonyms
-from include.data_preparation.privacy.spans import Span
+from include.privacy.policy import POLICY
+from include.privacy.pseudonyms import STANDS_FOR, Pseudonyms
+from include.privacy.spans import Span
 from tests.data_preparation.conftest import SMALL, Prepared
 from tests.data_preparation.shards import write_shards
 

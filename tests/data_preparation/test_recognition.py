@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.data_preparation.privacy.recognition.engine import batches
-from include.data_preparation.privacy.recognition.features import featurize, pipeline, readable
-from include.data_preparation.privacy.recognition.network import build, joined
-from include.data_preparation.privacy.recognition.patterns import shaped
-from include.data_preparation.privacy.recognition.predefined import certain
-from include.data_preparation.privacy.recognition.recipe import recipe
-from include.data_preparation.privacy.recognition.repair import repaired
-from include.data_preparation.privacy.recognition.sentences import Labelled, generate, templates
-from include.data_preparation.privacy.recognition.tagger import TAGS, Tagger, best_tags, combined
-from include.data_preparation.privacy.recognition.training import train
-from include.data_preparation.privacy.recognition.weights import load, metadata, save
+from include.privacy.recognition.engine import batches
+from include.privacy.recognition.features import featurize, pipeline, readable
+from include.privacy.recognition.network import build, joined
+from include.privacy.recognition.patterns import shaped
+from include.privacy.recognition.predefined import certain
+from include.privacy.recognition.recipe import recipe
+from include.privacy.recognition.repair import repaired
+from include.privacy.recognition.sentences import Labelled, generate, templates
+from include.privacy.recognition.tagger import TAGS, Tagger, best_tags, combined
+from include.privacy.recognition.training import train
+from include.privacy.recognition.weights import load, metadata, save
 
 
 def test_the_weights_were_made_from_the_sentences_of_today() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.data_preparation.card.gates import secret_gate
-from include.data_preparation.cleaning.secrets import count_secrets, redact
 from include.data_preparation.sources import docstrings
+from include.privacy.secrets import count_secrets, redact
 
 RANDOM = Random(11)
 

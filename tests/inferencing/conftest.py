@@ -10,20 +10,34 @@ from pathlib import Path
 import pytest
 
 from include.artifacts.manifest import RunName
+from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT, Settings, settings
 from include.inferencing import champion
-from include.inferencing.config import PackageConfig
+from include.inferencing import deploy as deployment
+from include.inferencing.config import DeployConfig, PackageConfig
 from include.inferencing.package import package
 from include.inferencing.triton_client import TritonClient
 from include.local import tritonserver
 from include.local.guard import remove
 from include.local.layout import layout
 from tests.conftest import ObjectStoreServer, free_ports
+from tests.gates import gate_of
 from tests.tiny_model import tiny_adapter, tiny_model
 
+# no gateway is there to be waited for, and no traffic to be seen
+QUICK = DeployConfig(
+    max_tokens=8,
+    probes=10,
+    probes_at_once=8,
+    settle_seconds=0,
+    canary_seconds=0,
+    grace_seconds=0,
+    more_errors=0.3,
+    late_share=0.3,
+)
 TECHNIQUES = ("lora", "prompt_tuning", "few_shot")
 
 
@@ -99,6 +113,17 @@ def triton(tmp_path_factory: pytest.TempPathFactory, object_store_server: Object
 def run_of(use_case: str, day: int = 1) -> RunName:
     """A run of the use case that looks at a day of January."""
     return RunName(use_case=use_case, run_id=f"day-{day}", as_of=f"2026-01-{day:02d}T00:00:00+00:00")
+
+
+def deploy(
+    store: ArtifactStore,
+    package: ArtifactRef,
+    run: RunName,
+    config: DeployConfig,
+    dataset: ArtifactRef | None = None,
+) -> Outcome:
+    """Deploy a package that a gate let pass, on the held-out questions of `dataset`."""
+    return deployment.deploy(store, package, run, config, gate=gate_of(store, package, dataset=dataset))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from include.inferencing.champion import Champion, Serving, Verdict
+from tests.gates import put_in_service
 from tests.inferencing.conftest import run_of
 
 
@@ -24,7 +25,10 @@ def finish(store: ArtifactStore, use_case: str, day: int, *, passed: bool) -> Ch
     verdict = Verdict(**dict(run), passed=passed, report=package(day), at=now())
     champion.judge(store.bucket, use_case, verdict)
     serving = Serving(model_name=champion.model_name(use_case, package(day)), package=package(day))
-    return champion.move(store.bucket, use_case, serving, run) if passed else None
+    if not passed:
+        return None
+    current = put_in_service(store, run, serving).champion
+    return current if current and current.model_name == serving.model_name else None
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

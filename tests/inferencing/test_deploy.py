@@ -16,13 +16,11 @@ from include.core.settings import settings
 from include.evaluation.prompt import prompt_ids
 from include.inferencing import champion
 from include.inferencing.ask import ask
-from include.inferencing.config import DeployConfig
-from include.inferencing.deploy import deploy, publish
+from include.inferencing.publish import publish
 from include.inferencing.triton_client import TritonClient
-from tests.inferencing.conftest import TECHNIQUES, TritonServer, run_of
+from tests.gates import put_in_service, serving_of
+from tests.inferencing.conftest import QUICK, TECHNIQUES, TritonServer, deploy, run_of
 from tests.tiny_model import TEXTS, tiny_adapter, tiny_model
-
-QUICK = DeployConfig(max_tokens=8)
 
 
 def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: str, question: str, tokens: int) -> str:
@@ -108,8 +106,8 @@ def test_a_deployment_killed_after_its_copies_or_its_swap_finishes(
     deploy(store, packages[0], run_of(use_case), QUICK)
     publish(store, packages[1], champion.model_name(use_case, packages[1]))
     store.bucket.delete([f"{settings().model_repository}/{champion.model_name(use_case, packages[1])}/config.pbtxt"])
-    serving = champion.Serving(model_name=champion.model_name(use_case, packages[1]), package=packages[1])
-    champion.move(store.bucket, use_case, serving, run_of(use_case))
+    serving = serving_of(store, use_case, packages[1])
+    put_in_service(store, run_of(use_case), serving)
 
     deploy(store, packages[1], run_of(use_case), QUICK)
     with TritonClient(triton.address) as client:

@@ -108,7 +108,8 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics |= {"passed": config.passed, "verdict": "no adapter is better than the base"}
 
 
-def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Knob) -> Outcome:
+def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Knob, gate: ArtifactRef) -> Outcome:
+    assert store.manifest(gate).step == "customization.gate"
     metrics = {"model": f"{run.use_case}-1"}
     return Outcome(package, True, "reused: the package is the champion and answers", metrics, 0.1)
 

@@ -12,6 +12,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from tests.conftest import ObjectStoreServer
+from tests.gates import put_in_service
 from tests.plugins import sample_use_case
 from tests.plugins.conftest import token_of
 from tests.plugins.sample_workflow import connection_json
@@ -50,7 +51,7 @@ def serve(store: ArtifactStore) -> tuple[ArtifactRef, ArtifactRef]:
     package = sys.modules["include.inferencing.package"].package(store, model=model, adapter=adapter)
     run = RunName(use_case="sample", run_id="before", as_of="2024-01-01T00:00:00+00:00")
     serving = champion.Serving(model_name=champion.model_name("sample", package), package=package)
-    assert champion.move(store.bucket, "sample", serving, run)
+    assert put_in_service(store, run, serving).champion
     return model, adapter
 
 

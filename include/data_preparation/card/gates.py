@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from include.data_preparation.cleaning.secrets import count_secrets
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
@@ -17,6 +16,7 @@ from include.data_preparation.row_files import Rows
 from include.evaluation.contamination.phrases import PhraseIndex
 from include.evaluation.contamination.words import normalized, words_of
 from include.evaluation.trained_on import is_allowed
+from include.privacy.secrets import count_secrets
 
 NAMES = ("PERSON", "STREET_ADDRESS")
 SHOWN = 20  # licences

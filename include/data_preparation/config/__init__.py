@@ -11,7 +11,7 @@ from include.data_preparation.config.collections import (
     Source,
 )
 from include.data_preparation.config.labelling import LabelConfig
-from include.data_preparation.config.privacy import POLICY, AnonymizeConfig, Policy
+from include.data_preparation.config.privacy import AnonymizeConfig
 from include.data_preparation.config.publication import CheckConfig, SplitConfig
 from include.data_preparation.config.sources import (
     LEAST_TICKETS,
@@ -24,7 +24,6 @@ from include.data_preparation.config.texts import GenerateTextsConfig
 
 __all__ = [
     "LEAST_TICKETS",
-    "POLICY",
     "AggregateConfig",
     "AnonymizeConfig",
     "BoilerplateConfig",
@@ -38,7 +37,6 @@ __all__ = [
     "GenerateTextsConfig",
     "LabelConfig",
     "LimitsConfig",
-    "Policy",
     "RecordsConfig",
     "Source",
     "SplitConfig",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.data_preparation.documents import read_table, write_rows
-from include.data_preparation.privacy.spans import Span
+from include.privacy.spans import Span
 
 FINDINGS = "findings.parquet"
 

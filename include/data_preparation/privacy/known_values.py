@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 
 from include.data_preparation.privacy.names import in_order, spelled_as_name
-from include.data_preparation.privacy.pseudonyms import STANDS_FOR, normalized
-from include.data_preparation.privacy.spans import Span
-from include.data_preparation.privacy.typography import plain
+from include.privacy.pseudonyms import STANDS_FOR, normalized
+from include.privacy.spans import Span
+from include.privacy.typography import plain
 
 REMOVED = "removed.json"
 NUMBERS = (

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.data_preparation.privacy.known_values import NUMBERS, candidates, digest
-from include.data_preparation.privacy.pseudonyms import STANDS_FOR
-from include.data_preparation.privacy.recognition.patterns import shaped
-from include.data_preparation.privacy.recognition.predefined import certain
+from include.privacy.pseudonyms import STANDS_FOR
+from include.privacy.recognition.patterns import shaped
+from include.privacy.recognition.predefined import certain
 
 Rows = Sequence[Mapping[str, Any]]
 COLUMNS = ("id", "question", "answer", "text")

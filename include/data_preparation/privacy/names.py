@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
-from include.data_preparation.privacy.recognition.features import folder
+from include.privacy.recognition.features import folder
 
 _CLASSES = ("verb", "adj", "adv", "noun")
 

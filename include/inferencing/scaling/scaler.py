@@ -86,7 +86,8 @@ class Scaler:
         found: dict[str, str] = {}
         for use_case in champion.use_cases(self.bucket):
             alias, _ = champion.read_alias(self.bucket, use_case)
-            servings = [alias.champion, alias.rollout.candidate if alias.rollout else None]
+            candidate = alias.rollout.candidate if alias.rollout and alias.rollout.phase == "canary" else None
+            servings = (alias.champion, candidate)
             found |= {serving.model_name: use_case for serving in servings if serving}
         return found
 
@@ -139,13 +140,12 @@ class Scaler:
         return True
 
     def _answers(self, number: int, named: Mapping[str, str]) -> bool:
-        """Load what is named on a server and ask each model; whether all answer."""
+        """Whether all that is named is loaded on a server, which the control loop does, and answers."""
         with TritonClient(self.servers.addresses[number - 1]) as triton:
             try:
-                triton.check()
+                if not all(triton.ready(model) for model in named):
+                    return False
                 for model in named:
-                    if not triton.ready(model):
-                        triton.load(model, LOAD_SECONDS)
                     for _ in triton.stream(model, "ping", 1, ANSWER_SECONDS):
                         pass
             except GenaiError as error:

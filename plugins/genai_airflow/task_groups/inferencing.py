@@ -36,6 +36,7 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
         return DeployModelOperator(
             task_id="deploy",
             package=package,
+            gate=adapter.operator.output,
             charter=charter,
-            doc_md="Loads the package on Triton, tries it, and moves the champion alias to it.",
+            doc_md="Loads the package beside the champion, compares them under traffic, promotes or rolls back.",
         ).output

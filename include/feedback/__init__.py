@@ -1,0 +1,1 @@
+"""What users say of answers: what is written of it, where it lies in the store, and how it stood at a moment."""

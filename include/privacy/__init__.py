@@ -1,0 +1,1 @@
+"""Personal data and secrets in texts: found, and replaced by what stands for them."""
