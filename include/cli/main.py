@@ -137,7 +137,7 @@ def ask(parsed: argparse.Namespace) -> int:
     from include.core.settings import settings
     from include.inferencing.ask import ask as answer
 
-    told = answer(parsed.question, parsed.use_case, open_store(), settings().triton_address)
+    told = answer(parsed.question, parsed.use_case, open_store(), settings().triton_addresses[0])
     for piece in told:
         print(piece, end="", flush=True)
     print(flush=True)
