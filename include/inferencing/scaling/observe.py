@@ -14,8 +14,6 @@ HISTORY, AROUND = 60, 2
 DAY = timedelta(days=1)
 # fewer answers say nothing of their spread
 LEAST_ANSWERS = 20
-# a request that was refused for want of a place was asked for all the same
-NO_PLACE = "503"
 
 
 @dataclass
@@ -72,7 +70,7 @@ def _together(minutes: Sequence[Minute]) -> dict[str, _Together]:
     found: dict[str, _Together] = {}
     for minute in minutes:
         whole = found.setdefault(minute.at, _Together(0, 0, {}))
-        whole.asked += minute.arrived + minute.refused.get(NO_PLACE, 0)
+        whole.asked += minute.arrived
         whole.waiting += minute.waiting
         for model, traffic in minute.models.items():
             whole.models.setdefault(model, ModelTraffic()).merge(traffic)
@@ -143,7 +141,7 @@ def _season(minutes: Sequence[Minute], now: datetime, ahead: float) -> tuple[flo
         return None
     asked: dict[str, int] = {}
     for minute in minutes:
-        asked[minute.at] = asked.get(minute.at, 0) + minute.arrived + minute.refused.get(NO_PLACE, 0)
+        asked[minute.at] = asked.get(minute.at, 0) + minute.arrived
     days = {(now.date() - datetime.fromisoformat(at).date()).days for at in asked}
 
     def rate(moment: datetime) -> float:
