@@ -45,9 +45,12 @@ def paired_bootstrap(
     return bootstrap_mean([after - before for before, after in zip(a, b, strict=True)], seed, resamples)
 
 
-def share_interval(successes: float, total: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share: none of ten is not known to be none of all. A tie may be half a success."""
-    share, spread = successes / total, Z95**2 / total
+def share_interval(successes: float, total: int, z: float = Z95) -> tuple[float, float]:
+    """Wilson's interval of a share, 95% unless `z` says otherwise: none of ten is not known to be none of all.
+
+    A tie may be half a success.
+    """
+    share, spread = successes / total, z**2 / total
     middle = (share + spread / 2) / (1 + spread)
-    half = Z95 * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
     return max(0.0, middle - half), min(1.0, middle + half)

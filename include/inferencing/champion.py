@@ -61,6 +61,7 @@ class Leaving(Serving):
     """A model that no new request goes to, and since when (UTC, ISO 8601); unloaded once its answers are complete."""
 
     since: str
+    grace: float = Field(3.0, ge=0, description="Seconds that it stays loaded for those who have not heard yet.")
 
 
 class Withdrawn(BaseModel):

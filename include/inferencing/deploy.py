@@ -1,28 +1,27 @@
-"""Make a package the champion of a use case: copied, loaded, tried, and only then moved into place.
-
-Killed anywhere and run again it finishes: each part looks at what is already done.
-"""
+"""Make a package the champion of a use case, by a rollout that this or any later call finishes or undoes."""
 
 import logging
 import time
 
-from include.artifacts import transfer
 from include.artifacts.history import now
-from include.artifacts.manifest import FileEntry, RunName
+from include.artifacts.manifest import RunName
 from include.artifacts.outcome import Outcome
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
-from include.core.errors import CorruptedArtifactError, ModelError, ServerUnavailableError
-from include.core.settings import settings
-from include.inferencing import champion
-from include.inferencing.champion import Champion, Rollout, Serving
+from include.core.errors import ModelError
+from include.inferencing import champion, fleet
+from include.inferencing.champion import Alias, Rollout, Serving, Transition
 from include.inferencing.config import DeployConfig
 from include.inferencing.gated import require_gated
+from include.inferencing.publish import publish
 from include.inferencing.rollout import transitions
-from include.inferencing.smoke import SmokeTest, smoke_test
-from include.inferencing.triton_client import TritonClient
+from include.inferencing.rollout.drive import Driver
+from include.inferencing.rollout.leave import leave
+from include.inferencing.rollout.ownership import Watchman, new_owner
+from include.inferencing.smoke import SmokeTest
 
 LOG = logging.getLogger("genai.inferencing.deploy")
+LOOK_SECONDS = 0.5
 
 
 def deploy(
@@ -30,132 +29,87 @@ def deploy(
 ) -> Outcome:
     """Serve `package`, which `gate` let pass, as the champion of the run's use case; `reused` where it already is.
 
-    Where a verdict looks at a later moment than `run` does, the champion stays: metrics say deployed False.
-    ModelError where the package fails to load or to answer: the champion stays as it was. ServerUnavailableError
-    where Triton does not answer.
+    Where a verdict looks at a later moment than `run` does, or a person took the package out of service, the champion
+    stays: metrics say deployed False. GateError where the gate did not let it pass, ModelError where it fails to load,
+    to answer, or is worse than the champion: the champion stays as it was. ServerUnavailableError where no Triton
+    answers.
     """
-    started, use_case = time.monotonic(), run.use_case
-    serving = Serving(model_name=champion.model_name(use_case, package), package=package, gate=gate)
+    started = time.monotonic()
+    serving = Serving(model_name=champion.model_name(run.use_case, package), package=package, gate=gate)
     require_gated(store, serving)
-    if not champion.read_alias(store.bucket, use_case)[0].allows(run):
-        return _superseded(store, serving, run, started)
-    with TritonClient(settings().triton_address) as triton:
-        triton.check()
-        current = champion.read(store.bucket, use_case)
-        is_champion = current is not None and current.model_name == serving.model_name
-        publish(store, package, serving.model_name)
-        test = _try_loaded(triton, serving.model_name, config)
-        reused = is_champion and test is not None
-        test = test or _load_and_try(triton, serving.model_name, config, is_champion=is_champion)
-        rollout = _rollout(serving, run, config)
-        transitions.start(store.bucket, rollout)
-        moved = transitions.promote(store.bucket, rollout).champion
-        if moved is None or moved.model_name != serving.model_name:
-            current = champion.read(store.bucket, use_case)
-            if current is None or current.model_name != serving.model_name:
-                triton.unload(serving.model_name)
-            return _superseded(store, serving, run, started)
-        retire(triton, moved)
-    reason = (
-        "reused: the package is champion and answers"
-        if reused
-        else f"ran: {serving.model_name} is champion of {use_case}"
-    )
-    metrics = {"model": serving.model_name, "deployed": True} | test.model_dump()
-    return Outcome(package, reused, reason, metrics, round(time.monotonic() - started, 2))
+    rollout = begun(serving, run, config)
+    alias = champion.read_alias(store.bucket, run.use_case)[0]
+    reused = is_champion(alias, serving)
+    if not reused and (reason := transitions.refusal(alias, rollout)):
+        return _stays(alias, serving, reason, started)
+    fleet.live()
+    smoke, reason = roll_out(store, rollout)
+    alias = champion.read_alias(store.bucket, run.use_case)[0]
+    if reason:
+        return _stays(alias, serving, reason, started)
+    if smoke is None:
+        smoke = keep(store, serving, config)
+    told = "reused: the package is champion and answers"
+    told = told if reused else f"ran: {serving.model_name} is champion of {run.use_case}"
+    metrics = {"model": serving.model_name, "deployed": True} | smoke.model_dump()
+    return Outcome(package, reused, told, metrics, round(time.monotonic() - started, 2))
 
 
-def _rollout(serving: Serving, run: RunName, config: DeployConfig) -> Rollout:
-    moment = now()
-    return Rollout(
-        **run.model_dump(include=set(RunName.model_fields)),
-        candidate=serving,
-        config=config.model_dump(mode="json"),
-        phase="loading",
-        share=0,
-        owner="",
-        beat=0,
-        started_at=moment,
-        changed_at=moment,
-    )
+def begun(candidate: Serving, run: RunName, config: DeployConfig, kind: str = "deploy") -> Rollout:
+    """A rollout that begins now, for this process to drive."""
+    moment, named = now(), {name: getattr(run, name) for name in RunName.model_fields}
+    values = {"phase": "loading", "share": 0, "owner": new_owner(), "beat": 0, "started_at": moment}
+    values |= {"candidate": candidate, "kind": kind, "config": config.model_dump(mode="json"), "changed_at": moment}
+    return Rollout.model_validate(named | values)
 
 
-def _superseded(store: ArtifactStore, serving: Serving, run: RunName, started: float) -> Outcome:
-    """The champion stays: a run that looks at a later moment has had its verdict."""
-    alias, _ = champion.read_alias(store.bucket, run.use_case)
-    newest = f"run {alias.verdict.run_id} (as of {alias.verdict.as_of})" if alias.verdict else "another run"
+def roll_out(store: ArtifactStore, rollout: Rollout) -> tuple[SmokeTest | None, str]:
+    """Drive the rollout, or wait for whoever drives one of the same package, until its candidate serves.
+
+    Gives the candidate's answer where it was asked here, and why the champion stays where a newer run decides.
+    ModelError where the candidate was rolled back.
+    """
+    since, watchman, name = rollout.started_at, Watchman(), rollout.candidate.model_name
+    driver = Driver(store, rollout.use_case, rollout.owner)
+    alias = transitions.start(store.bucket, rollout)
+    while (its := alias.rollout) is not None and its.candidate == rollout.candidate:
+        if its.owner == rollout.owner:
+            alias = driver.drive()
+        elif watchman.is_abandoned(its):
+            alias = transitions.take_over(store.bucket, its, rollout.owner)
+        else:
+            time.sleep(LOOK_SECONDS)
+            alias = champion.read_alias(store.bucket, rollout.use_case)[0]
+    leave(store, rollout.use_case)
+    if is_champion(alias, rollout.candidate):
+        return driver.smoke, ""
+    refused = transitions.refusal(alias, rollout)
+    ended = _ended(alias, name, since)
+    if refused or ended is None:
+        return None, refused or "another rollout is under way"
+    raise ModelError("package", name, f"it was rolled back: {ended.reason}", "The champion serves on; see the reason")
+
+
+def is_champion(alias: Alias, serving: Serving) -> bool:
+    """Whether the package serves."""
+    return alias.champion is not None and alias.champion.model_name == serving.model_name
+
+
+def keep(store: ArtifactStore, serving: Serving, config: DeployConfig) -> SmokeTest:
+    """Load the champion again where it was lost; its answer."""
+    publish(store, serving.package, serving.model_name)
+    fleet.load_everywhere(serving.model_name, config)
+    return fleet.try_everywhere(serving.model_name, config)
+
+
+def _ended(alias: Alias, name: str, since: str) -> Transition | None:
+    """How the newest rollout of a model ended."""
+    found = [one for one in alias.log if one.model_name == name and one.what == "rolled_back" and one.at >= since]
+    return found[-1] if found else None
+
+
+def _stays(alias: Alias, serving: Serving, reason: str, started: float) -> Outcome:
     stays = alias.champion.model_name if alias.champion else "none"
-    reason = f"ran: not deployed, the verdict of {newest} is newer; champion: {stays}"
+    told = f"ran: not deployed, {reason}; champion: {stays}"
     metrics = {"model": serving.model_name, "deployed": False, "champion": stays}
-    return Outcome(serving.package, False, reason, metrics, round(time.monotonic() - started, 2))
-
-
-def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
-    """Copy the package, verified, into Triton's repository on the store's side, config.pbtxt last."""
-    manifest = store.manifest(package)
-    target = f"{settings().model_repository}/{name}"
-    present = set(store.bucket.keys(f"{target}/"))
-    served = [entry for entry in manifest.files if "/" in entry.path or entry.path == "config.pbtxt"]
-    for entry in sorted(served, key=lambda entry: entry.path == "config.pbtxt"):
-        served_key, source = f"{target}/{entry.path}", manifest.key(entry)
-        # the last one is copied each time: a copy that is about to serve is young to the sweep
-        is_last = entry.path == "config.pbtxt"
-        if served_key in present and not is_last and _is_whole(store, served_key, entry):
-            continue
-        transfer.verify(store.bucket, source, entry)
-        store.bucket.copy(source, served_key)
-
-
-def _is_whole(store: ArtifactStore, key: str, entry: FileEntry) -> bool:
-    try:
-        transfer.verify(store.bucket, key, entry)
-    except CorruptedArtifactError as error:
-        LOG.warning("copied again: %s", error)
-        return False
-    return True
-
-
-def retire(triton: TritonClient, moved: Champion) -> None:
-    """Unload the previous champion."""
-    if moved.previous and triton.ready(moved.previous.model_name):
-        triton.unload(moved.previous.model_name)
-        LOG.info("unloaded %s", moved.previous.model_name)
-
-
-def _try_loaded(triton: TritonClient, name: str, config: DeployConfig) -> SmokeTest | None:
-    if not triton.ready(name):
-        return None
-    try:
-        return smoke_test(triton, name, config)
-    except (ModelError, ServerUnavailableError) as error:
-        LOG.warning("%s is loaded and does not answer, it is loaded again: %s", name, error)
-        return None
-
-
-def _load_and_try(triton: TritonClient, name: str, config: DeployConfig, *, is_champion: bool) -> SmokeTest:
-    try:
-        _load(triton, name, config)
-        return smoke_test(triton, name, config)
-    except (ModelError, ServerUnavailableError) as error:
-        triton.check()
-        if not is_champion:
-            triton.unload(name)
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(
-            "package", name, f"it did not answer in time on a live server: {error.problem}", "See Triton's log"
-        ) from error
-
-
-def _load(triton: TritonClient, name: str, config: DeployConfig) -> None:
-    try:
-        triton.load(name, config.ready_seconds)
-    except ModelError:
-        # two deployments of one package: the other's load may be under way
-        if not triton.ready(name):
-            raise
-    deadline = time.monotonic() + config.ready_seconds
-    while not triton.ready(name):
-        if time.monotonic() > deadline:
-            raise ModelError("package", name, "Triton loaded it and does not call it ready", "See Triton's log")
-        time.sleep(0.1)
+    return Outcome(serving.package, False, told, metrics, round(time.monotonic() - started, 2))

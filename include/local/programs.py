@@ -65,7 +65,7 @@ def programs(settings: Settings, credentials: Credentials, dags: Path | None = N
     address = store_address(settings, credentials)
     found = [] if settings.s3_endpoint else [_object_store(settings)]
     if not settings.triton_url:
-        found += [_triton(settings, credentials, address), _serving_watch(settings, address)]
+        found += [_triton(settings, credentials, address), _serving_control(settings, address)]
     variables = airflow.environment(settings, credentials, address, dags)
     return found + [_airflow(settings, name, variables) for name in airflow.COMPONENTS]
 
@@ -126,10 +126,10 @@ def _triton(settings: Settings, credentials: Credentials, address: StoreAddress)
     return Program(spec, settings.triton_address, (tritonserver.health_url(settings), 200))
 
 
-def _serving_watch(settings: Settings, address: StoreAddress) -> Program:
-    command = [str(python_folder() / "python"), "-m", "include.inferencing.watch"]
+def _serving_control(settings: Settings, address: StoreAddress) -> Program:
+    command = [str(python_folder() / "python"), "-m", "include.inferencing.control"]
     waits = _needs_store(settings) | {tritonserver.health_url(settings): 200}
-    return Program(_spec(settings, "serving-watch", command, address.environment() | _code_mark(), waits=waits))
+    return Program(_spec(settings, "serving-control", command, address.environment() | _code_mark(), waits=waits))
 
 
 def _airflow(settings: Settings, name: str, variables: dict[str, str]) -> Program:

@@ -27,6 +27,8 @@ from tests.conftest import ObjectStoreServer, free_ports
 from tests.gates import gate_of
 from tests.tiny_model import tiny_adapter, tiny_model
 
+# no gateway is there to be waited for, and no traffic to be seen
+QUICK = DeployConfig(max_tokens=8, settle_seconds=0, canary_seconds=0, grace_seconds=0, probes_at_once=8)
 TECHNIQUES = ("lora", "prompt_tuning", "few_shot")
 
 
@@ -104,9 +106,15 @@ def run_of(use_case: str, day: int = 1) -> RunName:
     return RunName(use_case=use_case, run_id=f"day-{day}", as_of=f"2026-01-{day:02d}T00:00:00+00:00")
 
 
-def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: DeployConfig) -> Outcome:
-    """Deploy a package that a gate let pass."""
-    return deployment.deploy(store, package, run, config, gate=gate_of(store, package))
+def deploy(
+    store: ArtifactStore,
+    package: ArtifactRef,
+    run: RunName,
+    config: DeployConfig,
+    dataset: ArtifactRef | None = None,
+) -> Outcome:
+    """Deploy a package that a gate let pass, on the held-out questions of `dataset`."""
+    return deployment.deploy(store, package, run, config, gate=gate_of(store, package, dataset=dataset))
 
 
 @pytest.fixture(scope="session")

@@ -16,14 +16,11 @@ from include.core.settings import settings
 from include.evaluation.prompt import prompt_ids
 from include.inferencing import champion
 from include.inferencing.ask import ask
-from include.inferencing.config import DeployConfig
-from include.inferencing.deploy import publish
+from include.inferencing.publish import publish
 from include.inferencing.triton_client import TritonClient
 from tests.gates import put_in_service, serving_of
-from tests.inferencing.conftest import TECHNIQUES, TritonServer, deploy, run_of
+from tests.inferencing.conftest import QUICK, TECHNIQUES, TritonServer, deploy, run_of
 from tests.tiny_model import TEXTS, tiny_adapter, tiny_model
-
-QUICK = DeployConfig(max_tokens=8)
 
 
 def expected_answer(store: ArtifactStore, folder: Path, seed: int, technique: str, question: str, tokens: int) -> str:

@@ -116,10 +116,21 @@ def promote(bucket: Bucket, mine: Rollout) -> Alias:
         if before and mine.kind == "back":
             taken = Withdrawn(model_name=before.model_name, package=before.package, at=now())
             withdrawn = (*withdrawn, taken)[-MOST_WITHDRAWN:]
-        update = {"champion": moved, "rollout": None, "withdrawn": withdrawn, "leaving": _leave(alias, before)}
+        update = {"champion": moved, "rollout": None, "withdrawn": withdrawn, "leaving": _leave(alias, before, mine)}
         return _logged(alias.model_copy(update=update), "promoted", new, mine.run_id)
 
     return change(bucket, mine.use_case, promoted)
+
+
+def release(bucket: Bucket, mine: Rollout) -> Alias:
+    """Let go of a rollout that the owner cannot go on with now: whoever comes next takes it over at once."""
+
+    def released(alias: Alias) -> Alias | None:
+        if not owns(alias, mine) or alias.rollout is None:
+            return None
+        return alias.model_copy(update={"rollout": alias.rollout.model_copy(update={"owner": ""})})
+
+    return change(bucket, mine.use_case, released)
 
 
 def roll_back(bucket: Bucket, mine: Rollout, reason: str) -> Alias:
@@ -160,15 +171,16 @@ def _gated(alias: Alias, serves: Champion, candidate: Serving) -> Alias | None:
 def _undone(alias: Alias, reason: str) -> Alias:
     rollout = alias.rollout
     assert rollout is not None
-    new = alias.model_copy(update={"rollout": None, "leaving": _leave(alias, rollout.candidate)})
+    new = alias.model_copy(update={"rollout": None, "leaving": _leave(alias, rollout.candidate, rollout)})
     return _logged(new, "rolled_back", rollout.candidate, rollout.run_id, rollout.share, reason)
 
 
-def _leave(alias: Alias, one: Serving | None) -> tuple[Leaving, ...]:
+def _leave(alias: Alias, one: Serving | None, rollout: Rollout) -> tuple[Leaving, ...]:
     if one is None:
         return alias.leaving
     rest = tuple(other for other in alias.leaving if other.model_name != one.model_name)
-    return (*rest, Leaving(**dict(serving(one)), since=now()))
+    grace = float(rollout.config.get("grace_seconds", Leaving.model_fields["grace"].default))
+    return (*rest, Leaving(**dict(serving(one)), since=now(), grace=grace))
 
 
 def _logged(alias: Alias, what: What, one: Serving, run_id: str, share: float = 0.0, reason: str = "") -> Alias:

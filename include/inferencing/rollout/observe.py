@@ -1,0 +1,54 @@
+"""What gateways tell of champion and candidate since a share changed."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from include.artifacts.bucket import Bucket
+from include.inferencing.champion import Rollout
+from include.inferencing.rollout.decide import Observed
+from include.inferencing.traffic import ModelTraffic, Times, by_model, read_traffic
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What both models have answered."""
+
+    candidate: Observed
+    champion: Observed
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was any request."""
+        return self.candidate.requests + self.champion.requests > 0
+
+
+class Observer:
+    """Counts from its own beginning: minutes are too coarse to begin with the share."""
+
+    def __init__(self, bucket: Bucket, rollout: Rollout, champion: str) -> None:
+        self.bucket, self.names = bucket, (rollout.candidate.model_name, champion)
+        self.since = datetime.fromisoformat(rollout.changed_at)
+        self.before = self._read()
+
+    def look(self) -> Traffic:
+        """What was added since."""
+        found = self._read()
+        mine, its = (Observed.of(_added(found[name], self.before[name])) for name in self.names)
+        return Traffic(mine, its)
+
+    def _read(self) -> dict[str, ModelTraffic]:
+        minutes = read_traffic(self.bucket, self.since, datetime.now(UTC) + timedelta(minutes=1))
+        found = by_model(minutes)
+        return {name: found.get(name, ModelTraffic()) for name in self.names}
+
+
+def _added(after: ModelTraffic, before: ModelTraffic) -> ModelTraffic:
+    added = ModelTraffic()
+    for name in ModelTraffic.model_fields:
+        new, old = getattr(after, name), getattr(before, name)
+        if isinstance(new, Times):
+            counts = [late - early for late, early in zip(new.counts, old.counts, strict=True)]
+            setattr(added, name, Times(counts=counts, total=new.total - old.total))
+        else:
+            setattr(added, name, new - old)
+    return added

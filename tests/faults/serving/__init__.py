@@ -1,0 +1,1 @@
+"""Rollouts under traffic, while what serves is killed."""
