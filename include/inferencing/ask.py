@@ -42,7 +42,7 @@ def _pieces(model_name: str, question: str, address: str, max_tokens: int, secon
         triton.check()
         if not triton.ready(model_name):
             raise ServerUnavailableError(
-                "champion", model_name, "Triton has not loaded it", "Wait: the watcher loads it in seconds"
+                "champion", model_name, "Triton has not loaded it", "Wait: serving-control loads it in seconds"
             )
         for piece in triton.stream(model_name, question, max_tokens, seconds):
             yield piece.text

@@ -11,7 +11,7 @@ from include.core.errors import GenaiError, ModelError, ServerUnavailableError, 
 from include.core.settings import settings
 from include.inferencing.config import DeployConfig
 from include.inferencing.smoke import SmokeTest, smoke_test
-from include.inferencing.triton_client import TritonClient
+from include.inferencing.triton_client import CALL_SECONDS, TritonClient
 
 LOG = logging.getLogger("genai.inferencing.fleet")
 T = TypeVar("T")
@@ -60,6 +60,18 @@ def try_everywhere(model: str, config: DeployConfig) -> SmokeTest:
 def unload_everywhere(model: str) -> None:
     """Unload a model on every live server."""
     _everywhere(lambda triton: triton.unload(model) if triton.ready(model) else None)
+
+
+def loaded(triton: TritonClient) -> set[str]:
+    """The models that a server has loaded. Unlike the repository's index, its statistics ask no bucket."""
+    from tritonclient.utils import InferenceServerException
+
+    try:
+        told = triton.client.get_inference_statistics(as_json=True, client_timeout=CALL_SECONDS)
+    except InferenceServerException as error:
+        problem = f"it does not tell what it has loaded: {error.message()}"
+        raise ServerUnavailableError("GENAI_TRITON_URL", triton.address, problem, "Look at Triton's log") from error
+    return {str(one["name"]) for one in told.get("model_stats", ())}
 
 
 def load(triton: TritonClient, model: str, seconds: float) -> None:

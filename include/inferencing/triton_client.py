@@ -49,10 +49,19 @@ class TritonClient:
         with self._errors(model):
             return bool(self.client.is_model_ready(model, client_timeout=CALL_SECONDS))
 
-    def load(self, model: str, seconds: float) -> None:
-        """Load or reload; ModelError with Triton's reason, ServerUnavailableError where it does not answer."""
+    def load(self, model: str, seconds: float, config: dict[str, Any] | None = None) -> None:
+        """Load or reload; ModelError with Triton's reason, ServerUnavailableError where it does not answer.
+
+        `config` replaces the package's own as a whole.
+        """
         with self._errors(model):
-            self.client.load_model(model, client_timeout=seconds)
+            self.client.load_model(model, config=config and json.dumps(config), client_timeout=seconds)
+
+    def config(self, model: str) -> dict[str, Any]:
+        """The configuration that a loaded model has; ModelError where it is not loaded."""
+        with self._errors(model):
+            found = self.client.get_model_config(model, as_json=True, client_timeout=CALL_SECONDS)
+        return dict(found["config"])
 
     def unload(self, model: str) -> None:
         """Unload; a model that is not loaded does not matter."""

@@ -1,14 +1,23 @@
 """A rollout on a real Triton: to its end, back, and on from wherever its owner died."""
 
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from include.artifacts.bucket import Bucket
+from include.artifacts.history import now
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ModelError
 from include.inferencing import champion
+from include.inferencing import deploy as deployment
+from include.inferencing.rollout import transitions
+from include.inferencing.rollout.drive import Driver
+from include.inferencing.rollout.leave import leave
 from include.inferencing.triton_client import TritonClient
 from tests.faults.serving.packages import BAD, stand_in
+from tests.gates import gate_of, serving_of
 from tests.inferencing.conftest import QUICK, TritonServer, deploy, run_of
 from tests.tiny_model import tiny_dataset
 
@@ -36,8 +45,8 @@ def test_a_long_answer_is_completed_by_a_model_that_leaves(
 REASONS = {
     "does not load": "no such weights",
     "is empty": "its answer to .* is empty",
-    "fails": "of 30 answers failed or empty, the champion's 0 of 30",
-    "is slow": "first token later than .* s: 30 of 30",
+    "fails": "of 10 answers failed or empty, the champion's 0 of 10",
+    "is slow": "first token later than .* s: 10 of 10",
     "says nonsense": "chrF -",
 }
 STRICT = QUICK.model_copy(update={"first_token_seconds": 0.3})
@@ -48,7 +57,7 @@ def test_a_worse_package_goes_back_by_itself(
     store: ArtifactStore, triton: TritonServer, use_case: str, kind: str
 ) -> None:
     good, bad = stand_in(store, "good"), stand_in(store, kind, kind)
-    dataset = tiny_dataset(store, rows=30)
+    dataset = tiny_dataset(store, rows=10)
     deploy(store, good, run_of(use_case), STRICT)
     with pytest.raises(ModelError, match=f"it was rolled back: .*{REASONS[kind]}"):
         deploy(store, bad, run_of(use_case, 2), STRICT, dataset)
@@ -59,12 +68,10 @@ def test_a_worse_package_goes_back_by_itself(
     assert loaded(triton, good, bad, use_case=use_case) == [True, False]
 
 
-def test_a_better_package_takes_over_share_by_share(
-    store: ArtifactStore, triton: TritonServer, use_case: str
-) -> None:
+def test_a_better_package_takes_over_share_by_share(store: ArtifactStore, triton: TritonServer, use_case: str) -> None:
     old, new = stand_in(store, "good"), stand_in(store, "better")
     deploy(store, old, run_of(use_case), QUICK)
-    deploy(store, new, run_of(use_case, 2), QUICK, tiny_dataset(store, rows=30))
+    deploy(store, new, run_of(use_case, 2), QUICK, tiny_dataset(store, rows=10))
 
     alias, _ = champion.read_alias(store.bucket, use_case)
     name = champion.model_name(use_case, new)
@@ -73,3 +80,77 @@ def test_a_better_package_takes_over_share_by_share(
     assert happened == [("started", 0), ("probing", 0), *shares, ("promoted", 0)]
     assert [(one.what, one.model_name) for one in alias.log[-1:]] == [("left", champion.model_name(use_case, old))]
     assert loaded(triton, old, new, use_case=use_case) == [False, True]
+
+
+class Died(BaseException):
+    """The deployer's death: nothing that it would have cleaned up is."""
+
+
+class Mortal:
+    """Lets a deployer die right after its `last` effect on the store or on Triton."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, last: int) -> None:
+        self.left = last
+        for owner, name in ((Bucket, "put_bytes"), (Bucket, "copy"), (TritonClient, "load"), (TritonClient, "unload")):
+            patch.setattr(owner, name, self._counted(getattr(owner, name)))
+
+    def _counted(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        def effect(*arguments: Any, **named: Any) -> Any:
+            done = act(*arguments, **named)
+            self.left -= 1
+            if self.left == 0:
+                raise Died
+            return done
+
+        return effect
+
+
+def test_a_deployer_that_dies_after_any_effect_leaves_what_the_next_one_finishes(
+    store: ArtifactStore, triton: TritonServer, use_case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.inferencing.rollout.ownership.SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr("include.inferencing.rollout.ownership.BEAT_SECONDS", 60.0)
+    one, other = stand_in(store, "good"), stand_in(store, "better")
+    brief = QUICK.model_copy(update={"shares": (0.5,)})
+    deploy(store, one, run_of(use_case), brief)
+    gates = {ref: gate_of(store, ref) for ref in (one, other)}
+    died, day = 0, 2
+    while True:
+        old, new = (one, other) if died % 2 == 0 else (other, one)
+        try:
+            with monkeypatch.context() as patch:
+                Mortal(patch, died + 1)
+                deployment.deploy(store, new, run_of(use_case, day), brief, gates[new])
+            break
+        except Died:
+            died += 1
+        alias, _ = champion.read_alias(store.bucket, use_case)
+        assert alias.champion and alias.champion.package in (old, new)
+        assert loaded(triton, alias.champion.package, use_case=use_case) == [True]
+        deployment.deploy(store, new, run_of(use_case, day), brief, gates[new])
+        alias, _ = champion.read_alias(store.bucket, use_case)
+        assert alias.champion and alias.champion.package == new
+        assert (alias.rollout, alias.leaving) == (None, ())
+        assert loaded(triton, old, new, use_case=use_case) == [False, True]
+    assert died >= 8
+
+
+@pytest.mark.parametrize(
+    ("day", "passed", "reason"), [(3, True, "is newer"), (2, False, "is not passed"), (1, False, "")]
+)
+def test_a_verdict_stops_a_rollout_unless_it_is_of_an_earlier_moment(
+    store: ArtifactStore, triton: TritonServer, use_case: str, day: int, passed: bool, reason: str
+) -> None:
+    old, new = stand_in(store, "good"), stand_in(store, "better")
+    deploy(store, old, run_of(use_case), QUICK)
+    rollout = deployment.begun(serving_of(store, use_case, new), run_of(use_case, 2), QUICK)
+    transitions.start(store.bucket, rollout)
+    run = run_of(use_case, day)
+    verdict = champion.Verdict(**dict(run), passed=passed, report=gate_of(store, new, passed=passed), at=now())
+    assert champion.judge(store.bucket, use_case, verdict)
+
+    alias = Driver(store, use_case, rollout.owner).drive()
+    leave(store, use_case)
+    assert alias.champion and alias.champion.package == (old if reason else new)
+    if reason:
+        assert alias.log[-1].what == "rolled_back" and reason in alias.log[-1].reason

@@ -124,7 +124,7 @@ def test_long_running_services_are_watched_and_restarted(services: dict[str, Any
     for name in services.keys() - {"bucket", "init"}:
         assert services[name]["restart"] == "unless-stopped"
         # the watch has no port: it ends when it cannot go on
-        assert name == "serving-watch" or services[name]["healthcheck"]
+        assert name == "serving-control" or services[name]["healthcheck"]
 
 
 def test_the_gpu_profile_gives_training_the_devices(env_file: Path, services: dict[str, Any]) -> None:

@@ -10,15 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError, ModelError, ServerUnavailableError
 from include.core.settings import PROJECT_ROOT
 from include.inferencing import champion
 from include.inferencing.ask import ask
+from include.inferencing.champion import Serving
+from include.inferencing.control import Control
+from include.inferencing.keeper import Keeper, Wanted
+from include.inferencing.publish import publish
+from include.inferencing.rollout import transitions
 from include.inferencing.triton_client import Piece, TritonClient
-from include.inferencing.watch import Watcher
 from tests.conftest import ObjectStoreServer
+from tests.faults.serving.packages import stand_in
+from tests.gates import gate_of, put_in_service, rollout_of, serving_of
 from tests.inferencing.conftest import QUICK, TritonServer, deploy, run_of
 from tests.tiny_model import TEXTS
 
@@ -69,9 +74,10 @@ DEAD = ModelError("m", "here", "Stub process 'm' is not healthy", "")
 def test_a_busy_champion_stays_loaded_and_a_dead_one_does_not(
     store: ArtifactStore, failures: tuple[GenaiError | None, ...], calls: list[str]
 ) -> None:
-    server, watcher = Server(*failures), Watcher(store, "here", canary_seconds=0)
+    server, keeper = Server(*failures), Keeper(store, "here", Wanted(store), canary_seconds=0)
+    serving = serving_of(store, "nobody", stand_in(store, "good"))
     for _ in failures:
-        watcher._keep(server, "nobody", "m")
+        keeper._keep(server, serving)
     assert server.calls == calls
 
 
@@ -88,11 +94,10 @@ def test_a_killed_stub_and_a_killed_server_heal(
     store: ArtifactStore,
     object_store_server: ObjectStoreServer,
     triton: TritonServer,
-    packages: list[ArtifactRef],
     use_case: str,
     tmp_path: Path,
 ) -> None:
-    deploy(store, packages[0], run_of(use_case), QUICK)
+    deploy(store, stand_in(store, "good"), run_of(use_case), QUICK)
     before = "".join(ask(TEXTS[0], use_case, store, triton.address, max_tokens=8))
 
     def answers() -> bool:
@@ -102,9 +107,9 @@ def test_a_killed_stub_and_a_killed_server_heal(
             return False
 
     environment = os.environ | object_store_server.address().environment() | {"GENAI_TRITON_URL": triton.address}
-    with (tmp_path / "watch.log").open("wb") as log:
-        watch = subprocess.Popen(
-            [sys.executable, "-m", "include.inferencing.watch"], env=environment, stderr=log, cwd=PROJECT_ROOT
+    with (tmp_path / "control.log").open("wb") as log:
+        control = subprocess.Popen(
+            [sys.executable, "-m", "include.inferencing.control"], env=environment, stderr=log, cwd=PROJECT_ROOT
         )
     try:
         for stub in triton.stubs():
@@ -118,5 +123,50 @@ def test_a_killed_stub_and_a_killed_server_heal(
         triton.start()
         wait_until(answers, 60)
     finally:
-        watch.terminate()
-        assert watch.wait(10) == 0, (tmp_path / "watch.log").read_text()
+        control.terminate()
+        assert control.wait(10) == 0, (tmp_path / "control.log").read_text()
+
+
+def test_what_no_gate_let_pass_is_never_loaded_and_what_nothing_names_does_not_stay(
+    store: ArtifactStore, triton: TritonServer, use_case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.inferencing.keeper.STRAY_SECONDS", 0.5)
+    good, stray = serving_of(store, use_case, stand_in(store, "good")), stand_in(store, "stray")
+    refused = stand_in(store, "refused")
+    ungated = Serving(
+        model_name=champion.model_name(use_case, refused), package=refused, gate=gate_of(store, refused, passed=False)
+    )
+    put_in_service(store, run_of(use_case), good)
+    transitions.start(store.bucket, rollout := rollout_of(run_of(use_case, 2), ungated))
+    transitions.advance(store.bucket, rollout, "probing")
+    publish(store, stray, champion.model_name(use_case, stray))
+    control = Control(store)
+    with TritonClient(triton.address) as client:
+        client.load(champion.model_name(use_case, stray), 30)
+
+        def settled() -> bool:
+            control.look()
+            return client.ready(good.model_name) and not client.ready(champion.model_name(use_case, stray))
+
+        wait_until(settled, 30)
+        assert not client.ready(ungated.model_name)
+    control.stop()
+
+
+def test_a_rollout_whose_owner_died_is_finished(
+    store: ArtifactStore, triton: TritonServer, use_case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.inferencing.rollout.ownership.SILENCE_SECONDS", 0.5)
+    candidate = serving_of(store, use_case, stand_in(store, "good"))
+    config = QUICK.model_dump(mode="json")
+    transitions.start(store.bucket, rollout_of(run_of(use_case), candidate, owner="elsewhere 1@1 x", config=config))
+    control = Control(store)
+
+    def served() -> bool:
+        control.look()
+        return champion.read(store.bucket, use_case) is not None
+
+    wait_until(served, 30)
+    alias, _ = champion.read_alias(store.bucket, use_case)
+    assert [one.what for one in alias.log] == ["started", "taken_over", "probing", "promoted"]
+    control.stop()
