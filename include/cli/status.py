@@ -5,11 +5,11 @@ from rich.table import Table
 
 from include.local.stack import ProgramStatus
 
-COLOURS = {"healthy": "green", "starting": "yellow", "stopped": "red"}
+COLOURS = {"healthy": "green", "starting": "yellow", "standby": "dim", "stopped": "red"}
 
 
 def print_status(programs: list[ProgramStatus]) -> bool:
-    """Print the table; whether all programs run."""
+    """Print the table; whether all programs run that are not on standby."""
     table = Table("program", "state", "pid", "uptime", "address", "memory", box=None, pad_edge=False)
     for program in programs:
         table.add_row(
@@ -21,7 +21,7 @@ def print_status(programs: list[ProgramStatus]) -> bool:
             f"{program.memory / 2**20:.0f} MB" if program.pid else "",
         )
     Console().print(table)
-    return all(program.state == "healthy" for program in programs)
+    return all(program.state in ("healthy", "standby") for program in programs)
 
 
 def duration(seconds: float) -> str:

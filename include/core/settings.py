@@ -77,6 +77,14 @@ class Settings(BaseModel):
         pattern=r"^(https?://[^@?#]+)?$",
         description="Base URL (without /v1) of the gateway; empty: the local stack's.",
     )
+    gateway_limits: str = Field(
+        "",
+        description="Deadlines and bounds of the gateway that differ from its defaults: name=value, separated by "
+        "commas, named as in `include/inferencing/gateway/limits.py`.",
+    )
+    gateway_key: SecretStr = Field(
+        SecretStr(""), description="API key that `genai ask` sends to the gateway; empty: the local stack's own."
+    )
     model_repository: str = Field("inferencing/repository", description="Prefix in the bucket that Triton serves from.")
     serving_python: Path | None = Field(
         None, description="Python of the serving environment; empty: the local stack's."

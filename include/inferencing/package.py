@@ -16,7 +16,7 @@ from include.evaluation.model import LoadedModel, load_model
 from include.evaluation.prompt import conversation, prompt_ids
 from include.inferencing.config import PackageConfig
 
-BACKEND = "include/inferencing/triton_model/model.py"
+BACKEND = tuple(f"include/inferencing/triton_model/{name}.py" for name in ("model", "asked", "written"))
 EXPORTER = "include/inferencing/export_openvino.py"
 LOCK = "include/inferencing/requirements.txt"
 CHECKED_QUESTIONS = ("What does len() do?", "Explain:\n\n    x = [1, 2]  # naïve 日本")
@@ -26,18 +26,22 @@ backend: "python"
 max_batch_size: 0
 model_transaction_policy { decoupled: true }
 input [
-  { name: "text_input" data_type: TYPE_STRING dims: [ 1 ] },
-  { name: "max_tokens" data_type: TYPE_INT32 dims: [ 1 ] optional: true }
+  { name: "messages" data_type: TYPE_STRING dims: [ 1 ] optional: true },
+  { name: "text_input" data_type: TYPE_STRING dims: [ 1 ] optional: true },
+  { name: "parameters" data_type: TYPE_STRING dims: [ 1 ] optional: true },
+  { name: "adapter" data_type: TYPE_STRING dims: [ 1 ] optional: true }
 ]
 output [
   { name: "text_output" data_type: TYPE_STRING dims: [ 1 ] },
-  { name: "completion_tokens" data_type: TYPE_INT32 dims: [ 1 ] }
+  { name: "completion_tokens" data_type: TYPE_INT32 dims: [ 1 ] },
+  { name: "prompt_tokens" data_type: TYPE_INT32 dims: [ 1 ] },
+  { name: "finish_reason" data_type: TYPE_STRING dims: [ 1 ] }
 ]
 instance_group [ { count: 1 kind: KIND_CPU } ]
 """
 
 
-@step("package", resources=(BACKEND, LOCK))
+@step("package", resources=(*BACKEND, LOCK))
 def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter: ArtifactRef | None = None) -> None:
     """A Triton model folder: config.pbtxt, 1/model.py, the OpenVINO files, limits and package_info.json."""
     source = work.fetch(model)
@@ -51,7 +55,8 @@ def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter:
     version = work.output / "1"
     export(work, merged, version, checks, loaded.vocabulary, config)
     shutil.rmtree(merged)
-    shutil.copyfile(PROJECT_ROOT / BACKEND, version / "model.py")
+    for path in BACKEND:
+        shutil.copy(PROJECT_ROOT / path, version)
     live = keep_adapter(work.fetch(adapter), version / "adapter") if adapter else False
     told = limits | {"examples": loaded.examples}
     (version / "limits.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -108,6 +113,7 @@ def serving_limits(loaded: LoadedModel, config: PackageConfig) -> dict[str, Any]
         "max_new_tokens": answer,
         "deadline_seconds": config.deadline_seconds,
         "max_sequences": config.max_sequences,
+        "max_waiting": config.max_waiting,
         "cache_tokens": config.cache_tokens,
         # exact arithmetic where exact weights are asked for: the default rounds the key-value cache to 8 bits
         "engine": {"INFERENCE_NUM_THREADS": config.threads}
@@ -169,6 +175,7 @@ def package_info(
             "ref": model.model_dump(),
         },
         "adapter": adapter.model_dump() if adapter else None,
+        "engine": "openvino",
         "chat_template": str(loaded.tokenizer.chat_template),
         "soft_prompt": {"first_token": loaded.vocabulary, "tokens": len(loaded.soft_prompt)},
         "limits": limits,

@@ -1,5 +1,6 @@
 """Triton over gRPC: load, unload, ask; every call has a deadline."""
 
+import json
 import queue
 import time
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ UNREACHABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of an answer: its text, and the tokens written since the last piece."""
+    """A piece of an answer: its text, the tokens written since the last piece, and why the answer ended if it did."""
 
     text: str
     tokens: int
+    finish_reason: str = ""
+    prompt_tokens: int = 0
 
 
 class TritonClient:
@@ -46,18 +49,31 @@ class TritonClient:
         with self._errors(model):
             return bool(self.client.is_model_ready(model, client_timeout=CALL_SECONDS))
 
-    def load(self, model: str, seconds: float) -> None:
-        """Load or reload; ModelError with Triton's reason, ServerUnavailableError where it does not answer."""
+    def load(self, model: str, seconds: float, config: dict[str, Any] | None = None) -> None:
+        """Load or reload; ModelError with Triton's reason, ServerUnavailableError where it does not answer.
+
+        `config` replaces the package's own as a whole.
+        """
         with self._errors(model):
-            self.client.load_model(model, client_timeout=seconds)
+            self.client.load_model(model, config=config and json.dumps(config), client_timeout=seconds)
+
+    def config(self, model: str) -> dict[str, Any]:
+        """The configuration that a loaded model has; ModelError where it is not loaded."""
+        with self._errors(model):
+            found = self.client.get_model_config(model, as_json=True, client_timeout=CALL_SECONDS)
+        return dict(found["config"])
 
     def unload(self, model: str) -> None:
         """Unload; a model that is not loaded does not matter."""
         with self._errors(model):
             self.client.unload_model(model, client_timeout=30)
 
-    def stream(self, model: str, question: str, max_tokens: int, seconds: float) -> Iterator[Piece]:
-        """The answer, piece by piece as it is written; ended by an error after `seconds`.
+    def stream(
+        self, model: str, question: str, max_tokens: int, seconds: float, adapter: str = "", **parameters: object
+    ) -> Iterator[Piece]:
+        """The answer to a user's question, piece by piece as it is written; ended by an error after `seconds`.
+
+        `adapter`: a live adapter's name; `parameters`: of sampling, as the model's input `parameters` has them.
 
         ModelError where the model refuses the question or fails, ServerUnavailableError where Triton is
         down or the deadline passes. Leaving the iterator early cancels the request.
@@ -74,7 +90,7 @@ class TritonClient:
             with self._errors(model):
                 client.async_stream_infer(
                     model,
-                    _inputs(question, max_tokens),
+                    _inputs(question, parameters | {"max_tokens": max_tokens}, adapter),
                     enable_empty_final_response=True,
                     timeout=int(seconds * 1e6),
                 )
@@ -84,8 +100,7 @@ class TritonClient:
                         raise error
                     finished = result.get_response().parameters["triton_final_response"].bool_param
                     if result.as_numpy("text_output") is not None:
-                        text = result.as_numpy("text_output")[0].decode("utf-8")
-                        yield Piece(text, int(result.as_numpy("completion_tokens")[0]))
+                        yield _piece(result)
         finally:
             client.stop_stream(cancel_requests=not finished)
             client.close()
@@ -126,12 +141,24 @@ class TritonClient:
             return False
 
 
-def _inputs(question: str, max_tokens: int) -> list[Any]:
+def _piece(result: Any) -> Piece:
+    return Piece(
+        result.as_numpy("text_output")[0].decode("utf-8"),
+        int(result.as_numpy("completion_tokens")[0]),
+        result.as_numpy("finish_reason")[0].decode("utf-8"),
+        int(result.as_numpy("prompt_tokens")[0]),
+    )
+
+
+def _inputs(question: str, parameters: dict[str, object], adapter: str) -> list[Any]:
     import numpy as np
     import tritonclient.grpc as grpc
 
-    text = grpc.InferInput("text_input", [1], "BYTES")
-    text.set_data_from_numpy(np.array([question.encode("utf-8")], dtype=np.object_))
-    count = grpc.InferInput("max_tokens", [1], "INT32")
-    count.set_data_from_numpy(np.array([max_tokens], dtype=np.int32))
-    return [text, count]
+    values = {"messages": json.dumps([{"role": "user", "content": question}]), "parameters": json.dumps(parameters)}
+    values |= {"adapter": adapter} if adapter else {}
+    inputs = []
+    for name, value in values.items():
+        tensor = grpc.InferInput(name, [1], "BYTES")
+        tensor.set_data_from_numpy(np.array([value.encode("utf-8")], dtype=np.object_))
+        inputs.append(tensor)
+    return inputs

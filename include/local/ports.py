@@ -58,7 +58,7 @@ def require_free(host: str, variable: str, port: int, base: int) -> None:
     if not bindable(host, port):
         raise PrerequisiteError(
             variable,
-            base if variable == "GENAI_S3_PORT" else port,
+            base,
             f"{holder(port)} listens on port {port}",
             f"Stop that process or set {variable} to a free port",
         )

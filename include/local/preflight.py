@@ -79,18 +79,27 @@ def number(variable: str, default: float) -> float:
 
 def check_ports() -> None:
     """The local stack's ports are free."""
-    host = os.environ.get("GENAI_HOST") or "127.0.0.1"
-    declared = re.findall(r"^    (\w+_port): int = Field\((\d+)", SETTINGS.read_text(), re.M)
+    text = SETTINGS.read_text()
+    declared = re.findall(r"^    (\w+_port): int = Field\((\d+)", text, re.M)
+    servers = re.search(r"^    triton_servers: int = Field\(\s*(\d+)", text, re.M)
+    count = int(number("GENAI_TRITON_SERVERS", int(servers[1]) if servers else 1))
     for name, default in declared:
         variable = f"GENAI_{name.upper()}"
         port = int(number(variable, int(default)))
         if not 0 < port < 65536:
             raise InstallError(f"{variable} = {port}: it is no port. Set it to a number from 1 to 65535")
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise InstallError(
-                    f"{variable} = {port}: {error.strerror}. Stop what listens there, or set {variable} to a free port"
-                ) from None
+        # the ports of each further Triton are 10 above those of the one before
+        for further in range(port, port + (10 * count if name.startswith("triton_") else 1), 10):
+            _require_free(variable, port, further)
+
+
+def _require_free(variable: str, base: int, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((os.environ.get("GENAI_HOST") or "127.0.0.1", port))
+        except OSError as error:
+            raise InstallError(
+                f"{variable} = {base}: port {port}: {error.strerror}. Stop what listens there, or set {variable} to "
+                "a free port"
+            ) from None

@@ -7,7 +7,7 @@ from include.artifacts.bucket import Bucket
 from include.artifacts.conditions import check_conditions
 from include.core.errors import PrerequisiteError, StoreAccessError
 from include.core.pseudonym_key import key_file
-from include.core.settings import Settings
+from include.core.settings import Settings, server_port
 from include.local import airflow, object_store, tritonserver
 from include.local.credentials import Credentials, write_private
 from include.local.guard import answers
@@ -24,13 +24,14 @@ RUN_DISK_GB = 2.0
 def check_machine(settings: Settings, programs: list[Program]) -> None:
     """PrerequisiteError names what is short of disk or memory, the first taken port, or the missing tool."""
     check_room(settings)
-    names = {
-        value: f"GENAI_{key.upper()}" for key, value in settings.model_dump().items() if str(key).endswith("_port")
-    }
+    declared = {name: port for name, port in settings.model_dump().items() if str(name).endswith("_port")}
+    # ports of further Tritons follow from the first one's; the object store's inner ports, all others, from its S3 port
+    numbers = range(settings.triton_servers, 0, -1)
+    names = {server_port(port, number): name for number in numbers for name, port in declared.items()}
     for program in programs:
         for port in program.spec.ports:
-            # the object store's inner ports follow from its S3 port
-            require_free(settings.host, names.get(port, "GENAI_S3_PORT"), port, settings.s3_port)
+            name = names.get(port, "s3_port")
+            require_free(settings.host, f"GENAI_{name.upper()}", port, declared[name])
     if not settings.s3_endpoint and not layout(settings).weed.exists():
         weed = str(layout(settings).weed)
         raise PrerequisiteError("object store", weed, "it is not installed", "Run `make run` to install it")
@@ -52,7 +53,8 @@ def prepare(settings: Settings, credentials: Credentials, programs: list[Program
     """Folders, identities, passwords and Airflow's database; where they exist already they are brought up to date."""
     at = layout(settings)
     (at.state / "object-store" / "data").mkdir(parents=True, exist_ok=True)
-    tritonserver.temporary(settings).mkdir(parents=True, exist_ok=True)
+    for number in range(1, settings.triton_servers + 1):
+        tritonserver.temporary(settings, number).mkdir(parents=True, exist_ok=True)
     at.airflow_home.mkdir(parents=True, exist_ok=True)
     identities = at.state / "object-store" / "s3.json"
     object_store.write_identities(identities, credentials.store_admin, credentials.store_reader)

@@ -23,12 +23,14 @@ NEEDS = ("disk_needed_gb", "memory_needed_gb")
 
 @dataclass(frozen=True)
 class Program:
-    """A guarded server; `component` is its name in Airflow's health report, `health` its own health check."""
+    """A guarded server; `component` is its name in Airflow's health report, `health` its own health check; one on
+    `standby` runs only while the scaler wants it."""
 
     spec: GuardSpec
     address: str = ""
     health: tuple[str, int] | None = None
     component: str = ""
+    standby: bool = False
 
     @property
     def name(self) -> str:
@@ -65,7 +67,9 @@ def programs(settings: Settings, credentials: Credentials, dags: Path | None = N
     address = store_address(settings, credentials)
     found = [] if settings.s3_endpoint else [_object_store(settings)]
     if not settings.triton_url:
-        found += [_triton(settings, credentials, address), _serving_control(settings, address)]
+        numbers = range(1, settings.triton_servers + 1)
+        found += [_triton(settings, credentials, address, number) for number in numbers]
+        found += [_serving_control(settings, address), _serving_scaler(settings, address)]
     variables = airflow.environment(settings, credentials, address, dags)
     return found + [_airflow(settings, name, variables) for name in airflow.COMPONENTS]
 
@@ -108,28 +112,36 @@ def _needs_store(settings: Settings) -> dict[str, int]:
     return {} if settings.s3_endpoint else {f"http://{settings.s3_address}/{settings.s3_bucket}": 403}
 
 
-def _triton(settings: Settings, credentials: Credentials, address: StoreAddress) -> Program:
+def _triton(settings: Settings, credentials: Credentials, address: StoreAddress, number: int) -> Program:
     reader = credentials.store_reader
     keys = (reader.access_key, reader.secret_key)
     if settings.s3_endpoint:
         keys = (address.access_key, address.secret_key.get_secret_value())
     spec = _spec(
         settings,
-        "triton",
-        tritonserver.command(settings, address),
-        tritonserver.environment(settings, *keys),
+        tritonserver.program(number),
+        tritonserver.command(settings, address, number),
+        tritonserver.environment(settings, *keys, number),
         waits=_needs_store(settings),
         files=[str(layout(settings).repository_ready)],
-        ports=tritonserver.ports(settings),
-        clean=tritonserver.leftovers(settings),
+        ports=tritonserver.ports(settings, number),
+        clean=tritonserver.leftovers(settings, number),
+        stop_seconds=tritonserver.exit_seconds(number) + 3,
     )
-    return Program(spec, settings.triton_address, (tritonserver.health_url(settings), 200))
+    shown = settings.triton_addresses[number - 1]
+    return Program(spec, shown, (tritonserver.health_url(settings, number), 200), standby=number > 1)
 
 
 def _serving_control(settings: Settings, address: StoreAddress) -> Program:
     command = [str(python_folder() / "python"), "-m", "include.inferencing.control"]
     waits = _needs_store(settings) | {tritonserver.health_url(settings): 200}
     return Program(_spec(settings, "serving-control", command, address.environment() | _code_mark(), waits=waits))
+
+
+def _serving_scaler(settings: Settings, address: StoreAddress) -> Program:
+    command = [str(python_folder() / "python"), "-m", "include.local.serving_scaler"]
+    waits = _needs_store(settings) | {tritonserver.health_url(settings): 200}
+    return Program(_spec(settings, "serving-scaler", command, address.environment() | _code_mark(), waits=waits))
 
 
 def _airflow(settings: Settings, name: str, variables: dict[str, str]) -> Program:

@@ -116,6 +116,28 @@ def marked(name: str, value: str, without: str = "") -> list[Process]:
     return found
 
 
+def strangers(root: str) -> list[Process]:
+    """What carries the mark of a stack and is no ancestor of this program, as a task that runs `genai stop` has."""
+    above, current = set(), read_process(os.getpid())
+    while current and current.parent > 1:
+        above.add(current.parent)
+        current = read_process(current.parent)
+    return [process for process in marked(MARK, root) if process.pid not in above]
+
+
+def end_strangers(root: str, patience: float, seconds: float) -> None:
+    """Wait until `strangers` have ended, with SIGKILL after `patience`; TimeoutError after `seconds`."""
+    started = time.monotonic()
+    while others := strangers(root):
+        waited = time.monotonic() - started
+        if waited > seconds:
+            raise TimeoutError(f"processes {[process.pid for process in others]} outlive SIGKILL")
+        for process in others if waited > patience else []:
+            send(process.pid, signal.SIGKILL)
+        reap()
+        time.sleep(0.05)
+
+
 def send(pid: int, number: signal.Signals) -> None:
     """Signal a process; one that has just ended does not matter."""
     try:

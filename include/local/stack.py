@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import signal
 import time
 import urllib.request
@@ -21,7 +20,17 @@ from include.local.guard import answers
 from include.local.layout import layout
 from include.local.preparation import check_machine, check_store, prepare
 from include.local.programs import CODE_MARK, Program, programs
-from include.local.sessions import MARK, Session, kill_session, marked, memory, read_process, read_session, reap, send
+from include.local.sessions import (
+    Session,
+    end_strangers,
+    kill_session,
+    memory,
+    read_process,
+    read_session,
+    reap,
+    send,
+    strangers,
+)
 from include.local.supervision import Supervisor, launch
 
 START_SECONDS = 300.0
@@ -30,7 +39,8 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class ProgramStatus:
-    """One line of `genai status`; `state` is healthy, starting or stopped, memory in bytes, uptime in seconds."""
+    """One line of `genai status`; `state` is healthy, starting, standby (started by need) or stopped, memory in bytes,
+    uptime in seconds."""
 
     name: str
     state: str
@@ -65,6 +75,9 @@ class Stack:
             self.at.stopped.unlink(missing_ok=True)
             if not self.settings.triton_url:
                 tritonserver.prepare(self.at.triton)
+            if self.supervisor.pid() is not None and not self._guards_all():
+                self.say("stack: restarting, it has other programs now")
+                self._end()
             if self.supervisor.pid() is None:
                 self._sweep()
                 check_machine(self.settings, self.programs)
@@ -85,14 +98,22 @@ class Stack:
         """End all that this stack started, and nothing else."""
         with self._alone():
             self.at.stopped.touch()
-            pid = self.supervisor.pid()
-            if pid:
-                self.supervisor.call("shutdown")
-                deadline = time.monotonic() + STOP_SECONDS
-                while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-                    reap()
-                    time.sleep(0.05)
+            self._end()
             self._sweep()
+
+    def _end(self) -> None:
+        """End supervisord with all it guards."""
+        pid = self.supervisor.pid()
+        if pid:
+            self.supervisor.call("shutdown")
+            deadline = time.monotonic() + STOP_SECONDS
+            while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+                reap()
+                time.sleep(0.05)
+
+    def _guards_all(self) -> bool:
+        """Whether the supervisord that runs was started for the programs of today."""
+        return {program.name for program in self.programs} <= self.supervisor.processes().keys()
 
     def revive(self) -> None:
         """Start what has died as a whole; ServerUnavailableError where somebody stopped it."""
@@ -104,9 +125,13 @@ class Stack:
 
     def status(self) -> list[ProgramStatus]:
         """What runs, program by program."""
-        running = self.supervisor.processes() if self.supervisor.pid() else {}
+        known = self.supervisor.processes().keys() if self.supervisor.pid() else set()
+        running = self.supervisor.running() if known else set()
         healthy = self._healthy() if running else set()
-        return [self._status(program, program.name in running, program.name in healthy) for program in self.programs]
+        return [
+            self._status(program, program.name in (running if program.standby else known), program.name in healthy)
+            for program in self.programs
+        ]
 
     def running(self) -> bool:
         """Whether supervisord answers."""
@@ -124,7 +149,8 @@ class Stack:
         session = self.session(program.name)
         alive = session is not None and read_process(session.sid) is not None
         if not guarded or session is None or not alive:
-            return ProgramStatus(program.name, "starting" if guarded else "stopped", None, 0, program.address, 0)
+            state = "starting" if guarded else "standby" if program.standby and self.running() else "stopped"
+            return ProgramStatus(program.name, state, None, 0, program.address, 0)
         uptime = time.time() - self.at.session(program.name).stat().st_mtime
         state = "healthy" if healthy else "starting"
         return ProgramStatus(program.name, state, session.sid, uptime, program.address, memory(session))
@@ -149,7 +175,8 @@ class Stack:
 
     def _wait_healthy(self, started: float, names: set[str] | None = None) -> bool:
         """Wait for `names`, else for all programs that can tell; False where all were healthy at once."""
-        waiting = names or {program.name for program in self.programs if program.health or program.component}
+        always = [program for program in self.programs if not program.standby]
+        waiting = names or {program.name for program in always if program.health or program.component}
         ready = waiting & self._healthy()
         if ready == waiting:
             return False
@@ -179,7 +206,11 @@ class Stack:
         changed = [(p, path) for p, path in paths if not path.exists() or path.read_text() != p.spec.dumps()]
         # asked before the first restart, which may be the api-server's
         active, kept = bool(changed) and self._run_is_active(), []
+        running = self.supervisor.running()
         for program, path in changed:
+            if program.standby and program.name not in running:
+                write_private(path, program.spec.dumps())
+                continue
             if active and path.exists() and _only_code_changed(path.read_text(), program):
                 kept.append(program.name)
                 continue
@@ -202,35 +233,17 @@ class Stack:
 
     def _sweep(self) -> None:
         """End what a killed supervisord or guard left behind, detached jobs included."""
-        others = [process for process in marked(MARK, str(self.at.root)) if not self._ancestor(process.pid)]
-        for process in others:
+        for process in strangers(str(self.at.root)):
             send(process.pid, signal.SIGTERM)
         for program in self.programs:
             session = self.session(program.name)
             if session:
                 kill_session(session)
                 self.at.session(program.name).unlink()
-        deadline = time.monotonic() + STOP_SECONDS
-        while others := [process for process in marked(MARK, str(self.at.root)) if not self._ancestor(process.pid)]:
-            if time.monotonic() > deadline - STOP_SECONDS + 3:
-                for process in others:
-                    send(process.pid, signal.SIGKILL)
-            if time.monotonic() > deadline:
-                raise ServerUnavailableError(
-                    "stop", [process.pid for process in others], "these outlive SIGKILL", "Look at them with ps"
-                )
-            reap()
-            time.sleep(0.05)
-
-    @staticmethod
-    def _ancestor(pid: int) -> bool:
-        """Whether this program runs below `pid`, as `genai stop` in a task would."""
-        current = read_process(os.getpid())
-        while current and current.parent > 1:
-            if current.parent == pid:
-                return True
-            current = read_process(current.parent)
-        return False
+        try:
+            end_strangers(str(self.at.root), 3, STOP_SECONDS)
+        except TimeoutError as error:
+            raise ServerUnavailableError("stop", str(self.at.root), str(error), "Look at them with ps") from None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

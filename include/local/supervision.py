@@ -14,6 +14,7 @@ from include.local.layout import Layout, python_folder
 from include.local.programs import Program, base_environment
 
 GROUP = "genai"
+RUNNING = {"STARTING", "RUNNING", "BACKOFF"}
 # longest path of a Unix socket; supervisord adds its pid while it binds
 LONGEST_SOCKET = 96
 
@@ -49,6 +50,7 @@ def configuration(at: Layout, programs: list[Program]) -> str:
             f"[program:{program.name}]",
             f'command="{_escape(sys.executable)}" -m include.local.guard "{_escape(at.spec(program.name))}"',
             "startsecs=0",
+            f"autostart={'false' if program.standby else 'true'}",
             "autorestart=true",
             f"stopwaitsecs={int(program.spec.stop_seconds) + 12}",
             "redirect_stderr=true",
@@ -123,12 +125,26 @@ class Supervisor:
         """supervisord's view of each guard, by program."""
         return {str(entry["name"]): entry for entry in self.call("getAllProcessInfo")}
 
+    def running(self) -> set[str]:
+        """Programs whose guards run, or are about to."""
+        return {name for name, entry in self.processes().items() if entry["statename"] in RUNNING}
+
+    def start(self, program: str) -> None:
+        """Start a guard; one that runs does not matter."""
+        self._unless("ALREADY_STARTED", "startProcess", program, False)
+
+    def stop(self, program: str, wait: bool = True) -> None:
+        """Stop a guard with its server; one that does not run does not matter."""
+        self._unless("NOT_RUNNING", "stopProcess", program, wait)
+
     def restart(self, program: str) -> None:
         """Stop a guard with its server and start it anew."""
-        name = f"{GROUP}:{program}"
+        self.stop(program)
+        self.start(program)
+
+    def _unless(self, said: str, method: str, program: str, wait: bool) -> None:
         try:
-            self.call("stopProcess", name)
+            self.call(method, f"{GROUP}:{program}", wait)
         except xmlrpc.client.Fault as fault:
-            if "NOT_RUNNING" not in fault.faultString:
+            if said not in fault.faultString:
                 raise
-        self.call("startProcess", name, False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from include.artifacts.bucket import StoreAddress
 from include.core.errors import PrerequisiteError
-from include.core.settings import Settings
+from include.core.settings import Settings, server_port
 from include.local.layout import layout, search_path
 
 
@@ -28,33 +28,40 @@ def prepare(tools: Path) -> None:
         partial.rename(target)
 
 
-def shared_memory_prefix(settings: Settings) -> str:
+def program(number: int) -> str:
+    """Name of server `number`'s program; the first one always runs."""
+    return "triton" if number == 1 else f"triton-{number}"
+
+
+def shared_memory_prefix(settings: Settings, number: int = 1) -> str:
     """Prefix of this server's regions in /dev/shm; a killed server leaves them behind."""
-    return f"genai_triton_{settings.triton_http_port}_"
+    return f"genai_triton_{ports(settings, number)[0]}_"
 
 
-def health_url(settings: Settings) -> str:
+def health_url(settings: Settings, number: int = 1) -> str:
     """Answers 200 once the server is up."""
-    return f"http://{settings.host}:{settings.triton_http_port}/v2/health/live"
+    return f"http://{settings.host}:{ports(settings, number)[0]}/v2/health/live"
 
 
-def temporary(settings: Settings) -> Path:
+def temporary(settings: Settings, number: int = 1) -> Path:
     """Folder of the models' local copies; emptied at each start."""
-    return layout(settings).state / "triton" / "tmp"
+    return layout(settings).state / program(number) / "tmp"
 
 
-def leftovers(settings: Settings) -> list[str]:
+def leftovers(settings: Settings, number: int = 1) -> list[str]:
     """Patterns of what a killed server leaves behind: shared memory and local copies of models."""
-    return [f"/dev/shm/{shared_memory_prefix(settings)}*", f"{temporary(settings)}/*"]  # noqa: S108
+    return [f"/dev/shm/{shared_memory_prefix(settings, number)}*", f"{temporary(settings, number)}/*"]  # noqa: S108
 
 
-def ports(settings: Settings) -> list[int]:
-    """Ports the server listens on."""
-    return [settings.triton_http_port, settings.triton_grpc_port, settings.triton_metrics_port]
+def ports(settings: Settings, number: int = 1) -> list[int]:
+    """Ports the server listens on: HTTP, gRPC, metrics."""
+    first = (settings.triton_http_port, settings.triton_grpc_port, settings.triton_metrics_port)
+    return [server_port(port, number) for port in first]
 
 
-def command(settings: Settings, address: StoreAddress) -> list[str]:
+def command(settings: Settings, address: StoreAddress, number: int = 1) -> list[str]:
     """The server's command line: models come from the bucket and are loaded on request only."""
+    http, rpc, metrics = ports(settings, number)
     home = layout(settings).triton / "pytriton" / "tritonserver"
     scheme = "https" if address.secure else "http"
     host, _, port = address.endpoint.partition(":")
@@ -66,18 +73,24 @@ def command(settings: Settings, address: StoreAddress) -> list[str]:
         "--strict-readiness=false",
         f"--backend-directory={home / 'backends'}",
         f"--cache-directory={home / 'caches'}",
-        f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(settings)}",
+        f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(settings, number)}",
         f"--http-address={settings.host}",
-        f"--http-port={settings.triton_http_port}",
+        f"--http-port={http}",
         f"--grpc-address={settings.host}",
-        f"--grpc-port={settings.triton_grpc_port}",
+        f"--grpc-port={rpc}",
         f"--metrics-address={settings.host}",
-        f"--metrics-port={settings.triton_metrics_port}",
-        "--exit-timeout-secs=5",
+        f"--metrics-port={metrics}",
+        f"--exit-timeout-secs={exit_seconds(number)}",
     ]
 
 
-def environment(settings: Settings, access_key: str, secret_key: str) -> dict[str, str]:
+def exit_seconds(number: int) -> int:
+    """Time for answers under way once it is told to end: a further server leaves while the others serve on, and its
+    answers last up to a package's deadline."""
+    return 5 if number == 1 else 65
+
+
+def environment(settings: Settings, access_key: str, secret_key: str, number: int = 1) -> dict[str, str]:
     """The server's variables: read-only keys, the wheel's libraries, and the serving environment first on PATH."""
     libraries = [str(layout(settings).triton / "nvidia_pytriton.libs"), str(sysconfig.get_config_var("LIBDIR"))]
     serving = settings.serving_interpreter.absolute().parent
@@ -88,7 +101,7 @@ def environment(settings: Settings, access_key: str, secret_key: str) -> dict[st
         "AWS_EC2_METADATA_DISABLED": "true",
         "LD_LIBRARY_PATH": ":".join(libraries),
         "PATH": search_path(serving),
-        "TMPDIR": str(temporary(settings)),
+        "TMPDIR": str(temporary(settings, number)),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(settings.rank_threads),
     }

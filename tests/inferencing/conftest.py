@@ -28,7 +28,16 @@ from tests.gates import gate_of
 from tests.tiny_model import tiny_adapter, tiny_model
 
 # no gateway is there to be waited for, and no traffic to be seen
-QUICK = DeployConfig(max_tokens=8, settle_seconds=0, canary_seconds=0, grace_seconds=0, probes_at_once=8)
+QUICK = DeployConfig(
+    max_tokens=8,
+    probes=10,
+    probes_at_once=8,
+    settle_seconds=0,
+    canary_seconds=0,
+    grace_seconds=0,
+    more_errors=0.3,
+    late_share=0.3,
+)
 TECHNIQUES = ("lora", "prompt_tuning", "few_shot")
 
 

@@ -4,51 +4,60 @@ A step writes one token for each of x streams and takes base + slope * x seconds
 each stream adds its own attention and sampling. Throughput x / (base + slope * x) grows with x and saturates.
 """
 
+import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
-# weight of what is declared against what was measured: it decides only where traffic has one concurrency
-PRIOR_SHARE = 0.05
+# weight of what is declared against what was measured, at half and twice the usual concurrency: it decides the slope
+# only where traffic has one concurrency
+DECLARED_SHARE = 0.01
 
 
 class Capacity(NamedTuple):
-    """One engine; seconds. `spread`: how much longer than the mean the answer is that the target's share reaches."""
+    """One engine; seconds. Answers have `tokens` on the mean, lognormal with `sigma`."""
 
     base: float
     slope: float
     prompt: float
     tokens: float
     most_streams: int
-    spread: float = 1.5
+    sigma: float = 0.6
 
     def step(self, streams: float) -> float:
         """Seconds between two tokens of each of `streams` answers."""
         return self.base + self.slope * streams
 
-    def answer(self, streams: float) -> float:
-        """Seconds of a mean answer beside `streams - 1` others."""
-        return self.prompt + self.tokens * self.step(streams)
-
     def rate(self, streams: float) -> float:
         """Answers a second of `streams` at once."""
-        return streams / self.answer(streams)
+        return streams / (self.prompt + self.tokens * self.step(streams))
 
-    def places(self, latency: float, first_token: float | None) -> int:
-        """Answers at once that still come within the declared times; 1 where not even one alone does."""
-        low, high = 1, self.most_streams
+    def late(self, streams: float, latency: float, first_token: float | None) -> float:
+        """Of the answers beside `streams - 1` others, the share that exceeds the declared times."""
+        step = self.step(streams)
+        if latency <= self.prompt or (first_token is not None and self.prompt + step > first_token):
+            return 1.0
+        longest = (latency - self.prompt) / (self.tokens * step)
+        if self.sigma <= 0:
+            return float(longest < 1)
+        return 0.5 * math.erfc((math.log(longest) / self.sigma + self.sigma / 2) / math.sqrt(2))
+
+    def places(self, late: float, latency: float, first_token: float | None) -> int:
+        """The most answers at once of which no more than a share `late` exceeds the declared times; 0: not even one."""
+        low, high = 0, self.most_streams
         while low < high:
             middle = (low + high + 1) // 2
-            if self.in_time(middle, latency, first_token):
+            if self.late(middle, latency, first_token) <= late:
                 low = middle
             else:
                 high = middle - 1
         return low
 
-    def in_time(self, streams: int, latency: float, first_token: float | None) -> bool:
-        """Whether an answer beside `streams - 1` others comes within the declared times."""
-        whole = self.prompt + self.spread * self.tokens * self.step(streams)
-        first = self.prompt + self.step(streams)
-        return whole <= latency and (first_token is None or first <= first_token)
+
+def sigma_of(spread: float, share: float) -> float:
+    """Sigma of a lognormal whose quantile `share` is `spread` times its mean."""
+    z = NormalDist().inv_cdf(share)
+    return z - math.sqrt(max(0.0, z * z - 2 * math.log(max(1.0, spread))))
 
 
 class Sample(NamedTuple):
@@ -70,15 +79,15 @@ def measured(declared: Capacity, samples: Sequence[Sample]) -> Capacity:
         return declared
     expected = sum(sample.tokens * declared.step(sample.streams) for sample in samples)
     scale = sum(sample.tokens * sample.gap for sample in samples) / expected
-    ends = (1.0, float(max(2, declared.most_streams)))
-    weight = max(1.0, PRIOR_SHARE * total / len(ends))
+    usual = sum(sample.tokens * sample.streams for sample in samples) / total
+    ends = (usual / 2, usual * 2)
+    weight = DECLARED_SHARE * total / len(ends)
     points = [(sample.streams, sample.gap, float(sample.tokens)) for sample in samples]
     points += [(end, scale * declared.step(end), weight) for end in ends]
     slope = max(0.0, _slope(points))
     mass = sum(w for _, _, w in points)
     base = (sum(w * y for _, y, w in points) - slope * sum(w * x for x, _, w in points)) / mass
-    least = 1e-6
-    return declared._replace(base=max(least, base), slope=slope)
+    return declared._replace(base=max(1e-6, base), slope=slope)
 
 
 def _slope(points: Sequence[tuple[float, float, float]]) -> float:

@@ -11,6 +11,8 @@ from include.inferencing.scaling.queueing import engines_for
 
 # more load than was seen, for which fewer servers must still suffice before one leaves
 RESERVE = 1.1
+# share of its throughput that an engine is planned for where the declared latency is out of reach
+BUSY = 0.9
 # a backlog is to be gone after so long
 CLEAR_SECONDS = 60.0
 # traffic older than this decides nothing, unless it is so old that there is none
@@ -139,11 +141,14 @@ def _engines(
         wish, capacity = target.get(model), observed.models[model].capacity
         if wish is None:
             continue
+        places = capacity.places(1 - wish.share, wish.latency, wish.first_token)
         # where an answer is late even alone, no number of servers helps: they only keep the queue from growing
-        alone = capacity.in_time(1, wish.latency, wish.first_token)
-        places = capacity.places(wish.latency, wish.first_token) if alone else capacity.most_streams
-        engines = engines_for(rate, capacity, places, 1 - wish.share, most)
-        needed[model] = float(engines) if engines > 1 else min(1.0, rate / capacity.rate(places))
+        fullest = capacity.rate(places or capacity.most_streams)
+        if places:
+            engines = engines_for(rate, capacity, wish.latency, wish.first_token, 1 - wish.share, most)
+        else:
+            engines = min(most, math.ceil(rate / (BUSY * fullest)))
+        needed[model] = float(engines) if engines > 1 else min(1.0, rate / fullest)
     return needed
 
 

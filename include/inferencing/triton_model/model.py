@@ -1,14 +1,15 @@
 """Triton python backend: one model on OpenVINO GenAI's continuous batching, answers streamed as they are written.
 
-Runs in the serving environment, copied into a package as 1/model.py; imports nothing of the project.
-Inputs: text_input (one string), max_tokens (one int32, optional). Outputs, one response a piece of text:
-text_output (one string), completion_tokens (one int32: tokens written since the last response).
+Runs in the serving environment, copied into a package as 1/model.py with its siblings; imports nothing of the
+project. Inputs, strings: messages (JSON) or text_input, parameters (JSON), adapter. Outputs, one response a piece of
+text: text_output, completion_tokens (since the last response), prompt_tokens, finish_reason (stop, length, or empty
+until the last). Errors read `[code] message`.
 """
 
 import json
-import queue
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,57 +17,70 @@ import numpy as np
 import openvino as ov
 import openvino_genai as genai
 import triton_python_backend_utils as pb
-from openvino_genai.py_openvino_genai import GenerationStatus
+from openvino_genai.py_openvino_genai import GenerationFinishReason, GenerationStatus
+
+from .asked import Asked, RequestError, check_length, read, refused
+from .written import Written
 
 FINAL = pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 KV_BLOCK = 32
-
-
-class RequestError(Exception):
-    """The request cannot be answered; the message says why."""
+CANCEL_SECONDS = 0.25  # each look costs a message to the server
+LOOK_SECONDS = 0.05
+UNLOAD_SECONDS = 5.0
+INPUTS = ("messages", "text_input", "parameters", "adapter")
 
 
 class Answer:
-    """One request on its way: its sender, the pipeline's handle and the text not yet sent."""
+    """One request on its way: its sender, the pipeline's handle and what was not yet sent."""
 
-    def __init__(self, sender: Any, tokenizer: Any, deadline: float) -> None:
-        self.sender, self.deadline = sender, deadline
+    def __init__(self, request: Any, deadline: float) -> None:
+        self.sender, self.deadline = request.get_response_sender(), deadline
         self.handle: Any = None
-        self.pending: list[str] = []
-        self.tokens = 0
-        self.streamer = genai.TextStreamer(tokenizer, self._collect)
+        self.written: Written
+        self.prompt_tokens = self.tokens = 0
+        self.text, self.reason = "", ""
+        self.looked = time.monotonic()
 
-    def _collect(self, text: str) -> Any:
-        self.pending.append(text)
-        return genai.StreamingStatus.RUNNING
-
-    def write(self, tokens: list[int]) -> None:
-        for token in tokens:
-            self.streamer.write(token)
+    def take(self) -> bool:
+        """Take what the pipeline has written; whether that ends the answer."""
+        status = self.handle.get_status()
+        tokens: list[int] = []
+        while self.handle.can_read():
+            for output in self.handle.read().values():
+                tokens += output.generated_ids
+                if output.finish_reason != GenerationFinishReason.NONE:
+                    self.reason = "length" if output.finish_reason == GenerationFinishReason.LENGTH else "stop"
+        if status == GenerationStatus.IGNORED:
+            raise RequestError("prompt_too_long", "the key-value cache is too small for this request")
+        over = status != GenerationStatus.RUNNING
         self.tokens += len(tokens)
-        self._send(0)
+        if tokens or over:
+            self.text += self.written.add(tokens, last=over)
+        if self.written.stopped and not over:
+            self.handle.stop()
+            self.reason = "stop"
+        return over or self.written.stopped
 
-    def finish(self) -> None:
-        self.streamer.end()
-        self._send(FINAL)
-
-    def fail(self, reason: str) -> None:
-        self.sender.send(pb.InferenceResponse(error=pb.TritonError(reason)), flags=FINAL)
-
-    def _send(self, flags: int) -> None:
-        text, self.pending = "".join(self.pending), []
-        if not text and not flags:
+    def send(self, over: bool) -> None:
+        """Send what was taken, if it is text or the end."""
+        if not self.text and not over:
             return
         outputs = [
-            pb.Tensor("text_output", np.array([text.encode("utf-8")], dtype=np.object_)),
+            pb.Tensor("text_output", np.array([self.text.encode("utf-8")], dtype=np.object_)),
             pb.Tensor("completion_tokens", np.array([self.tokens], dtype=np.int32)),
+            pb.Tensor("prompt_tokens", np.array([self.prompt_tokens], dtype=np.int32)),
+            pb.Tensor("finish_reason", np.array([(self.reason or "stop") if over else ""], dtype=np.object_)),
         ]
-        self.tokens = 0
-        self.sender.send(pb.InferenceResponse(output_tensors=outputs), flags=flags)
+        self.text, self.tokens = "", 0
+        self.sender.send(pb.InferenceResponse(output_tensors=outputs), flags=FINAL if over else 0)
+
+    def fail(self, reason: str) -> None:
+        """End it with an error."""
+        self.sender.send(pb.InferenceResponse(error=pb.TritonError(reason)), flags=FINAL)
 
 
 class TritonPythonModel:
-    """One thread owns the pipeline: it admits what waits, drives step() and sends what was written."""
+    """Triton's thread reads requests, one drives step(), one turns tokens into text and sends it."""
 
     def initialize(self, args: dict[str, str]) -> None:
         folder = Path(args["model_repository"]) / args["model_version"]
@@ -77,117 +91,140 @@ class TritonPythonModel:
         scheduler.enable_prefix_caching = True
         self.pipe = genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", self.limits["engine"])
         self.tokenizer = self.pipe.get_tokenizer()
-        self.waiting: queue.Queue[Any] = queue.Queue()
         self.active: list[Answer] = []
         self.number = 0
-        self.stopping = threading.Event()
-        self.worker = threading.Thread(target=self._work, name="generate", daemon=True)
-        self.worker.start()
+        self.broken = ""
+        self.stopping = False
+        self.arrived, self.stepped = threading.Event(), threading.Event()
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self._generate, self._deliver)]
+        for thread in self.threads:
+            thread.start()
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:
-            self.waiting.put(request)
-        if not self.worker.is_alive():
-            self._drain("the generation thread has died; the model must be loaded again")
-
-    def finalize(self) -> None:
-        self.stopping.set()
-        self.waiting.put(None)
-        self.worker.join(timeout=10)
-
-    def _work(self) -> None:
-        try:
-            while not self.stopping.is_set():
-                self._admit(block=not self.active)
-                if self.pipe.has_non_finished_requests():
-                    self.pipe.step()
-                self.active = [answer for answer in self.active if self._advance(answer)]
-        except Exception as error:
-            self._drain(f"generation failed: {error}")
-            raise
-        self._drain("the model is being unloaded")
-
-    def _drain(self, reason: str) -> None:
-        for answer in self.active:
-            answer.fail(reason)
-        self.active = []
-        while not self.waiting.empty():
-            request = self.waiting.get()
-            if request is not None:
-                Answer(request.get_response_sender(), self.tokenizer, 0).fail(reason)
-
-    def _admit(self, block: bool) -> None:
-        while len(self.active) < self.limits["max_sequences"]:
-            try:
-                request = self.waiting.get(block=block)
-            except queue.Empty:
-                return
-            if request is None:
-                return
-            block = False
             seconds = request.timeout() / 1e6 or self.limits["deadline_seconds"]
-            deadline = time.monotonic() + min(seconds, self.limits["deadline_seconds"])
-            answer = Answer(request.get_response_sender(), self.tokenizer, deadline)
+            answer = Answer(request, time.monotonic() + min(seconds, self.limits["deadline_seconds"]))
             try:
-                tokens, config = self._read(request)
+                self._admit(request, answer)
             except RequestError as error:
                 answer.fail(str(error))
-                continue
-            self.number += 1
-            answer.handle = self.pipe.add_request(self.number, ov.Tensor(tokens), config)
-            self.active.append(answer)
 
-    def _read(self, request: Any) -> tuple[Any, Any]:
-        text = pb.get_input_tensor_by_name(request, "text_input").as_numpy().reshape(-1)
-        wanted = pb.get_input_tensor_by_name(request, "max_tokens")
-        limit = self.limits["max_new_tokens"]
-        count = int(wanted.as_numpy().reshape(-1)[0]) if wanted is not None else limit
-        if len(text) != 1:
-            raise RequestError(f"text_input = {len(text)} strings: send exactly one")
+    def finalize(self) -> None:
+        """End: answers under way get their time, later ones an error."""
+        until = time.monotonic() + UNLOAD_SECONDS
+        while self.active and not self.broken and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+        self.stopping = True
+        self.arrived.set()
+        for thread in self.threads:
+            thread.join(timeout=UNLOAD_SECONDS)
+
+    def _admit(self, request: Any, answer: Answer) -> None:
+        if self.broken:
+            raise RequestError("failed", self.broken)
+        if len(self.active) >= self.limits["max_sequences"] + self.limits["max_waiting"]:
+            raise RequestError("overloaded", f"{len(self.active)} requests are already here: ask again later")
+        asked = read(self._inputs(request), self.limits)
+        tokens = self._prompt(asked)
+        check_length(tokens.shape[1], self.limits)
+        answer.prompt_tokens = tokens.shape[1]
+        answer.written = Written(self._decode, asked.stop)
+        self.number += 1
         try:
-            question = text[0].decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise RequestError(f"text_input: not UTF-8 ({error.reason})") from None
-        if not question.strip():
-            raise RequestError("text_input = '': the question is empty")
-        if not 1 <= count <= limit:
-            raise RequestError(f"max_tokens = {count}: must be from 1 to {limit}")
-        # text far beyond the limit is refused before it costs a tokenization
-        prompt = self._prompt(question) if len(question) <= 64 * self.limits["max_prompt_tokens"] else None
-        if prompt is None or prompt.shape[1] > self.limits["max_prompt_tokens"]:
-            length = "too many" if prompt is None else prompt.shape[1]
-            raise RequestError(f"text_input = {length} tokens: at most {self.limits['max_prompt_tokens']} are allowed")
-        config = self.pipe.get_config()
-        config.max_new_tokens, config.do_sample = count, False
-        return prompt, config
+            answer.handle = self.pipe.add_request(self.number, ov.Tensor(tokens), self._config(asked))
+        except RuntimeError as error:
+            raise refused("parameters", " ".join(str(error).split())[-200:]) from None
+        self.active.append(answer)
+        self.arrived.set()
 
-    def _prompt(self, question: str) -> Any:
-        turns = [(("user", asked), ("assistant", answered)) for asked, answered in self.limits["examples"]]
-        messages = [{"role": role, "content": text} for turn in turns for role, text in turn]
-        messages.append({"role": "user", "content": question})
-        text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+    def _inputs(self, request: Any) -> dict[str, bytes]:
+        found = {}
+        for name in INPUTS:
+            tensor = pb.get_input_tensor_by_name(request, name)
+            if tensor is None:
+                continue
+            values = tensor.as_numpy().reshape(-1)
+            if len(values) != 1:
+                raise refused(name, f"{len(values)} strings: send exactly one")
+            found[name] = values[0]
+        return found
+
+    def _config(self, asked: Asked) -> Any:
+        config = self.pipe.get_config()
+        sampling = dict(asked.sampling)
+        config.max_new_tokens = asked.max_tokens
+        config.do_sample = sampling.get("temperature", 0.0) > 0
+        if not config.do_sample:
+            for name in ("temperature", "top_p", "top_k"):
+                sampling.pop(name, None)
+        if not sampling.get("top_k", 1):
+            del sampling["top_k"]
+        for name, value in sampling.items():
+            setattr(config, {"seed": "rng_seed"}.get(name, name), value)
+        return config
+
+    def _prompt(self, asked: Asked) -> Any:
+        if asked.adapter:
+            raise refused("adapter", f"{asked.adapter[:60]!r} is not served by this model")
+        text = asked.text
+        if asked.messages is not None:
+            turns = [(("user", question), ("assistant", answer)) for question, answer in self.limits["examples"]]
+            shown = [{"role": role, "content": content} for turn in turns for role, content in turn]
+            lead = next((at for at, message in enumerate(asked.messages) if message["role"] != "system"), 0)
+            messages = [*asked.messages[:lead], *shown, *asked.messages[lead:]]
+            try:
+                text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+            except RuntimeError as error:
+                raise refused("messages", f"the chat template refuses them: {str(error)[-200:]}") from None
         ids = self.tokenizer.encode(text, add_special_tokens=False).input_ids.data
         soft = np.array([self.limits["soft_prompt"]], dtype=np.int64)
         return np.concatenate([soft, ids], axis=1)
 
+    def _decode(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(tokens)))
+
+    def _generate(self) -> None:
+        try:
+            while not self.stopping:
+                self.arrived.clear()
+                while not self.stopping and self.pipe.has_non_finished_requests():
+                    self.pipe.step()
+                    self.stepped.set()
+                self.stepped.set()
+                self.arrived.wait(LOOK_SECONDS * 20)
+        except Exception as error:
+            self.broken = f"generation failed, the model must be loaded again: {' '.join(str(error).split())[-300:]}"
+            self.stepped.set()
+            raise
+
+    def _deliver(self) -> None:
+        while not self.stopping:
+            self.stepped.wait(LOOK_SECONDS)
+            self.stepped.clear()
+            for answer in self.active.copy():
+                if not self._advance(answer):
+                    self.active.remove(answer)
+        for answer in self.active:
+            answer.fail("[unloading] the model is being unloaded")
+
     def _advance(self, answer: Answer) -> bool:
         """Send what `answer` gained; False when it is over."""
-        if answer.sender.is_cancelled():
+        try:
+            now = time.monotonic()
+            if self.broken:
+                raise RequestError("failed", self.broken)
+            if now - answer.looked > CANCEL_SECONDS:
+                answer.looked = now
+                if answer.sender.is_cancelled():
+                    answer.handle.cancel()
+                    answer.sender.send(flags=FINAL)
+                    return False
+            over = answer.take()
+            if not over and now > answer.deadline:
+                raise RequestError("deadline", "the deadline passed before the answer was complete")
+            answer.send(over)
+        except RequestError as error:
             answer.handle.cancel()
-            answer.sender.send(flags=FINAL)
+            answer.fail(str(error))
             return False
-        while answer.handle.can_read():
-            for output in answer.handle.read().values():
-                answer.write(list(output.generated_ids))
-        status = answer.handle.get_status()
-        if status == GenerationStatus.IGNORED:
-            answer.fail("the key-value cache is too small for this request")
-            return False
-        if status != GenerationStatus.RUNNING:
-            answer.finish()
-            return False
-        if time.monotonic() > answer.deadline:
-            answer.handle.cancel()
-            answer.fail("the deadline passed before the answer was complete")
-            return False
-        return True
+        return not over

@@ -1,0 +1,1 @@
+"""The scaling decision simulated, against fixed fleets and a threshold rule."""

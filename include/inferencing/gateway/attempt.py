@@ -1,0 +1,106 @@
+"""One attempt at an answer by one model on one server."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from include.inferencing.gateway.backends import Failure, Piece
+from include.inferencing.gateway.limits import GatewayLimits
+from include.inferencing.gateway.question import Question
+
+if TYPE_CHECKING:
+    from include.inferencing.gateway.servers import Copy
+
+# Triton itself ends a request at its deadline; the stream outlives it by so much
+GRACE_SECONDS = 2.0
+CODES = ("invalid_request", "prompt_too_long", "overloaded", "deadline", "unloading", "failed")
+# what Triton says of a model that it does not have, has not loaded yet, or is about to unload
+NOT_READY = ("unknown model", "is not ready", "is not found", "no available versions", "unloading")
+DEAD = ("stub process", "not healthy")
+
+
+async def attempt(
+    copy: "Copy", question: Question, adapter: str, seconds: float, limits: GatewayLimits, *, counted: bool = True
+) -> AsyncGenerator[Piece, None]:
+    """Pieces of the answer within `seconds`; Failure says why there are none, or no more.
+
+    Leaving it cancels the request at Triton. A probe is not `counted` among what is under way.
+    """
+    request = {
+        "model_name": copy.model.name,
+        "inputs": copy.model.dialect.inputs(question, adapter, copy.model.info),
+        "timeout": int(seconds * 1e6),
+    }
+    call = copy.server.client.stream_infer(_once(request), stream_timeout=seconds + GRACE_SECONDS)
+    if counted:
+        copy.begin(call)
+    clock = asyncio.get_running_loop().time
+    end, wait, ended = clock() + seconds + GRACE_SECONDS / 2, limits.first_token, False
+    try:
+        while (piece := await _next(copy, call, min(wait, end - clock()), last=ended)) is not None:
+            copy.heard = clock()
+            wait, ended = limits.token_gap, bool(piece.finish_reason)
+            yield piece
+        if not ended:
+            raise Failure("failed", "the stream ended before the answer did")
+        copy.breaker.succeed()
+    finally:
+        copy.calls.discard(call)
+        call.cancel()
+
+
+async def _once(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    yield request
+
+
+async def _next(copy: "Copy", call: Any, wait: float, *, last: bool) -> Piece | None:
+    """The next piece, None after the last one."""
+    import grpc
+
+    try:
+        async with asyncio.timeout(wait):
+            result, error = await anext(call)
+    except StopAsyncIteration:
+        return None
+    except TimeoutError:
+        if last:
+            return None
+        raise Failure("silent", f"nothing came for {wait:.0f} s") from None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # the call was cancelled, not this task: the model on that server is dead
+        raise Failure("ended", copy.trouble) from None
+    except grpc.RpcError as error:
+        raise _broken(error) from error
+    if error is not None:
+        raise failure_of(str(error.message() or error))
+    response = result.get_response()
+    outputs = {output.name: raw for output, raw in zip(response.outputs, response.raw_output_contents, strict=False)}
+    return copy.model.dialect.piece(outputs)
+
+
+def failure_of(message: str) -> Failure:
+    """What a Triton error says: `[code] message` of a package, else Triton's own words."""
+    head, bracket, rest = message.partition("] ")
+    code = head.rpartition("[")[2]
+    if bracket and code in CODES:
+        return Failure(code, rest.strip())
+    told = message.lower()
+    if any(words in told for words in DEAD):
+        return Failure("failed", message, dead=True)
+    if any(words in told for words in NOT_READY):
+        return Failure("not_ready", message)
+    return Failure("failed", message)
+
+
+def _broken(error: Any) -> Failure:
+    import grpc
+
+    code = error.code()
+    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Failure("deadline", "the deadline passed")
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        return Failure("lost", f"the connection broke: {error.details()}")
+    return failure_of(str(error.details()))

@@ -1,0 +1,66 @@
+"""One request on its way through a gateway."""
+
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from include.inferencing.access.tenants import Tenant
+from include.inferencing.gateway.question import Question
+
+CANCELLED = 499
+
+
+@dataclass
+class Call:
+    """Who asks what, until when, and what became of it. Moments are of `time.monotonic`, durations in seconds."""
+
+    question: Question
+    tenant: str
+    key: str
+    access: Tenant
+    use_case: str
+    adapter: str
+    seconds: float
+    id: str = ""
+    arrived: float = field(default_factory=time.monotonic)
+    queued: float = 0.0
+    triton_model: str = ""
+    server: str = ""
+    retried: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    text: list[str] = field(default_factory=list)
+    first_token: float | None = None
+    last_token: float = 0.0
+    gaps: list[tuple[float, int]] = field(default_factory=list)
+    finish_reason: str = ""
+    status: int = 0
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        self.id = self.id or f"{'chatcmpl' if self.question.chat else 'cmpl'}-{uuid.uuid4().hex}"
+
+    @property
+    def deadline(self) -> float:
+        """When the answer has to be complete."""
+        return self.arrived + self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until then."""
+        return self.deadline - time.monotonic()
+
+    @property
+    def whole(self) -> float:
+        """Seconds from its arrival to its last token."""
+        return self.last_token - self.arrived
+
+    def token(self, tokens: int) -> None:
+        """Note that tokens came."""
+        moment = time.monotonic()
+        if self.first_token is None:
+            self.first_token = moment - self.arrived
+        elif tokens:
+            self.gaps.append(((moment - self.last_token) / tokens, tokens))
+        self.last_token = moment
+        self.completion_tokens += tokens

@@ -1,0 +1,106 @@
+"""From a request to the pieces of its answer, by whichever server gives it."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from include.inferencing.gateway.backends import Failure, Piece
+from include.inferencing.gateway.call import Call
+from include.inferencing.gateway.errors import ApiError, no_model
+from include.inferencing.gateway.fleet import Fleet
+from include.inferencing.gateway.known import Known
+from include.inferencing.gateway.limits import GatewayLimits
+from include.inferencing.gateway.queues import Queues
+from include.inferencing.gateway.servers import Copy
+from include.inferencing.gateway.view import Model, Route
+
+LOG = logging.getLogger("genai.gateway.relay")
+
+
+def in_share(identifier: str, share: float) -> bool:
+    """Whether a request belongs to the share of a canary: by its id alone, so that each of its tries agrees."""
+    number = int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8], "big")
+    return number < share * 2**64
+
+
+class Relay:
+    """Queues a call, chooses model and server, and tries again elsewhere while nothing of the answer was sent."""
+
+    def __init__(self, known: Known, fleet: Fleet, limits: GatewayLimits) -> None:
+        self.known, self.fleet, self.limits = known, fleet, limits
+        self.queues = Queues(self.places, limits.waiting, lambda: len(known.now.access.tenants))
+
+    def places(self, use_case: str) -> int:
+        """Answers at once: ready servers x instances x sequences of an instance."""
+        route = self.known.now.routes.get(use_case)
+        model = route and (route.champion or route.candidate)
+        if not model:
+            return 1
+        servers = max(1, self.fleet.ready_servers(model.name))
+        return servers * self.known.now.scale.instances_of(model.name) * int(model.limits.get("max_sequences", 64))
+
+    async def pieces(self, call: Call) -> AsyncGenerator[Piece, None]:
+        """The answer; ApiError where there is none, or no more of it."""
+        async with self.queues.place(call):
+            failed: list[Copy] = []
+            while True:
+                copy = await self._copy(call, failed)
+                call.triton_model, call.server = copy.model.name, copy.server.address
+                try:
+                    async with aclosing(
+                        copy.pieces(call.question, call.adapter, max(0.01, call.left), self.limits)
+                    ) as pieces:
+                        async for piece in pieces:
+                            call.token(piece.tokens)
+                            call.prompt_tokens = piece.prompt_tokens or call.prompt_tokens
+                            call.finish_reason = piece.finish_reason
+                            yield piece
+                    return
+                except Failure as failure:
+                    await self._failed(call, copy, failure)
+                    failed.append(copy)
+
+    async def _failed(self, call: Call, copy: Copy, failure: Failure) -> None:
+        """Return where another try is worth it."""
+        copy.failed(failure)
+        sent = call.first_token is not None
+        if not failure.is_refusal:
+            LOG.warning("%s at %s: %s: %s", call.id, copy.server.address, failure.code, failure.message[:300])
+        if sent or failure.is_refusal or call.retried + 1 >= self.limits.attempts or call.left <= 0:
+            raise failure.error(chat=call.question.chat) from failure
+        call.retried += 1
+        if failure.code in ("not_ready", "unloading"):
+            await self.known.refresh(min(call.left, 2 * self.limits.poll))
+
+    async def _copy(self, call: Call, failed: list[Copy]) -> Copy:
+        """Where the call goes next; waits for a model that is not loaded yet."""
+        clock = asyncio.get_running_loop().time
+        patience = clock() + min(call.left, self.limits.unready)
+        while True:
+            model = self._model(call, failed)
+            copy = model and self.fleet.pick(model.name, failed)
+            if copy:
+                return copy
+            remaining = patience - clock()
+            if remaining <= 0:
+                raise ApiError(503, "The model is not loaded; try again.", code="model_not_ready", retry_after=5)
+            await self.fleet.news.wait(min(remaining, self.limits.poll))
+
+    def _model(self, call: Call, failed: list[Copy]) -> Model | None:
+        route = self.known.now.routes.get(call.use_case)
+        if route is None:
+            raise no_model(call.question.model)
+        chosen = self._choose(route, call.id, {copy.model.name for copy in failed})
+        if chosen and call.adapter and call.adapter not in chosen.adapters:
+            raise no_model(call.question.model)
+        return chosen
+
+    @staticmethod
+    def _choose(route: Route, identifier: str, failed: set[str]) -> Model | None:
+        """The candidate for its share, unless it failed this call already."""
+        candidate = route.candidate
+        if candidate and candidate.name not in failed and in_share(identifier, route.share):
+            return candidate
+        return route.champion
