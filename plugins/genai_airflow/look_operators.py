@@ -62,7 +62,7 @@ class LookOperator(BaseOperator):
         """Measure and write; None where there is nothing to tell."""
         module = import_module(f"{OPERATIONS}.{self.look}")
         found = getattr(module, f"measure_{self.look}")(served)
-        outcome: Outcome = getattr(module, self.look).run(served.store, {"found": found})
+        outcome: Outcome = getattr(module, self.look).run(served.store, {"found": found, "day": served.day})
         self.log.info("%s: %s", outcome.ref, outcome.metrics)
         return outcome
 

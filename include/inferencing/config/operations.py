@@ -52,7 +52,6 @@ class OperationsConfig(_Part):
     """Probes, error budget, drift and the weekly page."""
 
     schedule: str | None = Field("*/15 * * * *", description="Cron expression (UTC) of looks; null: by hand.")
-    keep_days: int = Field(7, ge=1, le=3650, description="Reports of looks are deleted after; weekly pages stay.")
     probe: ProbeConfig = Field(default_factory=ProbeConfig, description="Whether every model answers.")
     budget: BudgetConfig = Field(default_factory=BudgetConfig, description="Objectives, and what a burnt budget stops.")
     drift: DriftConfig = Field(default_factory=DriftConfig, description="Inputs and quality against training.")

@@ -91,16 +91,16 @@ def measure_capacity(served: Served) -> CapacityLook:
 
 
 @step("report")
-def capacity(work: Workspace, found: CapacityLook) -> None:
-    """The look as capacity.json and a page.
+def capacity(work: Workspace, found: CapacityLook, day: str) -> None:
+    """A look on a day, as capacity.json and a page.
 
     metrics: load, the part of the ceiling that the last day's busiest minute used; requests and tokens of 24 h.
     """
-    day = found.use["24 h"]
-    work.metrics |= {"load": round(found.load, 4), "requests": day.requests, "tokens": day.tokens}
-    work.metrics |= {"servers": found.servers, "waiting": day.waiting, "days_left": found.days_left}
+    last = found.use["24 h"]
+    work.metrics |= {"load": round(found.load, 4), "requests": last.requests, "tokens": last.tokens}
+    work.metrics |= {"servers": found.servers, "waiting": last.waiting, "days_left": found.days_left}
     (work.output / "capacity.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    capacity_page(Report("Capacity"), found).write(work.output)
+    capacity_page(Report(f"Capacity, {day}"), found).write(work.output)
 
 
 def capacity_page(page: Report, found: CapacityLook) -> Report:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from include.artifacts.bucket import Bucket
 from include.artifacts.manifest import sha256_of
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
@@ -59,13 +60,9 @@ def measure_drift(served: Served) -> DriftLook:
     said = read_said(bucket, served.use_case, at, (at - timedelta(days=2 * config.days)).date().isoformat())
     told = [one.model_dump_json() for one in said]
     on = [at.isoformat(), config.model_dump(), dataset and dataset.digest, *(list(file) for file in files), told]
-    place, key = f"serving/{served.use_case}/drift.json", sha256_of(on)
-    try:
-        kept = _Kept.model_validate_json(bucket.get_bytes(place)[0])
-        if kept.key == key:
-            return kept.look
-    except (ArtifactNotFoundError, ValidationError):
-        pass  # no look yet, or one of other code
+    kept, key = _last(bucket, served.use_case), sha256_of(on)
+    if kept and kept.key == key:
+        return kept.look
     middle, first = at - timedelta(days=config.days), at - timedelta(days=2 * config.days)
     found = sorted(read_exchanges(bucket, served.use_case, first, at), key=lambda one: (one.at, one.id))
     now, before = ([one for one in found if (_moment(one.at) >= middle) is late] for late in (True, False))
@@ -73,8 +70,14 @@ def measure_drift(served: Served) -> DriftLook:
                for some, late in ((now, True), (before, False))]  # fmt: skip
     look = compare(trained_questions(served.store, dataset, config.most), now, windows[0], windows[1], config)
     look = look.model_copy(update={"dataset": str(dataset or "")})
-    bucket.put_bytes(place, _Kept(key=key, look=look).model_dump_json().encode())
+    bucket.put_bytes(_place(served.use_case), _Kept(key=key, look=look).model_dump_json().encode())
     return look
+
+
+def last_drift(bucket: Bucket, use_case: str) -> DriftLook | None:
+    """What the last look found; None before the first."""
+    kept = _last(bucket, use_case)
+    return kept.look if kept else None
 
 
 def compare(
@@ -125,15 +128,15 @@ def trained_questions(store: ArtifactStore, dataset: ArtifactRef | None, most: i
 
 
 @step("report")
-def drift(work: Workspace, found: DriftLook) -> None:
-    """The look as drift.json and a page.
+def drift(work: Workspace, found: DriftLook, day: str) -> None:
+    """A look on a day, as drift.json and a page.
 
     metrics: drifted, what has drifted in words; exchanges and the classifier's AUC. It stops nothing.
     """
     work.metrics |= {"drifted": list(found.drifted), "exchanges": found.exchanges, "verdict": found.verdict}
     work.metrics |= {f"{test.name.replace(' ', '_')}": test.value for test in found.tests}
     (work.output / "drift.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    drift_page(Report("Drift").verdict(not found.drifted, found.verdict), found).write(work.output)
+    drift_page(Report(f"Drift, {day}").verdict(not found.drifted, found.verdict), found).write(work.output)
 
 
 def drift_page(page: Report, found: DriftLook) -> Report:
@@ -167,6 +170,18 @@ def drift_page(page: Report, found: DriftLook) -> Report:
             f"Answers agree with what users made of them by chrF {mean:.1f} (95% interval {low:.1f} .. {high:.1f})."
         )
     return page
+
+
+def _last(bucket: Bucket, use_case: str) -> _Kept | None:
+    """None before the first look, and where it is one of other code: it is computed again."""
+    try:
+        return _Kept.model_validate_json(bucket.get_bytes(_place(use_case))[0])
+    except (ArtifactNotFoundError, ValidationError):
+        return None
+
+
+def _place(use_case: str) -> str:
+    return f"serving/{use_case}/drift.json"
 
 
 def _untold(trained: int, asked: int, least: int) -> str:

@@ -105,8 +105,8 @@ def adopt(store: ArtifactStore, use_case: str) -> str:
 
 
 @step("report")
-def probe(work: Workspace, found: ProbeLook) -> None:
-    """The look as probe.json and a page.
+def probe(work: Workspace, found: ProbeLook, day: str) -> None:
+    """A look on a day, as probe.json and a page.
 
     metrics: answering, mended and broken models; passed is False where loading again did not help.
     """
@@ -115,7 +115,7 @@ def probe(work: Workspace, found: ProbeLook) -> None:
     work.metrics |= {"broken": len(found.broken), "servers_down": len(found.down)}
     work.metrics |= {"passed": found.passed, "verdict": found.verdict}
     (work.output / "probe.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    page = Report("Probe").verdict(found.passed, found.verdict)
+    page = Report(f"Probe, {day}").verdict(found.passed, found.verdict)
     rows = [(one.model, one.server, not one.after, one.mended, one.after or one.trouble) for one in found.probes]
     page.table(["model", "server", "answers", "mended", "what was wrong"], rows, "Every model on every server")
     if found.down:

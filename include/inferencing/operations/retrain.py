@@ -28,15 +28,16 @@ def decide(served: Served, drift: ArtifactRef) -> tuple[Decision, Outcome]:
         asked.swap(dict(champion), version)
     told = f"{decision.reason}{'; drift has asked for this champion before' if again and drifted else ''}"
     arguments = {"wanted": decision.wanted, "reason": told, "run_id": decision.run_id, "drifted": drifted}
+    arguments["day"] = served.day
     return decision, retrain.run(served.store, arguments)
 
 
 @step("report")
-def retrain(work: Workspace, wanted: bool, reason: str, run_id: str, drifted: list[str]) -> None:
+def retrain(work: Workspace, wanted: bool, reason: str, run_id: str, drifted: list[str], day: str) -> None:
     """What was decided, as retrain.json and a page. metrics: wanted, and the run that is started."""
     work.metrics |= {"wanted": wanted, "run": run_id, "reason": reason}
     (work.output / "retrain.json").write_text(json.dumps(work.metrics, indent=1), encoding="utf-8")
-    page = Report("Retraining").text(reason, "Started" if wanted else "Not started")
+    page = Report(f"Retraining, {day}").text(reason, "Started" if wanted else "Not started")
     page.table(["what has drifted"], [(one,) for one in drifted] or [("nothing",)])
     if run_id:
         page.text(f"The run of the workflow is {run_id}.")

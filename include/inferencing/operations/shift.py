@@ -8,6 +8,7 @@ chances come from random relabelling, which is exact whatever the texts are like
 import re
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,9 +71,9 @@ def words(reference: Sequence[str], current: Sequence[str], limit: float, seed: 
     import numpy as np
 
     counts = np.zeros((len(reference) + len(current), BUCKETS), dtype=np.float32)
-    for row, text in enumerate((*reference, *current)):
+    for line, text in enumerate((*reference, *current)):
         for bucket in _buckets(text):
-            counts[row, bucket] += 1
+            counts[line, bucket] += 1
     whole, first = counts.sum(axis=0), len(reference)
 
     def divergence(left: Any) -> Any:
@@ -113,7 +114,9 @@ def classifier(reference: Sequence[str], current: Sequence[str], limit: float, s
         [half[: len(half) // 2] for half in (random.permutation(np.flatnonzero(used == s)) for s in (0, 1))]
     )
     held = np.setdiff1d(np.arange(len(texts)), train)
-    vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=20_000, token_pattern=r"\w+")
+    vectors = TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, max_features=20_000, tokenizer=WORD.findall, token_pattern=None
+    )
     model = LogisticRegression(class_weight="balanced", max_iter=300)
     model.fit(vectors.fit_transform(texts[train]), used[train])
     scores, truth = model.decision_function(vectors.transform(texts[held])), used[held]
@@ -148,7 +151,7 @@ def thinned(texts: Sequence[str], most: int) -> list[str]:
 
 def _buckets(text: str) -> list[int]:
     found = WORD.findall(text.lower())
-    pairs = [f"{one} {two}" for one, two in zip(found, found[1:], strict=False)]
+    pairs = [f"{one} {two}" for one, two in pairwise(found)]
     return [zlib.crc32(one.encode()) % BUCKETS for one in (*found, *pairs)]
 
 
