@@ -12,7 +12,6 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT, Settings, settings
-from include.inferencing import champion
 from include.inferencing.scaling.capacity import Capacity
 from include.inferencing.scaling.decide import Bounds, Target
 from include.inferencing.scaling.instances import set_instances

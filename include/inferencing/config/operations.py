@@ -43,7 +43,7 @@ class DriftConfig(_Part):
         0.1, gt=0, le=1, description="Jensen-Shannon divergence (bits) of words, beyond that of chance, that is drift."
     )
     auc: float = Field(
-        0.8, gt=0.5, le=1, description="A classifier that tells users' questions from trained ones this well is drift."
+        0.7, gt=0.5, le=1, description="A classifier that tells users' questions from trained ones this well is drift."
     )
     worse: float = Field(0.1, gt=0, le=1, description="Rise of the share of bad answers, over a week, that is drift.")
 

@@ -12,6 +12,7 @@ from include.inferencing.operations.spans import MONTH, Span, merged, since
 from include.inferencing.operations.trend import LEAST_DAYS, trend
 from include.inferencing.scaling.capacity import Capacity, Sample, measured
 
+YEAR = 365
 WINDOWS = {"1 h": timedelta(hours=1), "24 h": timedelta(days=1), "7 d": timedelta(days=7), "30 d": MONTH}
 
 
@@ -66,7 +67,7 @@ def measure_capacity(served: Served) -> CapacityLook:
     declared = Capacity(config.step_seconds, config.stream_seconds, config.prompt_seconds, _answer(served), most)
     samples = [sample for span in served.spans if span.seconds == 60 for sample in _samples(span, engines)]
     engine = measured(declared, samples)
-    in_time = engine.places(served.latency or 1e9, config.first_token_seconds)
+    in_time = max(1, engine.places(1 - config.target_share, served.latency or 1e9, config.first_token_seconds))
     days = _days(served)
     rate = engine.rate(in_time) * engines
     direction = trend(list(days.values()))
@@ -105,7 +106,8 @@ def capacity(work: Workspace, found: CapacityLook, day: str) -> None:
 
 def capacity_page(page: Report, found: CapacityLook) -> Report:
     """Used, left and promised, below what the page has."""
-    until = "no rise is shown" if found.days_left is None else f"{found.days_left:g} days"
+    left = found.days_left
+    until = "no rise is shown" if left is None else f"{left:g} days" if left <= YEAR else "more than a year"
     rows: list[tuple[str, object]] = [
         ("servers, and most of them", f"{found.servers} of {found.most_servers}"),
         ("instances of the model in each", found.instances),
@@ -150,7 +152,11 @@ def _beside(found: CapacityLook, promise: Promise) -> list[tuple[str, object, ob
         ("tokens of an answer", promise.answer_tokens, answer),
         ("replicas", promise.replicas, found.servers),
         ("tokens a second of a replica", round(promise.replica_tokens_per_second, 1), yields),
-        ("seconds of a whole answer (95%)", promise.latency_seconds, "" if day.slowest is None else day.slowest),
+        (
+            "seconds of a whole answer (95%)",
+            promise.latency_seconds,
+            "" if day.slowest is None else round(day.slowest, 3),
+        ),
     ]
 
 

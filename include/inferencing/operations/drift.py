@@ -145,7 +145,9 @@ def drift_page(page: Report, found: DriftLook) -> Report:
         f"{found.exchanges} sampled exchanges of {found.days:g} days, {found.questions} distinct questions, beside "
         f"{found.trained} questions of {found.dataset or 'no known dataset'}. Only tenants that consent are sampled."
     )
-    rows = [(one.name, one.value, one.limit, f"{one.p:.2g}", one.large, one.said) for one in found.tests]
+    rows = [
+        (one.name, one.value, one.limit, f"{one.p:.2g}", "yes" if one.large else "no", one.said) for one in found.tests
+    ]
     if rows:
         headers = ["test", "found", "drift from", "chance", "large", "more"]
         page.table(headers, rows, "Tests: drift is what is large and beyond chance")

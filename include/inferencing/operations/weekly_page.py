@@ -21,6 +21,7 @@ from include.inferencing.operations.served import Served
 from include.inferencing.operations.spans import Span, merged
 
 WEEK = timedelta(days=7)
+MANY = 10_000
 
 
 class Day(BaseModel):
@@ -136,7 +137,7 @@ def weekly_page(work: Workspace, found: WeekLook) -> None:
     _traffic(page, found)
     budget_page(page, found.budget)
     cost_page(page, found.cost)
-    page.text(found.drift.verdict if found.drift else "Not looked at yet.", "Drift")
+    page.text(f"As last looked at: {found.drift.verdict}" if found.drift else "Not looked at yet.", "Drift")
     if found.drift:
         drift_page(page, found.drift)
     _events(page, found)
@@ -159,7 +160,9 @@ def _traffic(page: Report, found: WeekLook) -> None:
     headers = ["", "requests", "not answered", "tokens written", "first token, s (median)", "whole answer, s (95%)"]
     page.table(headers, rows, "Traffic and latency")
     bins = [one.name for one in found.days]
-    page.columns(bins, {"requests": [one.requests for one in found.days]}, "Requests a day")
+    many = max(one.requests for one in found.days) >= MANY
+    counts = [one.requests / (1000 if many else 1) for one in found.days]
+    page.columns(bins, {"thousands of requests" if many else "requests": counts}, "Requests a day")
     page.columns(
         bins,
         {
