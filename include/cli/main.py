@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, approvals, history, portfolio, review, sweep
+from include.cli import airflow, approvals, history, portfolio, review, rollback, sweep
 from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
@@ -23,6 +23,7 @@ EPILOG = """examples:
   genai history python_assistant                        what each run ran and reused
   genai airflow backfill create --dag-id python_assistant --from-date 2026-10-01 --to-date 2026-10-30
   genai review export python_assistant tasks.json       documents that wait for people's labels, for Label Studio
+  genai rollback python_assistant                       the champion before serves again, in seconds
   genai sweep --keep-runs 10                            lists what would go; --delete deletes it
   genai status
 
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("question", metavar="QUESTION")
     sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
     sub.set_defaults(command=ask)
-    for module in (portfolio, approvals, lineage, history, review, sweep, airflow):
+    for module in (portfolio, approvals, lineage, history, review, rollback, sweep, airflow):
         module.add_command(commands)
     return top
 
