@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, approvals, ask, history, keys, portfolio, review, sweep
+from include.cli import airflow, approvals, ask, history, keys, portfolio, review, rollback, sweep
 from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
@@ -24,6 +24,7 @@ EPILOG = """examples:
   genai history python_assistant                        what each run ran and reused
   genai airflow backfill create --dag-id python_assistant --from-date 2026-10-01 --to-date 2026-10-30
   genai review export python_assistant tasks.json       documents that wait for people's labels, for Label Studio
+  genai rollback python_assistant                       the champion before serves again, in seconds
   genai sweep --keep-runs 10                            lists what would go; --delete deletes it
   genai status
 
@@ -64,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--as-of", default="", metavar="MOMENT", help="data up to this moment, ISO 8601 (default: now)")
     sub.add_argument("--json", action="store_true", help="print the plan as JSON, each task instance with its reason")
     sub.set_defaults(command=plan)
-    for module in (ask, keys, portfolio, approvals, lineage, history, review, sweep, airflow):
+    for module in (ask, keys, portfolio, approvals, lineage, history, review, rollback, sweep, airflow):
         module.add_command(commands)
     return top
 
