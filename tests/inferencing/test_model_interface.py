@@ -125,7 +125,7 @@ HOSTILE: list[tuple[dict[str, bytes], str]] = [
 ]
 
 
-def raw(triton: TritonServer, inputs: dict[str, bytes], seconds: float = 30) -> list[Any]:
+def raw(triton: TritonServer, inputs: dict[str, bytes], deadline: float = 30) -> list[Any]:
     """All answers to a request as it is; its error is raised."""
     tensors = []
     for name, value in inputs.items():
@@ -134,11 +134,11 @@ def raw(triton: TritonServer, inputs: dict[str, bytes], seconds: float = 30) -> 
         tensors.append(tensor)
     found: queue.Queue[tuple[Any, Exception | None]] = queue.Queue()
     with closing(grpc.InferenceServerClient(triton.address)) as client:
-        client.start_stream(lambda result, error: found.put((result, error)), stream_timeout=seconds)
-        client.async_stream_infer(MODEL, tensors, enable_empty_final_response=True, timeout=int(seconds * 1e6))
+        client.start_stream(lambda result, error: found.put((result, error)), stream_timeout=30)
+        client.async_stream_infer(MODEL, tensors, enable_empty_final_response=True, timeout=int(deadline * 1e6))
         results = []
         while True:
-            result, error = found.get(timeout=seconds)
+            result, error = found.get(timeout=30)
             if error:
                 raise error
             results.append(result)
@@ -154,7 +154,7 @@ def test_hostile_requests_get_a_code_and_harm_nobody(triton: TritonServer, tenan
                 raw(triton, inputs)
         assert sum(piece.tokens for piece in other.result()) > 0
     with pytest.raises(Exception, match=r"\[deadline\]"):
-        raw(triton, {"text_input": b"x", "parameters": b'{"max_tokens": 256}'}, seconds=0.02)
+        raw(triton, {"text_input": b"x", "parameters": b'{"max_tokens": 256}'}, deadline=0.02)
     # a user's text ends no turn: read as special tokens, both would be as long
     spelled, plain = (ask(triton, f"a{text}b", 1)[0].prompt_tokens for text in ("<|end|>", "=end="))
     assert spelled > plain
