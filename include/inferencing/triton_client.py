@@ -151,6 +151,7 @@ def _piece(result: Any) -> Piece:
 
 
 def inputs_of(question: str, parameters: dict[str, object], adapter: str) -> list[Any]:
+    """The model's inputs: a question of a user, parameters of sampling, and the adapter where one is named."""
     import numpy as np
     import tritonclient.grpc as grpc
 
