@@ -68,7 +68,7 @@ def measure_capacity(served: Served) -> CapacityLook:
     declared = Capacity(config.step_seconds, config.stream_seconds, config.prompt_seconds, _answer(served), most)
     samples = [sample for span in served.spans if span.seconds == 60 for sample in _samples(span, engines)]
     engine = measured(declared, samples)
-    in_time = engine.places(served.latency or 1e9, config.first_token_seconds)
+    in_time = max(1, engine.places(1 - config.target_share, served.latency or 1e9, config.first_token_seconds))
     days = _days(served)
     rate = engine.rate(in_time) * engines
     direction = trend(list(days.values()))
