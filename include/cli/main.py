@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, approvals, history, portfolio, review, sweep
+from include.cli import airflow, approvals, history, manifests, portfolio, review, sweep
 from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("question", metavar="QUESTION")
     sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
     sub.set_defaults(command=ask)
-    for module in (portfolio, approvals, lineage, history, review, sweep, airflow):
+    for module in (portfolio, approvals, lineage, history, review, sweep, manifests, airflow):
         module.add_command(commands)
     return top
 

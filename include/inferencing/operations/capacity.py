@@ -43,9 +43,7 @@ class CapacityLook(BaseModel):
     places_in_time: int = Field(description="Of those, that come within the declared latency.")
     ceiling_tokens: float = Field(description="Tokens a second of the running servers at these places, as measured.")
     ceiling_requests: float = Field(description="Answers a second.")
-    minutes_measured: int = Field(
-        description="With traffic, that the ceiling rests on; 0: on the configuration."
-    )
+    minutes_measured: int = Field(description="With traffic, that the ceiling rests on; 0: on the configuration.")
     days: dict[str, float] = Field(description="Day -> answers a second of its busiest minute.")
     days_left: float | None = Field(description="Until the ceiling of all servers at the present trend.")
     trend: str
