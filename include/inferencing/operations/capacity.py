@@ -12,6 +12,7 @@ from include.inferencing.operations.spans import MONTH, Span, merged, since
 from include.inferencing.operations.trend import LEAST_DAYS, trend
 from include.inferencing.scaling.capacity import Capacity, Sample, measured
 
+YEAR = 365
 WINDOWS = {"1 h": timedelta(hours=1), "24 h": timedelta(days=1), "7 d": timedelta(days=7), "30 d": MONTH}
 
 
@@ -91,21 +92,22 @@ def measure_capacity(served: Served) -> CapacityLook:
 
 
 @step("report")
-def capacity(work: Workspace, found: CapacityLook) -> None:
-    """The look as capacity.json and a page.
+def capacity(work: Workspace, found: CapacityLook, day: str) -> None:
+    """A look on a day, as capacity.json and a page.
 
     metrics: load, the part of the ceiling that the last day's busiest minute used; requests and tokens of 24 h.
     """
-    day = found.use["24 h"]
-    work.metrics |= {"load": round(found.load, 4), "requests": day.requests, "tokens": day.tokens}
-    work.metrics |= {"servers": found.servers, "waiting": day.waiting, "days_left": found.days_left}
+    last = found.use["24 h"]
+    work.metrics |= {"load": round(found.load, 4), "requests": last.requests, "tokens": last.tokens}
+    work.metrics |= {"servers": found.servers, "waiting": last.waiting, "days_left": found.days_left}
     (work.output / "capacity.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    capacity_page(Report("Capacity"), found).write(work.output)
+    capacity_page(Report(f"Capacity, {day}"), found).write(work.output)
 
 
 def capacity_page(page: Report, found: CapacityLook) -> Report:
     """Used, left and promised, below what the page has."""
-    until = "no rise is shown" if found.days_left is None else f"{found.days_left:g} days"
+    left = found.days_left
+    until = "no rise is shown" if left is None else f"{left:g} days" if left <= YEAR else "more than a year"
     rows: list[tuple[str, object]] = [
         ("servers, and most of them", f"{found.servers} of {found.most_servers}"),
         ("instances of the model in each", found.instances),
@@ -150,7 +152,11 @@ def _beside(found: CapacityLook, promise: Promise) -> list[tuple[str, object, ob
         ("tokens of an answer", promise.answer_tokens, answer),
         ("replicas", promise.replicas, found.servers),
         ("tokens a second of a replica", round(promise.replica_tokens_per_second, 1), yields),
-        ("seconds of a whole answer (95%)", promise.latency_seconds, "" if day.slowest is None else day.slowest),
+        (
+            "seconds of a whole answer (95%)",
+            promise.latency_seconds,
+            "" if day.slowest is None else round(day.slowest, 3),
+        ),
     ]
 
 
