@@ -23,13 +23,17 @@ from include.inferencing.gateway.view import unix_time
 def create_app(gateway: Gateway, exchanges: Exchanges | None = None, routers: Sequence[APIRouter] = ()) -> FastAPI:
     """The application; `exchanges` is offered every complete answer, `routers` are more of its paths."""
 
+    taker = exchanges or Nobody()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with gateway.running():
+            await taker.start()
             yield
+            await taker.stop()
 
     app = FastAPI(title="genai gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.gateway, app.state.exchanges = gateway, exchanges or Nobody()
+    app.state.gateway, app.state.exchanges = gateway, taker
     app.add_exception_handler(ApiError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
     app.include_router(ROUTES)
@@ -71,9 +75,10 @@ async def _answer(request: Request, *, chat: bool) -> Response:
     models = gateway.known.now.routes[use_case].models
     check_size(question, tenant.max_prompt_chars, models[0].limits.get("max_new_tokens"))
     seconds = _deadline(request, gateway, models[0].limits.get("deadline_seconds"))
-    call = Call(question, name, key, tenant, use_case, adapter, seconds)
+    exchanges: Exchanges = request.app.state.exchanges
+    identifier = exchanges.new_id(name, use_case, "chatcmpl-" if chat else "cmpl-")
     gateway.tally.arrived()
-    return Answering(call, gateway, request.app.state.exchanges)
+    return Answering(Call(question, name, key, tenant, use_case, adapter, seconds, identifier), gateway, exchanges)
 
 
 def _deadline(request: Request, gateway: Gateway, longest: float | None) -> float:
