@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
+from include.inferencing.champion import Serving
 from include.inferencing.publish import publish
 from include.inferencing.triton_client import TritonClient
 from tests.conftest import ObjectStoreServer
@@ -27,11 +29,13 @@ WORDS = "token " * 40
 class Scene:
     """Servers of a test module's own."""
 
-    def __init__(self, folder: Path, store: ArtifactStore, server: ObjectStoreServer) -> None:
-        self.folder, self.store, self.server = folder, store, server
-        self.tritons: list[TritonServer] = []
+    def __init__(
+        self, folder: Path, store: ArtifactStore, server: ObjectStoreServer, tritons: Sequence[TritonServer] = ()
+    ) -> None:
+        self.folder, self.store, self.borrowed = folder, store, bool(tritons)
+        self.tritons = list(tritons)
         self.served: dict[str, str] = {}
-        for number in range(2):
+        for number in range(0 if tritons else 2):
             (folder / str(number)).mkdir()
             self.tritons.append(TritonServer(folder / str(number), server))
             self.tritons[-1].start()
@@ -44,12 +48,16 @@ class Scene:
         """Put a package in service, on both servers; its name there."""
         package = package or stand_in(self.store, use_case, **({"answer": WORDS} | behaviour))
         serving = serving_of(self.store, use_case, package)
-        publish(self.store, package, serving.model_name)
-        self.served[use_case] = serving.model_name
-        for triton in self.tritons:
-            self.load(triton, use_case)
+        self.publish(use_case, serving)
         put_in_service(self.store, run_of(use_case), serving)
         return serving.model_name
+
+    def publish(self, name: str, serving: Serving) -> None:
+        """Have a package loaded, in no use case's service."""
+        publish(self.store, serving.package, serving.model_name)
+        self.served[name] = serving.model_name
+        for triton in self.tritons:
+            self.load(triton, name)
 
     def load(self, triton: TritonServer, *use_cases: str) -> None:
         with TritonClient(triton.address) as client:
@@ -76,7 +84,11 @@ class Scene:
         for use_case in self.served:
             self.store.bucket.delete([champion.document(self.store.bucket, use_case).key])
         for triton in self.tritons:
-            if triton.process and triton.process.poll() is None:
+            if self.borrowed:
+                with TritonClient(triton.address) as client:
+                    for name in self.served.values():
+                        client.unload(name)
+            elif triton.process and triton.process.poll() is None:
                 triton.kill()
 
 
