@@ -1,5 +1,6 @@
 """Two Tritons that may be killed, a gateway before both, and models whose answers take their time."""
 
+import contextlib
 import json
 import os
 import signal
@@ -71,6 +72,14 @@ class Scene:
         triton.start()
         self.load(triton)
 
+    def kill(self, triton: TritonServer) -> None:
+        """kill -9 of the server; its stubs may outlive it."""
+        stubs = triton.stubs()
+        triton.kill()
+        for stub in stubs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stub, signal.SIGKILL)
+
     def kill_stub(self, triton: TritonServer, use_case: str) -> None:
         """kill -9 of the process that runs the model, which Triton goes on calling ready."""
         for stub in triton.stubs():
@@ -89,7 +98,7 @@ class Scene:
                     for name in self.served.values():
                         client.unload(name)
             elif triton.process and triton.process.poll() is None:
-                triton.kill()
+                self.kill(triton)
 
 
 def ready(gateway: GatewayServer, model: str, servers: int) -> None:

@@ -56,7 +56,7 @@ def test_a_killed_triton_ends_its_streams_at_once_and_takes_no_other_request_wit
     eventually(lambda: all(one.pieces for one in begun), 20, gateway.told)
     waiting = [Stream(gateway, key, THINKS) for _ in range(4)]
     eventually(lambda: sum(one["in_flight"] for one in gateway.get("/ready").json()["servers"].values()) == 10, 10)
-    scene.tritons[0].kill()
+    scene.kill(scene.tritons[0])
     for stream in (*begun, *waiting):
         stream.end()
 
@@ -105,7 +105,7 @@ def test_requests_wait_for_the_only_triton_to_come_back(
     key = accepted(gateway, new_key("patient"))
     first = Stream(gateway, key, THINKS)
     eventually(lambda: gateway.get("/ready").json()["servers"][scene.tritons[0].address]["in_flight"], 10)
-    scene.tritons[0].kill()
+    scene.kill(scene.tritons[0])
     second = Stream(gateway, key, THINKS)
     scene.revive(scene.tritons[0])
 
