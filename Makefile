@@ -28,9 +28,10 @@ check: install-dev ## lint, format, types, import rules
 	$(BIN)/mypy include
 	$(BIN)/lint-imports
 
-faults: install-dev ## kill writers, readers, sweepers and the store 2000 times, training 100 times (FAULTS="--seed 1", TRAINING_FAULTS)
+faults: install-dev ## kill writers, readers, sweepers and the store 2000 times, training 100 times, serving in 100 rollouts (FAULTS="--seed 1", TRAINING_FAULTS, SERVING_FAULTS)
 	@$(BIN)/python -m tests.faults $(FAULTS)
 	@$(BIN)/python -m tests.faults.training $(TRAINING_FAULTS)
+	@$(BIN)/python -m tests.faults.serving $(SERVING_FAULTS)
 
 bench: OPTIONS := benchmarks
 bench: install ## run benchmarks/AREA; ends with one line of JSON

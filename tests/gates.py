@@ -63,14 +63,14 @@ def made_package(
 
 
 def gate_of(
-    store: ArtifactStore, package: ArtifactRef, *, passed: bool = True, dataset: ArtifactRef | None = None
+    store: ArtifactStore, package: ArtifactRef, *, passed: bool = True, **given: ArtifactRef | None
 ) -> ArtifactRef:
-    """The committed report of a gate that judged the package's adapter on its model."""
+    """The committed report of a gate that judged the package's adapter on its model; `given`: dataset, charter."""
     made = store.manifest(package).inputs
     step: Step[...] = Step(_gate, "report")  # type: ignore[arg-type]
     step.name = GATE_STEP
-    given = {"dataset": dataset} if dataset else {}
-    arguments = {"model": made["model"], "adapters": [made["adapter"]], "passed": passed} | given
+    named = {name: ref for name, ref in given.items() if ref}
+    arguments = {"model": made["model"], "adapters": [made["adapter"]], "passed": passed} | named
     return step.run(store, arguments).ref
 
 

@@ -50,6 +50,13 @@ class Outcome:
     wanted: list[tuple[float, int]] = field(default_factory=list)
     ready: list[tuple[float, int]] = field(default_factory=list)
 
+    def share_within(self, latency: float, first_token: float | None) -> float:
+        """Of all answers, those whose first token and end came within so many seconds."""
+        most = float("inf") if first_token is None else first_token
+        times = zip(self.first, self.whole, strict=True)
+        good = sum(1 for first, whole in times if whole is not None and whole <= latency and (first or 0.0) <= most)
+        return good / max(1, len(self.whole))
+
 
 class Simulation:
     """One run of a scenario under a policy."""

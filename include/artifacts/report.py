@@ -149,6 +149,6 @@ def _drawn(bins: Sequence[str], series: Mapping[str, Sequence[float]]) -> dict[s
         "columns": columns,
         "labels": [(label, round(40 + space * (index + 0.5), 1)) for index, label in enumerate(bins)],
         "legend": [(name, 60 + 165 * place) for place, name in enumerate(series)],
-        "top": f"{top:.3g}",
+        "top": f"{top:.4g}",
         "description": ". ".join(said),
     }

@@ -10,7 +10,7 @@ from include.core.errors import CorruptedArtifactError
 from include.inferencing import champion
 from include.inferencing.champion import Champion
 
-TASK = "inferencing.deploy"
+TASK, GATE = "inferencing.deploy", "customization.gate"
 CHAMPION, PREVIOUS, EARLIER = "champion", "previous champion", "deployed earlier"
 
 
@@ -25,6 +25,8 @@ class Deployment:
     since: str
     """When it became champion, UTC; empty where only its runs are known."""
     runs: tuple[RunRecord, ...]
+    gate: ArtifactRef | None = None
+    """Report of the gate that let it pass; None where none is known."""
 
 
 def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
@@ -46,13 +48,19 @@ def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
         for serving in (current, current and current.previous):
             if serving:
                 by_name.setdefault(serving.model_name, [])
-        found += [_deployment(use_case, name, current, runs) for name, runs in by_name.items()]
+        gates = {one.place.run_id: one.ref for one in history.records(use_case, GATE) if one.metrics.get("passed")}
+        found += [_deployment(use_case, name, current, runs, gates) for name, runs in by_name.items()]
     return found, damaged
 
 
-def _deployment(use_case: str, name: str, current: Champion | None, runs: list[RunRecord]) -> Deployment:
+def _deployment(
+    use_case: str, name: str, current: Champion | None, runs: list[RunRecord], gates: dict[str, ArtifactRef]
+) -> Deployment:
+    gate = next((gates[run.place.run_id] for run in reversed(runs) if run.place.run_id in gates), None)
     if current and current.model_name == name:
-        return Deployment(use_case, name, current.package, CHAMPION, current.moved_at, tuple(runs))
+        gate = current.gate or gate
+        return Deployment(use_case, name, current.package, CHAMPION, current.moved_at, tuple(runs), gate)
     if current and current.previous and current.previous.model_name == name:
-        return Deployment(use_case, name, current.previous.package, PREVIOUS, "", tuple(runs))
-    return Deployment(use_case, name, runs[-1].ref, EARLIER, "", tuple(runs))
+        gate = current.previous.gate or gate
+        return Deployment(use_case, name, current.previous.package, PREVIOUS, "", tuple(runs), gate)
+    return Deployment(use_case, name, runs[-1].ref, EARLIER, "", tuple(runs), gate)

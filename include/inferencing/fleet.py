@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def addresses() -> list[str]:
     """host:port of each server: those of the settings, each name by all its addresses."""
-    return [found for one in settings().triton_address.split(",") for found in _resolved(one.strip())]
+    return [found for one in settings().triton_addresses for found in _resolved(one)]
 
 
 def live() -> list[str]:

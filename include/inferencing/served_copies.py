@@ -10,13 +10,15 @@ from include.artifacts.store import ArtifactStore
 from include.artifacts.sweep import Garbage
 from include.core.settings import settings
 from include.inferencing import champion
+from include.inferencing.deployments import deployments
 
 
 def sweep_copies(store: ArtifactStore, *, dry_run: bool = False) -> list[Garbage]:
-    """Delete copies of packages that are no use case's champion nor the one before it.
+    """Delete copies of packages that nothing names and that no champion was served from, as far as results stay.
 
-    Only what this project put there goes, older than the store's window, which every deployment begins anew. A
-    package that is served again is copied again from its artifact.
+    What stays is champion, candidate, what leaves, and each earlier champion whose package a retention has kept: it
+    comes back without being copied. Of the rest, what this project put there goes once it is older than the store's
+    window, which every deployment begins anew. A package that is served again is copied again from its artifact.
     """
     root = f"{settings().model_repository}/"
     ours = {champion.model_prefix(name) for name in (*History(store.bucket).use_cases(), *_use_cases(store))}
@@ -39,8 +41,10 @@ def _use_cases(store: ArtifactStore) -> list[str]:
 
 
 def _serving(store: ArtifactStore) -> set[str]:
-    found = [champion.read(store.bucket, use_case) for use_case in _use_cases(store)]
-    return {one.model_name for current in found if current for one in (current, current.previous) if one}
+    aliases = [champion.read_alias(store.bucket, use_case)[0] for use_case in _use_cases(store)]
+    named = {name for alias in aliases for name in alias.named}
+    served = (one for one in deployments(store)[0] if store.find(one.package.step, one.package.fingerprint))
+    return named | {one.model_name for one in served}
 
 
 def _is_old(store: ArtifactStore, items: list[StoredObject]) -> bool:

@@ -9,15 +9,16 @@ from include.artifacts.bucket import Bucket
 from include.artifacts.history import now
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ModelError
+from include.core.errors import ConfigurationError, ModelError
 from include.inferencing import champion
 from include.inferencing import deploy as deployment
+from include.inferencing.rollback import rollback
 from include.inferencing.rollout import transitions
 from include.inferencing.rollout.drive import Driver
 from include.inferencing.rollout.leave import leave
 from include.inferencing.triton_client import TritonClient
 from tests.faults.serving.packages import BAD, stand_in
-from tests.gates import gate_of, serving_of
+from tests.gates import gate_of, rollout_of, serving_of
 from tests.inferencing.conftest import QUICK, TritonServer, deploy, run_of
 from tests.tiny_model import tiny_dataset
 
@@ -154,3 +155,26 @@ def test_a_verdict_stops_a_rollout_unless_it_is_of_an_earlier_moment(
     assert alias.champion and alias.champion.package == (old if reason else new)
     if reason:
         assert alias.log[-1].what == "rolled_back" and reason in alias.log[-1].reason
+
+
+def test_an_earlier_champion_comes_back_and_what_it_replaced_stays_out_until_its_bytes_change(
+    store: ArtifactStore, triton: TritonServer, use_case: str
+) -> None:
+    good, bad, next_one = (stand_in(store, name) for name in ("good", "regretted", "next"))
+    deploy(store, good, run_of(use_case), QUICK)
+    deploy(store, bad, run_of(use_case, 2), QUICK)
+
+    assert rollback(store, use_case, QUICK) == champion.model_name(use_case, good)
+    alias, _ = champion.read_alias(store.bucket, use_case)
+    assert not [one for one in alias.log if one.what == "canary" and one.run_id.startswith("rollback")]
+    assert loaded(triton, good, bad, use_case=use_case) == [True, False]
+    again = deploy(store, bad, run_of(use_case, 3), QUICK)
+    assert again.metrics["deployed"] is False and "took this package out of service" in again.reason
+    assert deploy(store, next_one, run_of(use_case, 4), QUICK).metrics["deployed"]
+    with pytest.raises(ConfigurationError, match="was never served by it"):
+        rollback(store, use_case, QUICK, "unknown-000000000000")
+
+    third = stand_in(store, "third")
+    transitions.start(store.bucket, rollout_of(run_of(use_case, 5), serving_of(store, use_case, third)))
+    assert rollback(store, use_case, QUICK) == champion.model_name(use_case, next_one)
+    assert champion.read_alias(store.bucket, use_case)[0].is_withdrawn(champion.model_name(use_case, third))

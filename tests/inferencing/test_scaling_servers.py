@@ -12,7 +12,6 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT, Settings, settings
-from include.inferencing import champion
 from include.inferencing.scaling.capacity import Capacity
 from include.inferencing.scaling.decide import Bounds, Target
 from include.inferencing.scaling.instances import set_instances
@@ -192,5 +191,3 @@ def test_two_scalers_write_one_scale(store: ArtifactStore) -> None:
         assert read_scale(bucket).wanted == 20
     finally:
         bucket.delete([SCALE])
-
-

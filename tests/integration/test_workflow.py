@@ -82,7 +82,7 @@ class Workflow:
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
     def answer(self) -> str:
-        return "".join(ask(QUESTION, NAME, self.store, self.stack.settings.triton_address, max_tokens=12))
+        return "".join(ask(QUESTION, NAME, self.store, self.stack.settings.triton_addresses[0], max_tokens=12))
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ class DriftConfig(_Part):
         0.1, gt=0, le=1, description="Jensen-Shannon divergence (bits) of words, beyond that of chance, that is drift."
     )
     auc: float = Field(
-        0.8, gt=0.5, le=1, description="A classifier that tells users' questions from trained ones this well is drift."
+        0.7, gt=0.5, le=1, description="A classifier that tells users' questions from trained ones this well is drift."
     )
     worse: float = Field(0.1, gt=0, le=1, description="Rise of the share of bad answers, over a week, that is drift.")
 
@@ -52,7 +52,6 @@ class OperationsConfig(_Part):
     """Probes, error budget, drift and the weekly page."""
 
     schedule: str | None = Field("*/15 * * * *", description="Cron expression (UTC) of looks; null: by hand.")
-    keep_days: int = Field(7, ge=1, le=3650, description="Reports of looks are deleted after; weekly pages stay.")
     probe: ProbeConfig = Field(default_factory=ProbeConfig, description="Whether every model answers.")
     budget: BudgetConfig = Field(default_factory=BudgetConfig, description="Objectives, and what a burnt budget stops.")
     drift: DriftConfig = Field(default_factory=DriftConfig, description="Inputs and quality against training.")

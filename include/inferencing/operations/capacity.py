@@ -12,6 +12,7 @@ from include.inferencing.operations.spans import MONTH, Span, merged, since
 from include.inferencing.operations.trend import LEAST_DAYS, trend
 from include.inferencing.scaling.capacity import Capacity, Sample, measured
 
+YEAR = 365
 WINDOWS = {"1 h": timedelta(hours=1), "24 h": timedelta(days=1), "7 d": timedelta(days=7), "30 d": MONTH}
 
 
@@ -43,9 +44,7 @@ class CapacityLook(BaseModel):
     places_in_time: int = Field(description="Of those, that come within the declared latency.")
     ceiling_tokens: float = Field(description="Tokens a second of the running servers at these places, as measured.")
     ceiling_requests: float = Field(description="Answers a second.")
-    minutes_measured: int = Field(
-        description="With traffic, that the ceiling rests on; 0: on the configuration."
-    )
+    minutes_measured: int = Field(description="With traffic, that the ceiling rests on; 0: on the configuration.")
     days: dict[str, float] = Field(description="Day -> answers a second of its busiest minute.")
     days_left: float | None = Field(description="Until the ceiling of all servers at the present trend.")
     trend: str
@@ -68,7 +67,7 @@ def measure_capacity(served: Served) -> CapacityLook:
     declared = Capacity(config.step_seconds, config.stream_seconds, config.prompt_seconds, _answer(served), most)
     samples = [sample for span in served.spans if span.seconds == 60 for sample in _samples(span, engines)]
     engine = measured(declared, samples)
-    in_time = engine.places(served.latency or 1e9, config.first_token_seconds)
+    in_time = max(1, engine.places(1 - config.target_share, served.latency or 1e9, config.first_token_seconds))
     days = _days(served)
     rate = engine.rate(in_time) * engines
     direction = trend(list(days.values()))
@@ -93,21 +92,22 @@ def measure_capacity(served: Served) -> CapacityLook:
 
 
 @step("report")
-def capacity(work: Workspace, found: CapacityLook) -> None:
-    """The look as capacity.json and a page.
+def capacity(work: Workspace, found: CapacityLook, day: str) -> None:
+    """A look on a day, as capacity.json and a page.
 
     metrics: load, the part of the ceiling that the last day's busiest minute used; requests and tokens of 24 h.
     """
-    day = found.use["24 h"]
-    work.metrics |= {"load": round(found.load, 4), "requests": day.requests, "tokens": day.tokens}
-    work.metrics |= {"servers": found.servers, "waiting": day.waiting, "days_left": found.days_left}
+    last = found.use["24 h"]
+    work.metrics |= {"load": round(found.load, 4), "requests": last.requests, "tokens": last.tokens}
+    work.metrics |= {"servers": found.servers, "waiting": last.waiting, "days_left": found.days_left}
     (work.output / "capacity.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    capacity_page(Report("Capacity"), found).write(work.output)
+    capacity_page(Report(f"Capacity, {day}"), found).write(work.output)
 
 
 def capacity_page(page: Report, found: CapacityLook) -> Report:
     """Used, left and promised, below what the page has."""
-    until = "no rise is shown" if found.days_left is None else f"{found.days_left:g} days"
+    left = found.days_left
+    until = "no rise is shown" if left is None else f"{left:g} days" if left <= YEAR else "more than a year"
     rows: list[tuple[str, object]] = [
         ("servers, and most of them", f"{found.servers} of {found.most_servers}"),
         ("instances of the model in each", found.instances),
@@ -152,7 +152,11 @@ def _beside(found: CapacityLook, promise: Promise) -> list[tuple[str, object, ob
         ("tokens of an answer", promise.answer_tokens, answer),
         ("replicas", promise.replicas, found.servers),
         ("tokens a second of a replica", round(promise.replica_tokens_per_second, 1), yields),
-        ("seconds of a whole answer (95%)", promise.latency_seconds, "" if day.slowest is None else day.slowest),
+        (
+            "seconds of a whole answer (95%)",
+            promise.latency_seconds,
+            "" if day.slowest is None else round(day.slowest, 3),
+        ),
     ]
 
 

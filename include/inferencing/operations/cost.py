@@ -82,8 +82,8 @@ def measure_cost(served: Served) -> CostLook:
 
 
 @step("report")
-def cost(work: Workspace, found: CostLook) -> None:
-    """The look as cost.json and a page.
+def cost(work: Workspace, found: CostLook, day: str) -> None:
+    """A look on a day, as cost.json and a page.
 
     metrics: what a month costs at the present pace, training in it included, beside the charter's budget; over_budget.
     """
@@ -92,7 +92,7 @@ def cost(work: Workspace, found: CostLook) -> None:
     work.metrics |= {"budget": found.budget, "currency": found.currency, "over_budget": found.over}
     work.metrics |= {"tokens_7_days": week.tokens, "per_thousand_tokens": week.per_thousand}
     (work.output / "cost.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    page = Report("Cost")
+    page = Report(f"Cost, {day}")
     if month is not None and found.budget is not None:
         page.verdict(not found.over, _beside_budget(found, month))
     cost_page(page, found).write(work.output)

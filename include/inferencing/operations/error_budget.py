@@ -53,7 +53,18 @@ class BudgetLook(BaseModel):
 
 
 def measure_error_budget(served: Served) -> BudgetLook:
-    """Count the windows; where the budget is burnt, `serving/<use case>/budget.json` freezes rollouts."""
+    """Look; where the budget is burnt, `serving/<use case>/budget.json` freezes rollouts."""
+    look = look_at_budget(served)
+    frozen = bool(look.burnt) and look.freeze
+    spent = {one.name: round(one.spent, 4) for one in look.objectives}
+    at = served.at.isoformat()
+    reason = f"the error budget of {', '.join(look.burnt)} is burnt (look of {at[:16]})" if frozen else ""
+    write_budget(served.bucket, served.use_case, Budget(at=at, frozen=frozen, reason=reason, spent=spent))
+    return look
+
+
+def look_at_budget(served: Served) -> BudgetLook:
+    """Count the windows."""
     config = served.config.operations.budget
     objectives = [answered(served.spans, served.at, config.answered)]
     if served.latency:
@@ -69,7 +80,7 @@ def measure_error_budget(served: Served) -> BudgetLook:
         for one in objectives
         for rule in one.alerts(config.least_requests)
     ]
-    look = BudgetLook(
+    return BudgetLook(
         objectives=tuple(objectives),
         latency_seconds=served.latency,
         least_requests=config.least_requests,
@@ -77,17 +88,11 @@ def measure_error_budget(served: Served) -> BudgetLook:
         burnt=tuple(one.name for one in objectives if one.burnt),
         freeze=config.freeze,
     )
-    frozen = bool(look.burnt) and config.freeze
-    spent = {one.name: round(one.spent, 4) for one in objectives}
-    at = served.at.isoformat()
-    reason = f"the error budget of {', '.join(look.burnt)} is burnt (look of {at[:16]})" if frozen else ""
-    write_budget(served.bucket, served.use_case, Budget(at=at, frozen=frozen, reason=reason, spent=spent))
-    return look
 
 
 @step("report")
-def error_budget(work: Workspace, found: BudgetLook) -> None:
-    """The look as error_budget.json and a page.
+def error_budget(work: Workspace, found: BudgetLook, day: str) -> None:
+    """A look on a day, as error_budget.json and a page.
 
     metrics: the part of each objective's budget that is spent in 30 days, requests counted; passed is False where a
     page is due or a budget is burnt, and the verdict says what to do.
@@ -98,7 +103,7 @@ def error_budget(work: Workspace, found: BudgetLook) -> None:
     work.metrics["alerts"] = len(found.alerts)
     work.metrics |= {"frozen": bool(found.burnt) and found.freeze, "passed": found.passed, "verdict": found.verdict}
     (work.output / "error_budget.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
-    budget_page(Report("Error budget").verdict(found.passed, found.verdict), found).write(work.output)
+    budget_page(Report(f"Error budget, {day}").verdict(found.passed, found.verdict), found).write(work.output)
 
 
 def budget_page(page: Report, found: BudgetLook) -> Report:

@@ -71,6 +71,11 @@ class Served:
         return read_scale(self.bucket)
 
     @property
+    def day(self) -> str:
+        """The day of the look."""
+        return self.at.date().isoformat()
+
+    @property
     def servers_now(self) -> float:
         """Servers that run."""
         return servers_by(self.scale)(self.at)

@@ -114,8 +114,7 @@ def promote(bucket: Bucket, mine: Rollout) -> Alias:
         moved = Champion(**dict(new), previous=serving(before) if before else None, moved_at=now())
         withdrawn = tuple(one for one in alias.withdrawn if one.model_name != new.model_name)
         if before and mine.kind == "back":
-            taken = Withdrawn(model_name=before.model_name, package=before.package, at=now())
-            withdrawn = (*withdrawn, taken)[-MOST_WITHDRAWN:]
+            withdrawn = _withdraw(withdrawn, before)
         update = {"champion": moved, "rollout": None, "withdrawn": withdrawn, "leaving": _leave(alias, before, mine)}
         return _logged(alias.model_copy(update=update), "promoted", new, mine.run_id)
 
@@ -140,6 +139,19 @@ def roll_back(bucket: Bucket, mine: Rollout, reason: str) -> Alias:
         return _undone(alias, reason) if owns(alias, mine) else None
 
     return change(bucket, mine.use_case, undone)
+
+
+def call_off(bucket: Bucket, use_case: str, model_name: str) -> Alias:
+    """A person ends the rollout of a model, whoever drives it; the package is taken out of service."""
+
+    def called_off(alias: Alias) -> Alias | None:
+        if alias.rollout is None or alias.rollout.candidate.model_name != model_name:
+            return None
+        candidate = alias.rollout.candidate
+        new = _undone(alias, "a person called it off")
+        return new.model_copy(update={"withdrawn": _withdraw(alias.withdrawn, candidate)})
+
+    return change(bucket, use_case, called_off)
 
 
 def left(bucket: Bucket, use_case: str, model_name: str) -> Alias:
@@ -173,6 +185,11 @@ def _undone(alias: Alias, reason: str) -> Alias:
     assert rollout is not None
     new = alias.model_copy(update={"rollout": None, "leaving": _leave(alias, rollout.candidate, rollout)})
     return _logged(new, "rolled_back", rollout.candidate, rollout.run_id, rollout.share, reason)
+
+
+def _withdraw(withdrawn: tuple[Withdrawn, ...], one: Serving) -> tuple[Withdrawn, ...]:
+    rest = tuple(other for other in withdrawn if other.model_name != one.model_name)
+    return (*rest, Withdrawn(model_name=one.model_name, package=one.package, at=now()))[-MOST_WITHDRAWN:]
 
 
 def _leave(alias: Alias, one: Serving | None, rollout: Rollout) -> tuple[Leaving, ...]:
