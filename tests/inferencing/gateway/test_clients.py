@@ -163,7 +163,7 @@ def test_a_flood_of_one_tenant_leaves_anothers_requests_alone(
         )
         for tenant in ("calm", "clients")
     }
-    # three of four places are the flood's at most, and twice as many of its requests wait
+    # the flood has all places, and of what waits the other tenant's turn comes next
     assert waited["calm"] < waited["clients"] / 4
 
 
