@@ -50,12 +50,12 @@ def package(
     told: dict[str, Any] = {}
     if config.engine == "vllm":
         told = vllm.lay_out(work, loaded, live, limits, config)
-        text = vllm.config_of(config)
     else:
         openvino.lay_out(
             work, loaded, live, {name: one["tokens"] for name, one in _merged(source).items()}, limits, config
         )
-        text = openvino.CONFIG
+    beside = _adapters_info(source, live, told)
+    text = vllm.config_of(config, vllm.asked_as(loaded, beside)) if config.engine == "vllm" else openvino.CONFIG
     check_config(text)
     (work.output / "config.pbtxt").write_text(text)
     kept = bool(merged) and keep_adapter(work.fetch(adapter), work.output / "1" / "adapter") if adapter else False
@@ -64,7 +64,7 @@ def package(
     carded = write_card(work, model_card)
     info = {
         **_package_info(source, model, adapter, loaded, limits),
-        **_adapters_info(source, live, told),
+        **beside,
         "engine": config.engine,
         "licences": chain,
         "model_card": "model_card.md" if carded else None,
