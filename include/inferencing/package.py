@@ -46,32 +46,42 @@ def package(
     merged = work.fetch(adapter) if adapter and not main else None
     loaded = load_model(source, merged, settings().rank_threads)
     limits = serving_limits(loaded, config)
-    check_template(loaded.tokenizer, loaded.examples)
-    told: dict[str, Any] = {}
-    if config.engine == "vllm":
-        told = vllm.lay_out(work, loaded, live, limits, config)
-    else:
-        openvino.lay_out(
-            work, loaded, live, {name: one["tokens"] for name, one in _merged(source).items()}, limits, config
-        )
-    beside = _adapters_info(source, live, told)
-    text = vllm.config_of(config, vllm.asked_as(loaded, beside)) if config.engine == "vllm" else openvino.CONFIG
-    check_config(text)
-    (work.output / "config.pbtxt").write_text(text)
-    kept = bool(merged) and keep_adapter(work.fetch(adapter), work.output / "1" / "adapter") if adapter else False
+    beside = _lay_out(work, source, loaded, live, limits, config)
+    kept = merged is not None and keep_adapter(merged, work.output / "1" / "adapter")
     chain = licence_chain(source, {one.name: one.folder for one in live} | ({DEFAULT: merged} if merged else {}))
     write_licences(work.output, source, chain)
-    carded = write_card(work, model_card)
     info = {
         **_package_info(source, model, adapter, loaded, limits),
         **beside,
         "engine": config.engine,
         "licences": chain,
-        "model_card": "model_card.md" if carded else None,
+        "model_card": "model_card.md" if write_card(work, model_card) else None,
         "live_adapter": "1/adapter" if kept else None,
     }
     (work.output / "package_info.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
     _report(work, config, info)
+
+
+def _lay_out(
+    work: Workspace,
+    source: Path,
+    loaded: LoadedModel,
+    live: list[Live],
+    limits: dict[str, Any],
+    config: PackageConfig,
+) -> dict[str, Any]:
+    """1/ and config.pbtxt for the engine; what package_info.json tells of adapters."""
+    check_template(loaded.tokenizer, loaded.examples)
+    if config.engine == "vllm":
+        beside = _adapters_info(source, live, vllm.lay_out(work, loaded, live, limits, config))
+        text = vllm.config_of(config, vllm.asked_as(loaded, beside))
+    else:
+        prompts = {name: one["tokens"] for name, one in _merged(source).items()}
+        openvino.lay_out(work, loaded, live, prompts, limits, config)
+        beside, text = _adapters_info(source, live, {}), openvino.CONFIG
+    check_config(text)
+    (work.output / "config.pbtxt").write_text(text)
+    return beside
 
 
 def _beside(work: Workspace, adapter: ArtifactRef, config: PackageConfig) -> bool:
