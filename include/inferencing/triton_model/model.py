@@ -29,6 +29,8 @@ CANCEL_SECONDS = 0.25  # each look costs a message to the server
 LOOK_SECONDS = 0.05
 IDLE_SECONDS = 1.0
 UNLOAD_SECONDS = 5.0
+# of the engine, the tokenizer and Triton: they end one answer, never all
+UNFORESEEN = (RuntimeError, ValueError, TypeError, pb.TritonModelException)
 INPUTS = ("messages", "text_input", "parameters", "adapter")
 
 
@@ -111,10 +113,9 @@ class TritonPythonModel:
                 self._admit(request, answer)
             except RequestError as error:
                 answer.fail(str(error))
-            except Exception as error:
+            except UNFORESEEN as error:
                 # nobody else would ever end it
                 answer.fail(f"[failed] {' '.join(str(error).split())[-300:]}")
-                raise
 
     def finalize(self) -> None:
         """End: answers under way get their time, later ones an error."""
@@ -196,7 +197,7 @@ class TritonPythonModel:
             for answer in self.active.copy():
                 try:
                     under_way = self._advance(answer)
-                except Exception as error:
+                except UNFORESEEN as error:
                     # one answer that cannot be sent is not the others'
                     pb.Logger.log_error(f"an answer was given up: {error!r}")
                     answer.handle.cancel()
