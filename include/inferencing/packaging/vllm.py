@@ -106,16 +106,17 @@ def _prompts(loaded: LoadedModel, adapters: list[Live]) -> dict[str, Any]:
     """Soft prompts as special tokens: the text to put before a prompt, by name, and the tokens never to be written."""
     from include.evaluation.soft_prompts import add_prompts
 
+    barred = list(range(loaded.vocabulary, len(loaded.tokenizer)))  # prompts that are in the model already
     embedded = prompt_embeddings(loaded.model, adapters)
     if not embedded:
-        return {"prompts": {}, "barred_tokens": []}
+        return {"prompts": {}, "barred_tokens": barred}
     try:
         found = add_prompts(loaded.model, loaded.tokenizer, embedded)
     except ValueError as error:
         raise ModelError("adapters", list(embedded), str(error), "Use a model without holes in its numbers") from None
     return {
         "prompts": {name: one["text"] for name, one in found["tenants"].items()},
-        "barred_tokens": [token for one in found["tenants"].values() for token in one["tokens"]],
+        "barred_tokens": barred + [token for one in found["tenants"].values() for token in one["tokens"]],
     }
 
 
