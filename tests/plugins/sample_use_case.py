@@ -124,6 +124,7 @@ class Inferencing(_Model):
     package: Knob = Knob()
     deploy: Knob = Knob()
     operations: OperationsConfig = OperationsConfig()
+    learning: Knob = Knob()
 
 
 class SampleUseCase(_Model):
