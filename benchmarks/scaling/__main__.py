@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks.scaling", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="chance of each run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="chance of each run")
     parser.add_argument("--scenario", choices=SCENARIOS, action="append", help="all of them, unless named")
     parser.add_argument("--out", type=Path, default=settings().state_folder / "benchmarks" / "scaling")
     arguments = parser.parse_args()
@@ -67,12 +67,10 @@ def together(found: list[Run], name: str, policy: str) -> Row:
 
 
 def cheaper(rows: dict[tuple[str, str], Row], name: str) -> bool:
-    """No other policy that keeps the target in this scenario costs less, beyond chance of a twentieth."""
-    others = [rows[name, policy] for policy in POLICIES[1:]]
-    if name == "steady":
-        others = [row for row in others if row["changes"]]
-    mine = rows[name, "decide"]["cost"]
-    return all(mine <= 1.05 * row["cost"] for row in others if row["in_time"] >= TARGET.share and row["changes"])
+    """No policy that keeps the target costs less, beyond a twentieth; a fleet for the mean keeps it by luck alone."""
+    others = [rows[name, policy] for policy in POLICIES if policy not in ("decide", "fixed, mean")]
+    kept = [row["cost"] for row in others if row["in_time"] >= TARGET.share]
+    return rows[name, "decide"]["cost"] <= 1.05 * min(kept, default=float("inf"))
 
 
 def summary(rows: dict[tuple[str, str], Row], name: str) -> dict[str, Any]:

@@ -48,13 +48,19 @@ def _bounds(use_cases: Sequence[UseCase], most_servers: int | None) -> Bounds:
     return Bounds(
         floor,
         ceiling,
-        max(one.instances_ceiling for one in declared),
+        max(_most_instances(use_case) for use_case in use_cases),
         engines,
         max(_price(use_case) for use_case in use_cases),
         min(limits, default=None),
         max(one.stabilization_seconds for one in declared),
         max(one.boot_seconds for one in declared),
     )
+
+
+def _most_instances(use_case: UseCase) -> int:
+    """vLLM takes a whole GPU: more of it is another server."""
+    inferencing = use_case.inferencing
+    return 1 if inferencing.package.engine == "vllm" else inferencing.scaling.instances_ceiling
 
 
 def _price(use_case: UseCase) -> float:
