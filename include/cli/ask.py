@@ -21,6 +21,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     sub = commands.add_parser("ask", help=WORDS, description=WORDS)
     sub.add_argument("question", metavar="QUESTION")
     sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
+    told = "let the exchange be kept for sampling and feedback, where the tenant consents: opt_in or opt_out"
+    sub.add_argument("--store", action="store_true", help=told)
     sub.set_defaults(command=run)
 
 
@@ -28,7 +30,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Print the model's answer as it comes, and on standard error which model it was and the exchange's id."""
     from include.cli.lineage.command import hint
 
-    answer = Answer(parsed.question, parsed.use_case)
+    answer = Answer(parsed.question, parsed.use_case, store=parsed.store)
     for piece in answer:
         print(piece, end="", flush=True)
     print(flush=True)
@@ -55,11 +57,20 @@ class Answer:
     model fails, ServerUnavailableError where gateway or Triton do not answer.
     """
 
-    def __init__(self, question: str, use_case: str, address: str = "", key: str = "", max_tokens: int = 0) -> None:
+    def __init__(
+        self,
+        question: str,
+        use_case: str,
+        address: str = "",
+        key: str = "",
+        max_tokens: int = 0,
+        *,
+        store: bool = False,
+    ) -> None:
         if not question.strip():
             raise ConfigurationError("question", question, "the question is empty", "Ask something")
         self.question, self.use_case, self.max_tokens = question, use_case, max_tokens
-        self.address, self.key = address, key
+        self.address, self.key, self.store = address, key, store
         self.model_name = self.id = ""
 
     def __iter__(self) -> Iterator[str]:
@@ -70,6 +81,8 @@ class Answer:
         address, key = self.address or settings().gateway_address, self.key or gateway_key()
         body: dict[str, Any] = {"model": self.use_case, "stream": True}
         body["messages"] = [{"role": "user", "content": self.question}]
+        if self.store:
+            body["store"] = True
         if self.max_tokens:
             body["max_tokens"] = self.max_tokens
         headers = {"authorization": f"Bearer {key}", "x-request-timeout": str(SECONDS)}

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, approvals, ask, history, keys, portfolio, review, rollback, sweep
+from include.cli import airflow, approvals, ask, feedback, history, keys, manifests, portfolio, review, rollback, sweep
 from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
@@ -18,6 +18,7 @@ EPILOG = """examples:
   genai plan python_assistant --set customization.lora.rank=16     which steps that would run, and why
   genai portfolio                                       all use cases ranked, with the arithmetic
   genai ask "What does textwrap.dedent do?"
+  genai feedback chatcmpl-... --down --correction "..." what an answer should have been
   genai keys create TENANT                              an API key for the gateway, shown this once
   genai lineage python_assistant                        what the model that answers was made of
   genai lineage ticket:T00012                           every dataset, model and deployment that a record went into
@@ -65,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--as-of", default="", metavar="MOMENT", help="data up to this moment, ISO 8601 (default: now)")
     sub.add_argument("--json", action="store_true", help="print the plan as JSON, each task instance with its reason")
     sub.set_defaults(command=plan)
-    for module in (ask, keys, portfolio, approvals, lineage, history, review, rollback, sweep, airflow):
+    modules = (ask, feedback, keys, portfolio, approvals, lineage, history, review, rollback, sweep, manifests, airflow)
+    for module in modules:
         module.add_command(commands)
     return top
 

@@ -147,6 +147,12 @@ def _serving_scaler(settings: Settings, address: StoreAddress) -> Program:
     return Program(_spec(settings, "serving-scaler", command, address.environment() | _code_mark(), waits=waits))
 
 
+def pseudonym_environment(settings: Settings) -> dict[str, str]:
+    """The key of pseudonyms, where it is not the local stack's own."""
+    key = settings.pseudonym_key.get_secret_value()
+    return {"GENAI_PSEUDONYM_KEY": key} if key else {}
+
+
 def _gateway(settings: Settings, credentials: Credentials, address: StoreAddress) -> Program:
     own = credentials.store_gateway
     if not settings.s3_endpoint:
@@ -156,7 +162,7 @@ def _gateway(settings: Settings, credentials: Credentials, address: StoreAddress
         settings,
         "gateway",
         [str(python_folder() / "python"), "-m", "include.inferencing.gateway"],
-        address.environment() | _code_mark(),
+        address.environment() | _code_mark() | pseudonym_environment(settings),
         waits=_needs_store(settings),
         ports=[settings.gateway_port],
         stop_seconds=15,

@@ -127,6 +127,8 @@ def modules() -> dict[str, ModuleType]:
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)
     found["include.inferencing.deploy"] = ModuleType("include.inferencing.deploy")
     found["include.inferencing.deploy"].deploy = deploy  # type: ignore[attr-defined]
+    found["include.inferencing.learning.rules"] = ModuleType("include.inferencing.learning.rules")
+    found["include.inferencing.learning.rules"].publish_rules = lambda *_: None  # type: ignore[attr-defined]
     return found
 
 

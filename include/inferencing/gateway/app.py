@@ -36,6 +36,7 @@ def create_app(gateway: Gateway, exchanges: Exchanges | None = None, routers: Se
     app.state.gateway, app.state.exchanges = gateway, taker
     app.add_exception_handler(ApiError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
+    app.add_exception_handler(Exception, _fail)
     app.include_router(ROUTES)
     for router in routers:
         app.include_router(router)
@@ -151,6 +152,10 @@ async def _refuse(request: Request, error: Exception) -> Response:
     state = request.state
     gateway.recorder.refused(identifier, getattr(state, "tenant", ""), getattr(state, "key", ""), error)
     return error.response(identifier)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    return await _refuse(request, ApiError(500, "The gateway failed.", code="internal_error"))
 
 
 async def _refuse_path(request: Request, error: Exception) -> Response:
