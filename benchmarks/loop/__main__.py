@@ -66,7 +66,10 @@ def correct(answers: list[Answered], corrections: list[str]) -> None:
 
 
 def decide(api: AirflowApi, store: ArtifactStore, use_case: str, known: set[str]) -> str:
-    """Run the operations DAG; the id of the run that is asked for, none of those `known` before. ConfigurationError says why it asks for none."""
+    """Run the operations DAG; the id of the run that is asked for, none of those `known` before.
+
+    ConfigurationError says why none is.
+    """
     dag = f"{use_case}_operations"
     for name in (use_case, dag):
         unpause(api, await_parsed(api, name))
