@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from include.artifacts.lines import lines_block
 from include.artifacts.manifest import REPORT_FILE
 from include.artifacts.report_template import PAGE
 from include.artifacts.scatter import Point, scatter_block
@@ -107,6 +108,16 @@ class Report:
     def scatter(self, points: Sequence[Point], x: str, y: str, heading: str, line: Sequence[Point] = ()) -> "Report":
         """Named points, coloured by group, over axes named `x` and `y`; a line through some of them, in order."""
         self.blocks.append(scatter_block(points, x, y, heading, line))
+        return self
+
+    def lines(
+        self, series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, heading: str, steps: bool = False
+    ) -> "Report":
+        """Up to four lines through (x, y) points over one axis, from zero up; `steps`: each value holds until the next.
+
+        `x` and `y` name the axes.
+        """
+        self.blocks.append(lines_block(series, x, y, heading, steps))
         return self
 
     def page(self) -> str:

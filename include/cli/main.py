@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, approvals, ask, feedback, history, keys, portfolio, review, rollback, sweep
+from include.cli import airflow, approvals, ask, feedback, history, keys, manifests, portfolio, review, rollback, sweep
 from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
@@ -66,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--as-of", default="", metavar="MOMENT", help="data up to this moment, ISO 8601 (default: now)")
     sub.add_argument("--json", action="store_true", help="print the plan as JSON, each task instance with its reason")
     sub.set_defaults(command=plan)
-    for module in (ask, feedback, keys, portfolio, approvals, lineage, history, review, rollback, sweep, airflow):
+    modules = (ask, feedback, keys, portfolio, approvals, lineage, history, review, rollback, sweep, manifests, airflow)
+    for module in modules:
         module.add_command(commands)
     return top
 

@@ -22,7 +22,7 @@ from include.inferencing.champion import Alias
 from include.inferencing.keeper import Keeper, Wanted
 from include.inferencing.rollout import transitions
 from include.inferencing.rollout.drive import Driver
-from include.inferencing.rollout.leave import remaining, take_out
+from include.inferencing.rollout.leave import Departures, take_out
 from include.inferencing.rollout.ownership import Watchman, new_owner
 
 LOG = logging.getLogger("genai.inferencing.control")
@@ -36,6 +36,7 @@ class Control:
         self.store, self.wanted, self.watchman = store, Wanted(store), Watchman()
         self.keepers: dict[str, Keeper] = {}
         self.drivers: dict[str, threading.Thread] = {}
+        self.departures: dict[str, Departures] = {}
         self.trouble: dict[str, str] = {}
 
     def look(self) -> None:
@@ -60,9 +61,8 @@ class Control:
         driven = self.drivers.get(use_case)
         if driven is not None and driven.is_alive():
             return
-        for one in alias.leaving:
-            if remaining(one) <= 0:
-                take_out(self.store, use_case, one.model_name)
+        for one in self.departures.setdefault(use_case, Departures()).due(alias.leaving):
+            take_out(self.store, use_case, one.model_name)
         if alias.rollout is not None and self.watchman.is_abandoned(alias.rollout):
             owner = new_owner()
             taken = transitions.take_over(self.store.bucket, alias.rollout, owner)

@@ -48,7 +48,7 @@ def _bounds(use_cases: Sequence[UseCase], most_servers: int | None) -> Bounds:
     return Bounds(
         floor,
         ceiling,
-        max(one.instances_ceiling for one in declared),
+        max(_most_instances(use_case) for use_case in use_cases),
         engines,
         max(_price(use_case) for use_case in use_cases),
         min(limits, default=None),
@@ -57,6 +57,24 @@ def _bounds(use_cases: Sequence[UseCase], most_servers: int | None) -> Bounds:
     )
 
 
+def _most_instances(use_case: UseCase) -> int:
+    """vLLM takes a whole GPU: more of it is another server."""
+    inferencing = use_case.inferencing
+    return 1 if inferencing.package.engine == "vllm" else inferencing.scaling.instances_ceiling
+
+
 def _price(use_case: UseCase) -> float:
     own = use_case.inferencing.scaling.server_hour_price
     return serving_device(use_case.strategy).hour_price if own is None else own
+
+
+def longest_deadline() -> float:
+    """Seconds after which the last answer of any use case is over."""
+    use_cases, _ = load_each(use_case_names())
+    return max((use_case.inferencing.package.deadline_seconds for use_case in use_cases), default=60.0)
+
+
+def serving_threads() -> int:
+    """CPU threads of one instance, the most of any use case's."""
+    use_cases, _ = load_each(use_case_names())
+    return max((use_case.inferencing.package.threads for use_case in use_cases), default=1)

@@ -50,6 +50,10 @@ CHANGES: dict[str, Any] = {
     "evaluation.questions": 16,
     "evaluation.answers": 4,
     "evaluation.max_new_tokens": 16,
+    # nobody asks while it is rolled out
+    "inferencing.deploy.settle_seconds": 0.5,
+    "inferencing.deploy.grace_seconds": 1.5,
+    "inferencing.deploy.max_tokens": 8,
 }
 
 

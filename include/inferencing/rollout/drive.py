@@ -74,7 +74,7 @@ class Driver:
 
     def _probe(self, alias: Alias, mine: Rollout, config: DeployConfig) -> Alias:
         """Each server answers; then both models are asked until they can be told apart or are alike."""
-        self.smoke = fleet.try_everywhere(mine.candidate.model_name, config)
+        self._answers(mine, config)
         if mine.kind == "back":
             return self._further(alias, mine, config)
         decision = Decision("wait", "")
@@ -99,13 +99,12 @@ class Driver:
             age, traffic = time.monotonic() - started, observer.look()
             if age < config.settle_seconds:
                 time.sleep(min(LOOK_SECONDS, config.settle_seconds - age))
-            elif traffic.candidate.requests >= config.least_requests:
-                over = age >= config.canary_seconds
-                decision = decide(traffic.candidate, traffic.champion, self._pairs(), config, over=over)
-                time.sleep(LOOK_SECONDS if decision.step == "wait" else 0)
-            elif not traffic.anything or age >= config.canary_seconds:
+                continue
+            if traffic.candidate.requests >= config.least_requests:
+                decision = decide(traffic.candidate, traffic.champion, self._pairs(), config, over=False)
+            if decision.step == "wait" and (age >= config.canary_seconds or not traffic.anything):
                 decision = self._ask(alias, mine, config, observer)
-            else:
+            elif decision.step == "wait":
                 time.sleep(LOOK_SECONDS)
         LOG.info("%s at %.0f%%: %s: %s", mine.candidate.model_name, 100 * mine.share, decision.step, decision.reason)
         if decision.step == "roll_back":
@@ -124,6 +123,7 @@ class Driver:
             decision = decide(seen, champions if serves else None, self._pairs(), config, over=over)
             if decision.step != "wait":
                 return decision
+            self._answers(mine, config)
             asked = questions(self.store, mine.candidate, config)
             name = serves.model_name if serves else None
             ask_both(asked, mine.candidate.model_name, name, config, self.probed)
@@ -142,9 +142,13 @@ class Driver:
 
     def _promote(self, mine: Rollout, config: DeployConfig) -> Alias:
         """A server that came up since, or lost the model, has it and answers before anybody is sent there."""
+        self._answers(mine, config)
+        return transitions.promote(self.bucket, mine)
+
+    def _answers(self, mine: Rollout, config: DeployConfig) -> None:
+        """The candidate answers on each server, one that came up or lost it since included."""
         fleet.load_everywhere(mine.candidate.model_name, config)
         self.smoke = fleet.try_everywhere(mine.candidate.model_name, config)
-        return transitions.promote(self.bucket, mine)
 
     def _read(self) -> Alias:
         return champion.read_alias(self.bucket, self.use_case)[0]

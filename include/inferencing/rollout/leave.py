@@ -5,8 +5,8 @@ read the alias since.
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ServerUnavailableError
@@ -16,13 +16,32 @@ from include.inferencing.config import DeployConfig
 from include.inferencing.rollout import transitions
 
 
+class Departures:
+    """When each leaving model was first seen here: its grace is measured by this process's clock alone."""
+
+    def __init__(self) -> None:
+        self.seen: dict[Leaving, float] = {}
+
+    def due(self, leaving: Sequence[Leaving]) -> list[Leaving]:
+        """Those whose grace is over."""
+        self.seen = {one: self.seen.get(one, time.monotonic()) for one in leaving}
+        return [one for one in leaving if self._remaining(one) <= 0]
+
+    def soonest(self) -> float:
+        """Seconds until the next one is due."""
+        return max(0.0, min(map(self._remaining, self.seen), default=0.0))
+
+    def _remaining(self, one: Leaving) -> float:
+        return one.grace - (time.monotonic() - self.seen[one])
+
+
 def leave(store: ArtifactStore, use_case: str) -> None:
     """Wait for the grace of all that leaves, and unload it; where no server answers there is nothing to unload."""
+    departures = Departures()
     while leaving := champion.read_alias(store.bucket, use_case)[0].leaving:
-        time.sleep(max(0.0, min(map(remaining, leaving))))
-        for one in leaving:
-            if remaining(one) <= 0:
-                take_out(store, use_case, one.model_name)
+        for one in departures.due(leaving):
+            take_out(store, use_case, one.model_name)
+        time.sleep(departures.soonest())
 
 
 def take_out(store: ArtifactStore, use_case: str, model_name: str) -> None:
@@ -34,8 +53,3 @@ def take_out(store: ArtifactStore, use_case: str, model_name: str) -> None:
         fleet.unload_everywhere(model_name)
     if model_name in transitions.left(store.bucket, use_case, model_name).named:
         fleet.load_everywhere(model_name, DeployConfig())
-
-
-def remaining(one: Leaving) -> float:
-    """Seconds of grace that a leaving model still has."""
-    return one.grace - (datetime.now(UTC) - datetime.fromisoformat(one.since)).total_seconds()

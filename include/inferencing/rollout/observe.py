@@ -8,6 +8,9 @@ from include.inferencing.champion import Rollout
 from include.inferencing.rollout.decide import Observed
 from include.inferencing.traffic import ModelTraffic, Times, by_model, read_traffic
 
+# gateways name minutes by their own clocks
+CLOCKS_APART = timedelta(minutes=10)
+
 
 @dataclass(frozen=True)
 class Traffic:
@@ -27,7 +30,7 @@ class Observer:
 
     def __init__(self, bucket: Bucket, rollout: Rollout, champion: str) -> None:
         self.bucket, self.names = bucket, (rollout.candidate.model_name, champion)
-        self.since = datetime.fromisoformat(rollout.changed_at)
+        self.since = datetime.now(UTC) - CLOCKS_APART
         self.before = self._read()
 
     def look(self) -> Traffic:
@@ -37,7 +40,7 @@ class Observer:
         return Traffic(mine, its)
 
     def _read(self) -> dict[str, ModelTraffic]:
-        minutes = read_traffic(self.bucket, self.since, datetime.now(UTC) + timedelta(minutes=1))
+        minutes = read_traffic(self.bucket, self.since, datetime.now(UTC) + CLOCKS_APART)
         found = by_model(minutes)
         return {name: found.get(name, ModelTraffic()) for name in self.names}
 

@@ -14,6 +14,7 @@ from include.evaluation.agreement import chrf
 from include.inferencing import fleet
 from include.inferencing.champion import Serving
 from include.inferencing.config import DeployConfig
+from include.inferencing.gateway.attempt import DEAD, NOT_READY
 from include.inferencing.rollout.decide import Observed
 from include.inferencing.traffic import Times
 from include.inferencing.triton_client import TritonClient
@@ -91,7 +92,7 @@ def _held_out(store: ArtifactStore, dataset: ArtifactRef, count: int) -> list[Qu
 
 
 def _ask(address: str, model: str, question: str, config: DeployConfig) -> Answered | None:
-    """The model's answer; None where the server has gone, which says nothing about the model."""
+    """The model's answer; None where the server or its copy of the model has gone: that is not the package's fault."""
     started = last = time.monotonic()
     first, gaps, pieces = Times(), Times(), list[str]()
     try:
@@ -104,7 +105,9 @@ def _ask(address: str, model: str, question: str, config: DeployConfig) -> Answe
                     gaps.add((moment - last) / piece.tokens, piece.tokens)
                 pieces += [piece.text] if piece.text else []
                 last = moment
-    except (ModelError, TransientError):
-        return Answered(None, Observed(1, 1, first, gaps)) if fleet.is_live(address) else None
+    except (ModelError, TransientError) as error:
+        if any(word in str(error).lower() for word in (*DEAD, *NOT_READY)) or not fleet.is_live(address):
+            return None
+        return Answered(None, Observed(1, 1, first, gaps))
     text = "".join(pieces)
     return Answered(text, Observed(1, int(not text.strip()), first, gaps))

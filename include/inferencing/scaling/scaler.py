@@ -143,6 +143,7 @@ class Scaler:
         """Whether all that is named is loaded on a server, which the control loop does, and answers."""
         with TritonClient(self.servers.addresses[number - 1]) as triton:
             try:
+                triton.check()
                 if not all(triton.ready(model) for model in named):
                     return False
                 for model in named:
@@ -154,6 +155,8 @@ class Scaler:
         return True
 
     def _give_instances(self, number: int, scale: Scale, named: Mapping[str, str]) -> None:
+        if not self._lives(number):
+            return
         with TritonClient(self.servers.addresses[number - 1]) as triton:
             for model in named:
                 try:

@@ -21,6 +21,7 @@ from tests.inferencing.gateway.conftest import GatewayServer
 
 USE_CASE = "storm"
 TENANTS = ("ada", "bob")
+UNLIMITED = {"models": ["*"], "requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000}
 PAUSE = 0.3
 
 
@@ -89,7 +90,7 @@ class Scene:
         self.programs["control"] = Supervised("control", self._control)
 
     def _key(self, tenant: str) -> str:
-        put_tenant(self.store.bucket, tenant, {"models": ["*"]})
+        put_tenant(self.store.bucket, tenant, UNLIMITED)
         return create_key(self.store.bucket, tenant)
 
     def _kept(self, server: TritonServer | GatewayServer, name: str) -> Supervised:

@@ -14,11 +14,10 @@ from include.inferencing.learning.retraining import Requests, document_key
 from include.inferencing.operations.drift import drift, measure_drift
 from include.inferencing.operations.probe import adopt, measure_probe, probe
 from include.inferencing.operations.retrain import decide
-from include.inferencing.publish import publish
 from include.inferencing.rollout import transitions
 from include.inferencing.triton_client import TritonClient
 from tests.faults.serving.packages import stand_in
-from tests.gates import rollout_of, serving_of
+from tests.gates import put_in_service, rollout_of, serving_of
 from tests.inferencing.conftest import QUICK, TritonServer, run_of
 from tests.inferencing.operations.scene import NOW, complaint, exchanges, put_served, question, served_at, write_asked
 
@@ -43,15 +42,12 @@ def test_a_dead_stub_is_mended_and_what_cannot_be_is_named(
     assert (report.metrics["mended"], report.metrics["passed"]) == (1, True)
     assert serving.model_name in store.read(report.ref, "report.html").decode()
 
-    # a candidate that answers nothing, and one that no gate let pass
     broken = serving_of(store, use_case, stand_in(store, "broken", "fails", fail_every=1))
-    publish(store, broken.package, broken.model_name)
-    rollout = rollout_of(run_of(use_case, 2), broken, owner="elsewhere 1@1 x")
-    transitions.start(store.bucket, rollout)
-    transitions.advance(store.bucket, rollout, "probing")
-    bad = measure_probe(served_at(store, use_case, probe={"answer_seconds": 5}))
+    put_in_service(store, run_of(use_case, 2), broken)
+    bad = measure_probe(served_at(store, use_case))
     assert not bad.passed and [one.model for one in bad.broken] == [broken.model_name]
-    fleet.unload_everywhere(broken.model_name)
+    assert "as this model was told to" in bad.verdict and "genai rollback" in bad.verdict
+    fleet.unload_everywhere(serving.model_name)
 
 
 def test_an_abandoned_rollout_is_finished(
