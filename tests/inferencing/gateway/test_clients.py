@@ -56,7 +56,7 @@ def hasty(
 
 @pytest.fixture
 def key(hasty: GatewayServer, new_key: Callable[..., str]) -> str:
-    return accepted(hasty, new_key("clients", concurrent=8))
+    return accepted(hasty, new_key("clients", concurrent=8, requests_per_minute=100_000))
 
 
 def opened(gateway: GatewayServer, buffer: int = 0) -> socket.socket:
@@ -88,13 +88,10 @@ def test_headers_and_bodies_that_do_not_come_end_the_connection(hasty: GatewaySe
     assert told.startswith(b"HTTP/1.1 408 ") and b'"code": "request_timeout"' in told
     with opened(hasty) as huge:
         huge.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n")
-        for _ in range(40):
-            try:
+        # what is sent after the refusal is answered by a reset
+        with pytest.raises(OSError):
+            while True:
                 huge.sendall(b"a: " + b"b" * 8000 + b"\r\n")
-            except OSError:
-                break
-        else:
-            assert b" 400 " in everything(huge)[:20]
 
 
 def test_a_client_that_does_not_read_loses_its_answer_and_disturbs_nobody(hasty: GatewayServer, key: str) -> None:
@@ -159,7 +156,9 @@ def test_a_flood_of_one_tenant_leaves_anothers_requests_alone(
     assert all(one.done for one in answers)
     waited = {
         tenant: median(
-            line["queue_ms"] for line in hasty.lines() if line["tenant"] == tenant and line.get("model") == NARROW
+            line["queue_ms"]
+            for line in hasty.lines()
+            if line["tenant"] == tenant and line.get("model") == NARROW and line["status"] == 200
         )
         for tenant in ("calm", "clients")
     }
