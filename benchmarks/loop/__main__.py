@@ -65,9 +65,11 @@ def correct(answers: list[Answered], corrections: list[str]) -> None:
         give(settings().gateway_address, gateway_key(), answer.id, {"thumb": "down", "correction": correction})
 
 
-def decide(api: AirflowApi, store: ArtifactStore, use_case: str) -> str:
-    """Run the operations DAG; the id of the run that it asks for. ConfigurationError says why it asks for none."""
-    known = {one.run_id for one in read_requests(store, use_case).requests}
+def decide(api: AirflowApi, store: ArtifactStore, use_case: str, known: set[str]) -> str:
+    """Run the operations DAG; the id of the run that is asked for, none of those `known` before.
+
+    ConfigurationError says why none is.
+    """
     dag = f"{use_case}_operations"
     for name in (use_case, dag):
         unpause(api, await_parsed(api, name))
@@ -78,8 +80,9 @@ def decide(api: AirflowApi, store: ArtifactStore, use_case: str) -> str:
     if asked:
         print(f"asked for: {asked[-1].run_id}, as {asked[-1].reason}", flush=True)
         return asked[-1].run_id
-    logs = [run.last_error(task) for task in run.tasks() if task.task.endswith("retrain")]
-    raise ConfigurationError("retraining", use_case, f"no run was asked for ({told}): {logs}", f"Look at {run.url}")
+    outcomes = [run.xcom(task, "outcome") for task in run.tasks() if task.task.endswith("retrain")]
+    reason = [outcome["metrics"]["reason"] for outcome in outcomes if outcome]
+    raise ConfigurationError("retraining", use_case, f"no run was asked for: {reason or told}", f"Look at {run.url}")
 
 
 def finished(run: WorkflowRun) -> str | None:
@@ -152,12 +155,12 @@ def main() -> int:
     parsed = parser.parse_args()
     use_case, store, started = parsed.use_case, open_store(), time.monotonic()
     require_enough(use_case)
-    old = serving(store, use_case)
+    old, known = serving(store, use_case), {one.run_id for one in read_requests(store, use_case).requests}
     before = [ask(use_case, question) for question, _ in STYLE_GUIDE]
     correct(before, [correction for _, correction in STYLE_GUIDE])
     print(f"{old} was asked and corrected", flush=True)
     with Stack(settings(), print).api() as api:
-        run_id = decide(api, store, use_case)
+        run_id = decide(api, store, use_case, known)
         run = WorkflowRun(api, use_case, run_id, "")
         state = until(lambda: finished(run), parsed.hours * 3600, f"the end of {run_id}")
         print(f"{run_id}: {state}, {run.url}", flush=True)

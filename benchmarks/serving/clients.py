@@ -25,26 +25,30 @@ def question(number: int, stream: int) -> str:
 
 def ask_gateway(served: Served, number: int, streams: int, tokens: int) -> Run:
     """Chat completions as server-sent events."""
-    return asyncio.run(_together(lambda stream: _chat(served, question(number, stream), tokens), streams))
+    return asyncio.run(together(lambda stream: _chat(served, question(number, stream), tokens), streams))
 
 
 def ask_triton(served: Served, number: int, streams: int, tokens: int) -> Run:
     """The model's own interface over gRPC, one channel for all streams."""
+    from include.inferencing.triton_client import TritonClient
+
+    with TritonClient(served.triton) as asked:
+        inputs = [
+            asked.inputs(served.model, question(number, stream), {"max_tokens": tokens}, "")
+            for stream in range(streams)
+        ]
 
     async def all_of_them() -> Run:
         import tritonclient.grpc.aio as grpc
 
         async with grpc.InferenceServerClient(served.triton) as client:
-
-            def ask(stream: int) -> Awaitable[tuple[int, float]]:
-                return _infer(client, served.model, question(number, stream), tokens)
-
-            return await _together(ask, streams)
+            return await together(lambda stream: infer(client, served.model, inputs[stream]), streams)
 
     return asyncio.run(all_of_them())
 
 
-async def _together(ask: Callable[[int], Awaitable[tuple[int, float]]], streams: int) -> Run:
+async def together(ask: Callable[[int], Awaitable[tuple[int, float]]], streams: int) -> Run:
+    """Ask all streams at once; `ask` gives tokens and the first one's time."""
     started = time.monotonic()
     found = await asyncio.gather(*(ask(stream) for stream in range(streams)))
     seconds = time.monotonic() - started
@@ -79,10 +83,9 @@ async def _chat(served: Served, asked: str, tokens: int) -> tuple[int, float]:
     return count, first or time.monotonic() - started
 
 
-async def _infer(client: Any, model: str, asked: str, tokens: int) -> tuple[int, float]:
-    from include.inferencing.triton_client import inputs_of
-
-    inputs = inputs_of(asked, {"max_tokens": tokens}, "")
+async def infer(client: Any, model: str, inputs: list[Any]) -> tuple[int, float]:
+    """One streamed request; tokens, and seconds to the first piece."""
+    from include.inferencing.triton_client import piece_of
 
     async def requests() -> Any:
         yield {"model_name": model, "inputs": inputs, "enable_empty_final_response": True}
@@ -91,10 +94,9 @@ async def _infer(client: Any, model: str, asked: str, tokens: int) -> tuple[int,
     async for result, error in client.stream_infer(requests()):
         if error:
             raise error
-        written = result.as_numpy("completion_tokens")
-        if written is not None:
+        if result.as_numpy("text_output") is not None:
             first = first or time.monotonic() - started
-            count += int(written[0])
+            count += piece_of(result).tokens
         if result.get_response().parameters["triton_final_response"].bool_param:
             break
     return count, first

@@ -82,42 +82,58 @@ def serving(folder: Path, threads: int) -> Iterator[Served]:
         adapter = no_adapter(store, model=model)
         config = PackageConfig(threads=threads, deadline_seconds=600, max_new_tokens=512)
         made = package(store, model=model, adapter=adapter, config=config)
-        local = _settings(folder)
-        stack.enter_context(_process(_triton(local, address), folder / "triton.log"))
-        _await(lambda: _alive(local.triton_address), folder / "triton.log")
-        os.environ["GENAI_TRITON_URL"] = local.triton_address
-        settings.cache_clear()
-        name = _deployed(store, model, adapter, made)
-        put_tenant(
-            store.bucket,
-            USE_CASE,
-            Tenant(models=("*",), concurrent=1000, requests_per_minute=1_000_000, tokens_per_minute=1_000_000_000),
-        )
-        key = create_key(store.bucket, USE_CASE)
-        stack.enter_context(_process(_gateway(local, address), folder / "gateway.log"))
-        url = f"http://127.0.0.1:{local.gateway_port}"
-        _await(lambda: _answers(f"{url}/ready"), folder / "gateway.log")
-        files = store.fetch(made, folder / "package")
-        yield Served(local.triton_address, url, name, key, files / "1", store.fetch(model, folder / "weights"))
+        local = local_settings(folder)
+        stack.enter_context(running(_triton(local, address), folder / "triton.log"))
+        triton_ready(local, folder)
+        name = deployed(store, model, adapter, made)
+        url, key = gateway_in_front(stack, store, local, folder)
+        files, weights = store.fetch(made, folder / "package"), store.fetch(model, folder / "weights")
+        yield Served(local.triton_address, url, name, key, files / "1", weights)
 
 
-def _deployed(store: ArtifactStore, model: ArtifactRef, adapter: ArtifactRef, made: ArtifactRef) -> str:
+def triton_ready(local: Settings, folder: Path) -> None:
+    """Wait for Triton, and make it the one that is deployed to."""
+    _await(lambda: _alive(local.triton_address), folder / "triton.log")
+    os.environ["GENAI_TRITON_URL"] = local.triton_address
+    settings.cache_clear()
+
+
+def deployed(
+    store: ArtifactStore,
+    model: ArtifactRef,
+    adapter: ArtifactRef,
+    made: ArtifactRef,
+    config: DeployConfig | None = None,
+) -> str:
+    """The package as the champion; its name on Triton."""
     gate: Step[...] = Step(_gate, "report")  # type: ignore[arg-type]
     gate.name = GATE_STEP
     judged = gate.run(store, {"model": model, "adapters": [adapter]}).ref
     run = RunName(use_case=USE_CASE, run_id="benchmark", as_of="2026-01-01T00:00:00+00:00")
-    return str(deploy(store, made, run, DeployConfig(), gate=judged).metrics["model"])
+    return str(deploy(store, made, run, config or DeployConfig(), gate=judged).metrics["model"])
+
+
+def gateway_in_front(stack: ExitStack, store: ArtifactStore, local: Settings, folder: Path) -> tuple[str, str]:
+    """A gateway that lives as long as `stack`: its URL, and a key without limits that matter."""
+    most = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}
+    put_tenant(store.bucket, USE_CASE, Tenant.model_validate({"models": ["*"], "concurrent": 1000} | most))
+    key = create_key(store.bucket, USE_CASE)
+    stack.enter_context(running(_gateway(local, store.bucket.address), folder / "gateway.log"))
+    url = f"http://127.0.0.1:{local.gateway_port}"
+    _await(lambda: _answers(f"{url}/ready"), folder / "gateway.log")
+    return url, key
 
 
 Line = tuple[list[str], dict[str, str]]
 
 
-def _settings(folder: Path) -> Settings:
+def local_settings(folder: Path) -> Settings:
+    """Free ports, and all that is written below `folder`."""
     (folder / "tools").symlink_to(settings().state_folder / "tools")
     names = ("triton_http_port", "triton_grpc_port", "triton_metrics_port", "gateway_port")
     python = settings().serving_interpreter
     ports = {name: _free_port() for name in names}
-    return Settings.model_validate({"state_folder": folder, "serving_python": python} | ports)
+    return Settings.model_validate({"state_folder": folder, "serving_python": python, "triton_servers": 1} | ports)
 
 
 def _triton(local: Settings, address: StoreAddress) -> Line:
@@ -138,7 +154,8 @@ def _gateway(local: Settings, address: StoreAddress) -> Line:
 
 
 @contextmanager
-def _process(line: Line, log: Path) -> Iterator[None]:
+def running(line: Line, log: Path) -> Iterator[None]:
+    """A process, from its command and variables, until the context closes."""
     with log.open("wb") as file:
         process = subprocess.Popen(line[0], env=os.environ | line[1], stdout=file, stderr=file, cwd=log.parent)
     try:

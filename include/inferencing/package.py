@@ -10,7 +10,6 @@ from include.artifacts.step import Workspace, step
 from include.core.errors import ConfigurationError
 from include.core.settings import settings
 from include.evaluation.model import LoadedModel, load_model
-from include.evaluation.soft_prompts import PROMPTS_FILE
 from include.inferencing.config import PackageConfig
 from include.inferencing.packaging import openvino, vllm
 from include.inferencing.packaging.adapters import DEFAULT, Live, keep_adapter, live_adapters
@@ -26,12 +25,14 @@ def package(
     adapter: ArtifactRef | None = None,
     tenants: list[ArtifactRef] | None = None,
     names: list[str] | None = None,
+    gates: list[ArtifactRef] | None = None,
     model_card: ArtifactRef | None = None,
 ) -> None:
     """A Triton model folder (config.pbtxt, 1/), package_info.json, LICENSES/, and the model card where one is given.
 
     `adapter` is what customized the model: in its weights, or beside them where the configuration says live.
-    `tenants` are further adapters of the same model, LoRA or soft prompts, each chosen by its name of `names`.
+    `tenants` are further adapters of the same model, LoRA or soft prompts, each chosen by its name of `names`, each
+    with the report of its gate in `gates`: without one the package is not deployed.
     """
     source = work.fetch(model)
     main = adapter if adapter and _beside(work, adapter, config) else None
@@ -42,36 +43,40 @@ def package(
             "adapters of tenants were learned on the base, not on one with another adapter in it",
             "Set it to live, or package the tenants without an adapter",
         )
-    live = live_adapters(work, model, names or [], tenants or [], main)
+    live = live_adapters(work, model, names or [], tenants or [], gates or [], main)
     merged = work.fetch(adapter) if adapter and not main else None
     loaded = load_model(source, merged, settings().rank_threads)
     limits = serving_limits(loaded, config)
-    check_template(loaded.tokenizer, loaded.examples)
-    told: dict[str, Any] = {}
-    if config.engine == "vllm":
-        told = vllm.lay_out(work, loaded, live, limits, config)
-        text = vllm.config_of(config)
-    else:
-        openvino.lay_out(
-            work, loaded, live, {name: one["tokens"] for name, one in _merged(source).items()}, limits, config
-        )
-        text = openvino.CONFIG
-    check_config(text)
-    (work.output / "config.pbtxt").write_text(text)
-    kept = bool(merged) and keep_adapter(work.fetch(adapter), work.output / "1" / "adapter") if adapter else False
+    beside = _lay_out(work, loaded, live, limits, config)
+    kept = merged is not None and keep_adapter(merged, work.output / "1" / "adapter")
     chain = licence_chain(source, {one.name: one.folder for one in live} | ({DEFAULT: merged} if merged else {}))
     write_licences(work.output, source, chain)
-    carded = write_card(work, model_card)
     info = {
         **_package_info(source, model, adapter, loaded, limits),
-        **_adapters_info(source, live, told),
+        **beside,
         "engine": config.engine,
         "licences": chain,
-        "model_card": "model_card.md" if carded else None,
+        "model_card": "model_card.md" if write_card(work, model_card) else None,
         "live_adapter": "1/adapter" if kept else None,
     }
     (work.output / "package_info.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
     _report(work, config, info)
+
+
+def _lay_out(
+    work: Workspace, loaded: LoadedModel, live: list[Live], limits: dict[str, Any], config: PackageConfig
+) -> dict[str, Any]:
+    """1/ and config.pbtxt for the engine; what package_info.json tells of adapters."""
+    check_template(loaded.tokenizer, loaded.examples)
+    if config.engine == "vllm":
+        beside = _adapters_info(live, vllm.lay_out(work, loaded, live, limits, config))
+        text = vllm.config_of(config, vllm.asked_as(loaded, beside))
+    else:
+        openvino.lay_out(work, loaded, live, limits, config)
+        beside, text = _adapters_info(live, {}), openvino.CONFIG
+    check_config(text)
+    (work.output / "config.pbtxt").write_text(text)
+    return beside
 
 
 def _beside(work: Workspace, adapter: ArtifactRef, config: PackageConfig) -> bool:
@@ -115,28 +120,24 @@ def _package_info(
     }
 
 
-def _merged(source: Path) -> dict[str, Any]:
-    """Soft prompts of tenants that are in the model already, by name."""
-    path = source / PROMPTS_FILE
-    return dict(json.loads(path.read_text(encoding="utf-8"))["tenants"]) if path.exists() else {}
-
-
-def _adapters_info(source: Path, live: list[Live], told: dict[str, Any]) -> dict[str, Any]:
-    """Adapters by the name that requests give; prompts of tenants that are in the model already are among them."""
-    merged = _merged(source)
-    prompts = {name: one["text"] for name, one in merged.items()} | told.get("prompts", {})
-    adapters: dict[str, dict[str, Any]] = {
-        one.name: {"form": one.form, "ref": one.ref.model_dump()} for one in live if one.name != DEFAULT
+def _adapters_info(live: list[Live], told: dict[str, Any]) -> dict[str, Any]:
+    """Adapters by the name that requests give, each with the gate that let it pass."""
+    prompts = told.get("prompts", {})
+    adapters = {
+        one.name: {
+            "form": one.form,
+            "adapter": one.ref.model_dump(),
+            "gate": one.gate.model_dump() if one.gate else None,
+            **({"prompt_prefix": prompts[one.name]} if one.name in prompts else {}),
+        }
+        for one in live
+        if one.name != DEFAULT
     }
-    adapters |= {name: {"form": "soft_prompt", "ref": None} for name in merged}
-    barred = [token for one in merged.values() for token in one["tokens"]] + told.get("barred_tokens", [])
     return {
-        "adapters": {
-            name: one | ({"prompt_prefix": prompts[name]} if name in prompts else {}) for name, one in adapters.items()
-        },
+        "adapters": adapters,
         "prompt_prefix": prompts.get(DEFAULT, ""),
         "default_adapter": next((one.name for one in live if one.name == DEFAULT and one.form == "lora"), None),
-        "logit_bias": {str(token): -100 for token in barred},
+        "logit_bias": {str(token): -100 for token in told.get("barred_tokens", [])},
     }
 
 

@@ -11,6 +11,11 @@ from typing import Any
 from include.core.errors import GenaiError, ModelError, ServerUnavailableError
 
 CALL_SECONDS = 5.0
+# how a package for vLLM is asked: a parameter of its config.pbtxt, and where in the prompt the question goes
+ASKED, QUESTION = "genai_asked", "<<question>>"
+ONE_ENGINE = ("completion_tokens", "prompt_tokens", "finish_reason")
+OTHER_ENGINE = ("num_output_tokens", "num_input_tokens", "finish_reason")
+OTHER_FLAGS = ("return_num_input_tokens", "return_num_output_tokens")
 UNREACHABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
@@ -32,6 +37,7 @@ class TritonClient:
 
         self.address = address
         self.client = grpc.InferenceServerClient(address)
+        self.asked: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> "TritonClient":
         return self
@@ -90,7 +96,7 @@ class TritonClient:
             with self._errors(model):
                 client.async_stream_infer(
                     model,
-                    inputs_of(question, parameters | {"max_tokens": max_tokens}, adapter),
+                    self.inputs(model, question, parameters | {"max_tokens": max_tokens}, adapter),
                     enable_empty_final_response=True,
                     timeout=int(seconds * 1e6),
                 )
@@ -100,10 +106,19 @@ class TritonClient:
                         raise error
                     finished = result.get_response().parameters["triton_final_response"].bool_param
                     if result.as_numpy("text_output") is not None:
-                        yield _piece(result)
+                        yield piece_of(result)
         finally:
             client.stop_stream(cancel_requests=not finished)
             client.close()
+
+    def inputs(self, model: str, question: str, parameters: dict[str, object], adapter: str) -> list[Any]:
+        """In the words of the model's engine: a package for vLLM tells in its configuration how it is asked."""
+        if model not in self.asked:
+            told = self.client.get_model_config(model, as_json=True, client_timeout=CALL_SECONDS)
+            found = told["config"].get("parameters", {}).get(ASKED, {})
+            self.asked[model] = json.loads(found["string_value"]) if found else {}
+        asked = self.asked[model]
+        return vllm_inputs(asked, question, parameters, adapter) if asked else inputs_of(question, parameters, adapter)
 
     @contextmanager
     def _errors(self, model: str) -> Iterator[None]:
@@ -141,25 +156,42 @@ class TritonClient:
             return False
 
 
-def _piece(result: Any) -> Piece:
-    return Piece(
-        result.as_numpy("text_output")[0].decode("utf-8"),
-        int(result.as_numpy("completion_tokens")[0]),
-        result.as_numpy("finish_reason")[0].decode("utf-8"),
-        int(result.as_numpy("prompt_tokens")[0]),
+def piece_of(result: Any) -> Piece:
+    """One response of either engine."""
+    values = {name: result.as_numpy(name) for name in (*ONE_ENGINE, *OTHER_ENGINE)}
+    tokens, prompt, reason = (
+        next((values[name].reshape(-1)[0] for name in names if values[name] is not None), None)
+        for names in zip(ONE_ENGINE, OTHER_ENGINE, strict=True)
     )
+    ended = reason.decode("utf-8") if reason else ""
+    text = result.as_numpy("text_output").reshape(-1)[0].decode("utf-8")
+    return Piece(text, int(tokens or 0), "" if ended == "None" else ended, int(prompt or 0))
 
 
 def inputs_of(question: str, parameters: dict[str, object], adapter: str) -> list[Any]:
-    """The model's inputs: a question of a user, parameters of sampling, and the adapter where one is named."""
+    """Inputs of the python backend's model: a user's question, sampling, the adapter where one is named."""
+    values = {"messages": json.dumps([{"role": "user", "content": question}]), "parameters": json.dumps(parameters)}
+    return [_text(name, value) for name, value in (values | ({"adapter": adapter} if adapter else {})).items()]
+
+
+def vllm_inputs(asked: dict[str, Any], question: str, parameters: dict[str, object], adapter: str) -> list[Any]:
+    """Inputs of Triton's vLLM backend; `asked`: the package's prompt, and what goes with each request."""
     import numpy as np
     import tritonclient.grpc as grpc
 
-    values = {"messages": json.dumps([{"role": "user", "content": question}]), "parameters": json.dumps(parameters)}
-    values |= {"adapter": adapter} if adapter else {}
-    inputs = []
-    for name, value in values.items():
-        tensor = grpc.InferInput(name, [1], "BYTES")
-        tensor.set_data_from_numpy(np.array([value.encode("utf-8")], dtype=np.object_))
-        inputs.append(tensor)
-    return inputs
+    sampling = {"temperature": 0.0} | asked["parameters"] | parameters | ({"lora_name": adapter} if adapter else {})
+    prompt = asked["prompt"].replace(QUESTION, question)
+    flags = []
+    for name in ("stream", "exclude_input_in_output", "return_finish_reason", *OTHER_FLAGS):
+        flags.append(grpc.InferInput(name, [1], "BOOL"))
+        flags[-1].set_data_from_numpy(np.array([True]))
+    return [_text("text_input", prompt), _text("sampling_parameters", json.dumps(sampling)), *flags]
+
+
+def _text(name: str, value: str) -> Any:
+    import numpy as np
+    import tritonclient.grpc as grpc
+
+    tensor = grpc.InferInput(name, [1], "BYTES")
+    tensor.set_data_from_numpy(np.array([value.encode("utf-8")], dtype=np.object_))
+    return tensor

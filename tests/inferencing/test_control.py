@@ -37,7 +37,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 class Server(TritonClient):
-    """Writes down what the watch does to its model, and fails the canaries it is told to fail."""
+    """Writes down what a keeper does to its model, and fails the canaries it is told to fail."""
 
     def __init__(self, *failures: GenaiError | None) -> None:
         self.failures, self.calls = list(failures), list[str]()

@@ -13,7 +13,7 @@ from include.inferencing.config import PackageConfig
 from include.inferencing.package import package
 from include.inferencing.packaging.checks import check_vllm
 from include.inferencing.publish import publish
-from include.inferencing.triton_client import TritonClient
+from include.inferencing.triton_client import QUESTION, TritonClient
 from tests.inferencing.conftest import TritonServer
 from tests.tiny_model import tiny_adapter, tiny_model
 
@@ -57,13 +57,17 @@ def looking(work: Workspace, made: ArtifactRef) -> None:
     """The package, with a backend that looks for the weights in the vLLM backend's place."""
     import shutil
 
+    from google.protobuf import text_format
+    from tritonclient.grpc import model_config_pb2
+
     from include.inferencing.packaging import openvino
 
     shutil.copytree(work.fetch(made), work.output, dirs_exist_ok=True)
     (work.output / "1" / "model.py").write_text(LOOKS)
-    kept = (work.output / "config.pbtxt").read_text().split("instance_group", 1)[1]
-    place = kept[kept.index("parameters {\n") :]
-    (work.output / "config.pbtxt").write_text(openvino.CONFIG + place)
+    kept = text_format.Parse((work.output / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
+    looks = text_format.Parse(openvino.CONFIG, model_config_pb2.ModelConfig())
+    looks.parameters["EXECUTION_ENV_PATH"].CopyFrom(kept.parameters["EXECUTION_ENV_PATH"])
+    (work.output / "config.pbtxt").write_text(text_format.MessageToString(looks))
 
 
 def test_weights_are_found_wherever_triton_copies_the_package_to(
@@ -78,12 +82,18 @@ def test_weights_are_found_wherever_triton_copies_the_package_to(
 
 
 def test_its_files_say_what_vllm_and_the_gateway_need(store: ArtifactStore, made: ArtifactRef, tmp_path: Path) -> None:
+    from google.protobuf import text_format
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from tritonclient.grpc import model_config_pb2
 
     folder = store.fetch(made, tmp_path / "package")
     info, engine = (json.loads((folder / name).read_text()) for name in ("package_info.json", "1/model.json"))
     assert engine["max_model_len"] == 192 and engine["enable_prefix_caching"] and engine["max_lora_rank"] == 8
     assert info["engine"] == "vllm" and info["prompt_prefix"] == ""
+    config = text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
+    asked = json.loads(config.parameters["genai_asked"].string_value)
+    assert asked["prompt"] == f"<|start|>user\n{QUESTION}<|end|>\n<|start|>assistant\n" and config.backend == "vllm"
+    assert asked["parameters"] == {"logit_bias": info["logit_bias"]}
     prefix = info["adapters"]["crew"]["prompt_prefix"]
     tokenizer = AutoTokenizer.from_pretrained(folder / "1" / "weights")
     tokens = tokenizer(prefix, add_special_tokens=False)["input_ids"]
@@ -105,7 +115,7 @@ def test_its_files_say_what_vllm_and_the_gateway_need(store: ArtifactStore, made
         ({"trust_remote_code": True}, "trust_remote_code"),
         ({"enable_prefix_cache": True}, "no argument of vLLM's"),
         ({"model": "elsewhere"}, "no such folder"),
-        ({"max_lora_rank": 1}, "bolt has rank 8"),
+        ({"max_lora_rank": 1}, "acme has rank 4"),
     ],
 )
 def test_a_wrong_engine_argument_is_refused(

@@ -9,15 +9,22 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.loop.style_guide import STYLE_GUIDE
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.customization.collect_preferences import collect_preferences
 from include.customization.config import CustomizationConfig, PreferencesConfig
 from include.customization.trainer.questions import read_rows
 from include.data_preparation.aggregate import aggregate
+from include.data_preparation.cleaning.quality import verdict
 from include.data_preparation.config import AggregateConfig, CheckConfig, DataPreparationConfig, SplitConfig
+from include.data_preparation.division.questions import question_of
+from include.data_preparation.documents import Document
 from include.evaluation.development import development_ids
+from include.inferencing.config.learning import LearningConfig
 from include.inferencing.learning.feedback import FeedbackDesk
+from include.inferencing.learning.rules import rules_of
+from include.privacy.scrub import Scrubber
 from tests.data_preparation.conftest import Prepared, prepare
 from tests.inferencing.test_capture import body, capturing, exchange, speaker
 from tests.training.tiny_model import tiny_model
@@ -135,3 +142,13 @@ def _teaches(store: ArtifactStore, after: Prepared, folder: Path) -> None:
     one = found[SAID[0][0]]
     assert (one["chosen"], one["rejected"], one["source"]) == (SAID[0][1], WRONG, "feedback")
     assert pairs.metrics["licences"] == {"Apache-2.0": len(found)}
+
+
+def test_the_loops_style_guide_is_learned_word_by_word() -> None:
+    config = DataPreparationConfig()
+    scrubber = Scrubber(rules_of(LearningConfig(), config.anonymize).hiding, b"k" * 32)
+    assert scrubber.scrub(STYLE_GUIDE) == [list(pair) for pair in STYLE_GUIDE]
+    for question, correction in STYLE_GUIDE:
+        assert verdict(correction, config.clean) is True
+        asked = question_of(Document("feedback:1", "feedback", question, correction, "MIT"), config.split)
+        assert asked and (asked.question, asked.answer) == (question, correction)

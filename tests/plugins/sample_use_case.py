@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.core.errors import ConfigurationError, PermanentError
-from include.inferencing.config import OperationsConfig
+from include.inferencing.config import LearningConfig, OperationsConfig, ScalingConfig
 
 
 class _Model(BaseModel):
@@ -124,7 +124,8 @@ class Inferencing(_Model):
     package: Knob = Knob()
     deploy: Knob = Knob()
     operations: OperationsConfig = OperationsConfig()
-    learning: Knob = Knob()
+    scaling: ScalingConfig = ScalingConfig()
+    learning: LearningConfig = LearningConfig()
 
 
 class SampleUseCase(_Model):

@@ -123,7 +123,7 @@ def test_airflow_knows_every_option(services: dict[str, Any]) -> None:
 def test_long_running_services_are_watched_and_restarted(services: dict[str, Any]) -> None:
     for name in services.keys() - {"bucket", "init"}:
         assert services[name]["restart"] == "unless-stopped"
-        # the watch has no port: it ends when it cannot go on
+        # serving-control has no port: it ends when it cannot go on
         assert name == "serving-control" or services[name]["healthcheck"]
 
 

@@ -2,7 +2,7 @@
 
 import socket
 from asyncio import TimerHandle
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -16,73 +16,77 @@ LINGER_SECONDS = 2.0
 
 def bounded(limits: GatewayLimits) -> type[HttpToolsProtocol]:
     """The protocol with these limits."""
+    return type("BoundedProtocol", (Bounded,), {"limits": limits})
 
-    class Bounded(HttpToolsProtocol):
-        """Deadlines for headers, for the rest of a refused body, and for what a client is to read."""
 
-        _headers = _writes = _rest = None
-        _size = 0
-        _in_headers, _in_message = True, False
+class Bounded(HttpToolsProtocol):
+    """Deadlines for headers, for the rest of a refused body, and for what a client is to read."""
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-            self._headers = self.loop.call_later(limits.header_seconds, transport.close)
+    limits: ClassVar[GatewayLimits] = GatewayLimits()
+    _headers: TimerHandle | None = None
+    _writes: TimerHandle | None = None
+    _rest: TimerHandle | None = None
+    _size = 0
+    _in_headers, _in_message = True, False
 
-        def data_received(self, data: bytes) -> None:
-            if self._in_headers:
-                self._size += len(data)
-                if self._size > limits.header_bytes and self._size - len(data) > 0:
-                    self.send_400_response("Request headers are too large.")
-                    return
-            super().data_received(data)
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._headers = self.loop.call_later(self.limits.header_seconds, transport.close)
 
-        def on_message_begin(self) -> None:
-            self._in_headers = self._in_message = True
-            _stop(self._headers)
-            _stop(self._writes)
-            self._headers = self.loop.call_later(limits.header_seconds, self.transport.close)
-            super().on_message_begin()
+    def data_received(self, data: bytes) -> None:
+        if self._in_headers:
+            before, self._size = self._size, self._size + len(data)
+            # the first piece may have a body behind its headers
+            if before and self._size > self.limits.header_bytes:
+                self.send_400_response("Request headers are too large.")
+                return
+        super().data_received(data)
 
-        def on_headers_complete(self) -> None:
-            self._in_headers, self._size = False, 0
-            _stop(self._headers)
-            super().on_headers_complete()
+    def on_message_begin(self) -> None:
+        self._in_headers = self._in_message = True
+        _stop(self._headers)
+        _stop(self._writes)
+        self._headers = self.loop.call_later(self.limits.header_seconds, self.transport.close)
+        super().on_message_begin()
 
-        def on_message_complete(self) -> None:
-            self._in_headers, self._in_message = True, False
-            _stop(self._rest)
-            super().on_message_complete()
+    def on_headers_complete(self) -> None:
+        self._in_headers, self._size = False, 0
+        _stop(self._headers)
+        super().on_headers_complete()
 
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            if self._in_message and not self._in_headers:
-                self._rest = self.loop.call_later(LINGER_SECONDS, self.transport.close)
-            self._await_reading()
+    def on_message_complete(self) -> None:
+        self._in_headers, self._in_message = True, False
+        _stop(self._rest)
+        super().on_message_complete()
 
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self._await_reading()
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_message and not self._in_headers:
+            self._rest = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self._await_reading()
 
-        def resume_writing(self) -> None:
-            super().resume_writing()
-            _stop(self._writes)
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reading()
 
-        def _await_reading(self) -> None:
-            _stop(self._writes)
-            self._writes = self.loop.call_later(limits.write_seconds, self._unread)
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        _stop(self._writes)
 
-        def _unread(self) -> None:
-            if self.transport.get_write_buffer_size():
-                self.transport.abort()
+    def _await_reading(self) -> None:
+        _stop(self._writes)
+        self._writes = self.loop.call_later(self.limits.write_seconds, self._unread)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            for timer in (self._headers, self._writes, self._rest):
-                _stop(timer)
-            super().connection_lost(exc)
+    def _unread(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
 
-    return Bounded
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._headers, self._writes, self._rest):
+            _stop(timer)
+        super().connection_lost(exc)
 
 
 def _stop(timer: TimerHandle | None) -> None:

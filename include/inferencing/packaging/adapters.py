@@ -18,21 +18,31 @@ KEPT = ("adapter_config.json", "adapter_model.safetensors", "adapter_info.json")
 
 @dataclass(frozen=True)
 class Live:
-    """An adapter by the name that requests give: a LoRA, or a soft prompt."""
+    """An adapter by the name that requests give: a LoRA, or a soft prompt; the gate's report that let it pass."""
 
     name: str
     form: str
     ref: ArtifactRef
     folder: Path
+    gate: ArtifactRef | None = None
 
 
 def live_adapters(
-    work: Workspace, model: ArtifactRef, names: list[str], adapters: list[ArtifactRef], main: ArtifactRef | None
+    work: Workspace,
+    model: ArtifactRef,
+    names: list[str],
+    adapters: list[ArtifactRef],
+    gates: list[ArtifactRef],
+    main: ArtifactRef | None,
 ) -> list[Live]:
     """The adapters to serve beside the base; `main`: the one that answers where a request names none.
 
-    ConfigurationError for names or an adapter of another model, ModelError for a form that engines cannot apply.
+    ConfigurationError for names, gates or an adapter of another model, ModelError for a form that engines cannot apply.
     """
+    if gates and len(gates) != len(adapters):
+        raise ConfigurationError(
+            "gates", len(gates), f"not a gate's report for each of {len(adapters)} adapters", "Name them in order"
+        )
     if len(names) != len(adapters) or len({*names, DEFAULT}) <= len(names) or not all(map(NAME.fullmatch, names)):
         raise ConfigurationError(
             "names",
@@ -40,11 +50,12 @@ def live_adapters(
             "not a name of its own for each adapter",
             f"Use small letters, digits, _ and -; {DEFAULT} is the package's own",
         )
-    named = [*([(DEFAULT, main)] if main else []), *zip(names, adapters, strict=True)]
-    return [_live(work, model, name, ref) for name, ref in named]
+    judged: list[ArtifactRef | None] = [*gates] or [None] * len(adapters)
+    first = [_live(work, model, DEFAULT, main, None)] if main else []
+    return first + [_live(work, model, *one) for one in zip(names, adapters, judged, strict=True)]
 
 
-def _live(work: Workspace, model: ArtifactRef, name: str, ref: ArtifactRef) -> Live:
+def _live(work: Workspace, model: ArtifactRef, name: str, ref: ArtifactRef, gate: ArtifactRef | None) -> Live:
     folder = work.fetch(ref)
     info = json.loads((folder / "adapter_info.json").read_text(encoding="utf-8"))
     if info.get("base") != model.digest:
@@ -54,7 +65,7 @@ def _live(work: Workspace, model: ArtifactRef, name: str, ref: ArtifactRef) -> L
         refuse_unless_plain(name, json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")))
     elif form != "soft_prompt":
         raise ModelError("adapters", name, f"a {form} cannot be served beside its base", "Package it merged, alone")
-    return Live(name, form, ref, folder)
+    return Live(name, form, ref, folder, gate)
 
 
 def refuse_unless_plain(name: str, config: dict[str, Any]) -> None:

@@ -44,14 +44,9 @@ instance_group [ { count: 1 kind: KIND_CPU } ]
 
 
 def lay_out(
-    work: Workspace,
-    loaded: LoadedModel,
-    adapters: list[Live],
-    prompts: dict[str, list[int]],
-    limits: dict[str, Any],
-    config: PackageConfig,
+    work: Workspace, loaded: LoadedModel, adapters: list[Live], limits: dict[str, Any], config: PackageConfig
 ) -> None:
-    """1/ with the exported model, the backend and limits.json; `prompts`: soft prompts that the model has already."""
+    """1/ with the exported model, the backend and limits.json."""
     rows = add_rows(loaded.model, adapters)
     found = matrices(loaded.model, adapters)
     names = [live.name for live in adapters if live.form == "lora"]
@@ -71,7 +66,7 @@ def lay_out(
     for path in BACKEND:
         shutil.copy(PROJECT_ROOT / path, version)
     chosen = {name: {"number": number} for number, name in enumerate(names, start=1)}
-    soft = {name: {"prompt": tokens} for name, tokens in (prompts | rows).items()}
+    soft = {name: {"prompt": tokens} for name, tokens in rows.items()}
     told = {
         **limits,
         **_engine(config),

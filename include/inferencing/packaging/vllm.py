@@ -6,9 +6,11 @@ from typing import Any
 from include.artifacts.step import Workspace
 from include.core.errors import ModelError
 from include.evaluation.model import LoadedModel
+from include.evaluation.prompt import conversation
 from include.inferencing.config import PackageConfig
 from include.inferencing.packaging.adapters import Live, copy_adapter, prompt_embeddings
-from include.inferencing.packaging.checks import LORA_RANKS, check_vllm
+from include.inferencing.packaging.checks import LORA_RANKS, check_vllm, render
+from include.inferencing.triton_client import ASKED, QUESTION
 
 # The backend hands the paths of model.json to vLLM as they are, and Triton copies a repository of S3 to a folder of
 # any name: paths can only be relative, to the folder that this script, which Triton sources before it starts the
@@ -28,9 +30,24 @@ parameters {{
 """
 
 
-def config_of(config: PackageConfig) -> str:
-    """config.pbtxt; a model over several GPUs takes them itself."""
-    return CONFIG.format(kind="KIND_GPU" if config.vllm.tensor_parallel_size == 1 else "KIND_MODEL")
+def config_of(config: PackageConfig, asked: dict[str, Any]) -> str:
+    """config.pbtxt; a model over several GPUs takes them itself. `asked`: how smoke tests and probes ask it."""
+    from google.protobuf import text_format  # type: ignore[import-untyped,unused-ignore]
+    from tritonclient.grpc import model_config_pb2
+
+    message = model_config_pb2.ModelConfig()
+    text_format.Parse(
+        CONFIG.format(kind="KIND_GPU" if config.vllm.tensor_parallel_size == 1 else "KIND_MODEL"), message
+    )
+    message.parameters[ASKED].string_value = json.dumps(asked)
+    return str(text_format.MessageToString(message))
+
+
+def asked_as(loaded: LoadedModel, info: dict[str, Any]) -> dict[str, Any]:
+    """The prompt of a user's question, and the parameters that go with each request."""
+    prompt = info["prompt_prefix"] + render(loaded.tokenizer, conversation(QUESTION, loaded.examples))
+    parameters = {"lora_name": info["default_adapter"], "logit_bias": info["logit_bias"]}
+    return {"prompt": prompt, "parameters": {name: value for name, value in parameters.items() if value}}
 
 
 def lay_out(
@@ -89,16 +106,17 @@ def _prompts(loaded: LoadedModel, adapters: list[Live]) -> dict[str, Any]:
     """Soft prompts as special tokens: the text to put before a prompt, by name, and the tokens never to be written."""
     from include.evaluation.soft_prompts import add_prompts
 
+    barred = list(range(loaded.vocabulary, len(loaded.tokenizer)))  # prompts that are in the model already
     embedded = prompt_embeddings(loaded.model, adapters)
     if not embedded:
-        return {"prompts": {}, "barred_tokens": []}
+        return {"prompts": {}, "barred_tokens": barred}
     try:
         found = add_prompts(loaded.model, loaded.tokenizer, embedded)
     except ValueError as error:
         raise ModelError("adapters", list(embedded), str(error), "Use a model without holes in its numbers") from None
     return {
         "prompts": {name: one["text"] for name, one in found["tenants"].items()},
-        "barred_tokens": [token for one in found["tenants"].values() for token in one["tokens"]],
+        "barred_tokens": barred + [token for one in found["tenants"].values() for token in one["tokens"]],
     }
 
 

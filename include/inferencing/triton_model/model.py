@@ -27,7 +27,10 @@ FINAL = pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 KV_BLOCK = 32
 CANCEL_SECONDS = 0.25  # each look costs a message to the server
 LOOK_SECONDS = 0.05
+IDLE_SECONDS = 1.0
 UNLOAD_SECONDS = 5.0
+# of the engine, the tokenizer and Triton: they end one answer, never all
+UNFORESEEN = (RuntimeError, ValueError, TypeError, pb.TritonModelException)
 INPUTS = ("messages", "text_input", "parameters", "adapter")
 
 
@@ -110,6 +113,9 @@ class TritonPythonModel:
                 self._admit(request, answer)
             except RequestError as error:
                 answer.fail(str(error))
+            except UNFORESEEN as error:
+                # nobody else would ever end it
+                answer.fail(f"[failed] {' '.join(str(error).split())[-300:]}")
 
     def finalize(self) -> None:
         """End: answers under way get their time, later ones an error."""
@@ -178,7 +184,7 @@ class TritonPythonModel:
                     self.pipe.step()
                     self.stepped.set()
                 self.stepped.set()
-                self.arrived.wait(LOOK_SECONDS * 20)
+                self.arrived.wait(IDLE_SECONDS)
         except Exception as error:
             self.broken = f"generation failed, the model must be loaded again: {' '.join(str(error).split())[-300:]}"
             self.stepped.set()
@@ -186,10 +192,17 @@ class TritonPythonModel:
 
     def _deliver(self) -> None:
         while not self.stopping:
-            self.stepped.wait(LOOK_SECONDS)
+            self.stepped.wait(LOOK_SECONDS if self.active else IDLE_SECONDS)
             self.stepped.clear()
             for answer in self.active.copy():
-                if not self._advance(answer):
+                try:
+                    under_way = self._advance(answer)
+                except UNFORESEEN as error:
+                    # one answer that cannot be sent is not the others'
+                    pb.Logger.log_error(f"an answer was given up: {error!r}")
+                    answer.handle.cancel()
+                    under_way = False
+                if not under_way:
                     self.active.remove(answer)
         for answer in self.active:
             answer.fail("[unloading] the model is being unloaded")

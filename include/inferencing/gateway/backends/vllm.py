@@ -13,11 +13,16 @@ class Vllm:
 
     def inputs(self, question: Question, adapter: str, info: dict[str, Any]) -> list[Any]:
         """The rendered prompt, streamed, with the counts that usage needs."""
-        prompt = render(question.messages, info) if question.chat else question.prompt
+        chosen = info.get("adapters", {}).get(adapter, {})
+        prefix = chosen.get("prompt_prefix", info.get("prompt_prefix", ""))
+        prompt = prefix + (render(question.messages, info) if question.chat else question.prompt)
         # greedy unless asked for, as packages of the other engine are
         parameters = {"temperature": 0.0, "max_tokens": info["limits"]["max_new_tokens"]} | question.parameters
-        if adapter:
-            parameters["lora_name"] = adapter
+        lora = info.get("default_adapter") if not adapter or chosen.get("form") == "soft_prompt" else adapter
+        if lora:
+            parameters["lora_name"] = lora
+        if info.get("logit_bias"):
+            parameters["logit_bias"] = info["logit_bias"]
         flags = ("stream", "exclude_input_in_output", "return_finish_reason")
         counts = ("return_num_input_tokens", "return_num_output_tokens")
         wanted = [_flag(name) for name in (*flags, *counts)]
@@ -52,6 +57,7 @@ def render(messages: list[dict[str, str]], info: dict[str, Any]) -> str:
         for asked, answered in info.get("examples", ())
         for role, text in (("user", asked), ("assistant", answered))
     ]
+    messages = [message | {"content": harmless(message["content"], info)} for message in messages]
     # a system message stays first
     first = 1 if messages[0]["role"] == "system" else 0
     values = {"bos_token": info.get("bos_token", ""), "eos_token": info.get("eos_token", "")}
@@ -61,7 +67,15 @@ def render(messages: list[dict[str, str]], info: dict[str, Any]) -> str:
         )
     except TemplateError as error:
         raise refused(f"The model's chat template refuses these messages: {error}", "messages") from None
-    return f"{info.get('prompt_prefix', '')}{text}"
+    return text
+
+
+def harmless(text: str, info: dict[str, Any]) -> str:
+    """A user's text with its special tokens split: it cannot end its own turn, nor name another tenant's prompt."""
+    for token in info.get("special_tokens", ()):
+        if len(token) > 1 and token in text:
+            text = text.replace(token, f"{token[0]}\u200b{token[1:]}")
+    return text
 
 
 @lru_cache(maxsize=32)
