@@ -22,7 +22,6 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT, Settings, settings
 from include.inferencing.access.keys import create_key, put_tenant
-from include.inferencing.access.tenants import Tenant
 from include.inferencing.config import DeployConfig, PackageConfig
 from include.inferencing.deploy import deploy
 from include.inferencing.gated import GATE_STEP
@@ -116,7 +115,7 @@ def deployed(
 def gateway_in_front(stack: ExitStack, store: ArtifactStore, local: Settings, folder: Path) -> tuple[str, str]:
     """A gateway that lives as long as `stack`: its URL, and a key without limits that matter."""
     most = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}
-    put_tenant(store.bucket, USE_CASE, Tenant.model_validate({"models": ["*"], "concurrent": 1000} | most))
+    put_tenant(store.bucket, USE_CASE, {"models": ("*",), "concurrent": 1000} | most)
     key = create_key(store.bucket, USE_CASE)
     stack.enter_context(running(_gateway(local, store.bucket.address), folder / "gateway.log"))
     url = f"http://127.0.0.1:{local.gateway_port}"
