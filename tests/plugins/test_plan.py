@@ -101,7 +101,10 @@ def test_a_changed_knob_runs_and_what_depends_on_it_may(place: ArtifactStore, hi
         "1 of 2 may run, 1 of 2 reused: depends on customization.tune, which runs",
     )
     assert found["customization.gate"][1] == "depends on customization.tune, customization.evaluate, which may run"
-    assert found["inferencing.package"] == ("may run", "depends on customization.gate, which may run")
+    assert found["inferencing.package"] == (
+        "may run",
+        "depends on customization.gate, customization.model_card, which may run",
+    )
 
 
 def test_a_forced_run_runs_every_step(place: ArtifactStore, history: Any) -> None:

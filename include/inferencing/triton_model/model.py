@@ -29,8 +29,8 @@ CANCEL_SECONDS = 0.25  # each look costs a message to the server
 LOOK_SECONDS = 0.05
 IDLE_SECONDS = 1.0
 UNLOAD_SECONDS = 5.0
-# of the engine, the tokenizer and Triton: they end one answer, never all
-UNFORESEEN = (RuntimeError, ValueError, TypeError, pb.TritonModelException)
+# of the engine, the tokenizer and Triton, whose exceptions have no name here: they end one answer, never all
+UNFORESEEN = Exception
 INPUTS = ("messages", "text_input", "parameters", "adapter")
 
 
