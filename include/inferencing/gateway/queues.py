@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from include.inferencing.gateway.call import Call
 from include.inferencing.gateway.errors import ApiError
 
-# of a model's places, this part is kept free of whichever tenant has taken all others
-SPARE_PART = 8
+# of so many places one is kept free of whichever tenant has taken all others
+PLACES_A_SPARE = 8
 # weight of the newest answer in the mean time that a place is taken for
 NEWEST = 0.1
 
@@ -90,7 +90,7 @@ class Queues:
 
     def _fits(self, queue: Queue, call: Call) -> bool:
         places, mine = self.places(call.use_case), queue.running[call.tenant]
-        spare = places // SPARE_PART if self.tenants() > 1 else 0
+        spare = -(-places // PLACES_A_SPARE) if self.tenants() > 1 else 0
         within = queue.running.total() < places and mine < max(1, places - spare)
         return within and self.running[call.tenant] < call.access.concurrent
 

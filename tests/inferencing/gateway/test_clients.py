@@ -162,7 +162,7 @@ def test_a_flood_of_one_tenant_leaves_anothers_requests_alone(
         )
         for tenant in ("calm", "clients")
     }
-    # the flood has all places, and of what waits the other tenant's turn comes next
+    # the flood has three of the four places, and twice as many of its requests wait
     assert waited["calm"] < waited["clients"] / 4
 
 
