@@ -33,11 +33,14 @@ def _package(
     adapter: ArtifactRef,
     files: dict[str, str],
     adapters: dict[str, Any],
+    info: dict[str, Any],
 ) -> None:
     for path, text in files.items():
         (work.output / path).parent.mkdir(parents=True, exist_ok=True)
         (work.output / path).write_text(text)
-    (work.output / "package_info.json").write_text(json.dumps({"name": name, "adapters": adapters}, default=dict))
+    (work.output / "package_info.json").write_text(
+        json.dumps(info | {"name": name, "adapters": adapters}, default=dict)
+    )
 
 
 def made_package(
@@ -48,24 +51,26 @@ def made_package(
     adapter: str = "",
     files: dict[str, str] | None = None,
     adapters: dict[str, Any] | None = None,
+    info: dict[str, Any] | None = None,
 ) -> ArtifactRef:
-    """A package of a stand-in for a model and an adapter, with `files` for Triton."""
+    """A package of a stand-in for a model and an adapter, with `files` for Triton and more `info`."""
     base = Step(_named, "model").run(store, {"name": model}).ref
     tuned = Step(_named, "adapter").run(store, {"name": adapter or name}).ref
     arguments = {"name": name, "model": base, "adapter": tuned, "files": files or {}, "adapters": adapters or {}}
+    arguments["info"] = info or {}
     step: Step[...] = Step(_package, "package")  # type: ignore[arg-type]
     return step.run(store, arguments).ref
 
 
 def gate_of(
-    store: ArtifactStore, package: ArtifactRef, *, passed: bool = True, dataset: ArtifactRef | None = None
+    store: ArtifactStore, package: ArtifactRef, *, passed: bool = True, **given: ArtifactRef | None
 ) -> ArtifactRef:
-    """The committed report of a gate that judged the package's adapter on its model."""
+    """The committed report of a gate that judged the package's adapter on its model; `given`: dataset, charter."""
     made = store.manifest(package).inputs
     step: Step[...] = Step(_gate, "report")  # type: ignore[arg-type]
     step.name = GATE_STEP
-    given = {"dataset": dataset} if dataset else {}
-    arguments = {"model": made["model"], "adapters": [made["adapter"]], "passed": passed} | given
+    named = {name: ref for name, ref in given.items() if ref}
+    arguments = {"model": made["model"], "adapters": [made["adapter"]], "passed": passed} | named
     return step.run(store, arguments).ref
 
 

@@ -51,13 +51,17 @@ def build_model(folder: Path, seed: int = 0) -> None:
 
 
 def build_adapter(folder: Path, base: Path, technique: str) -> None:
-    """Write a PEFT adapter of random weights: `lora`, `prompt_tuning`, `p_tuning` or `prefix_tuning`."""
+    """Write a PEFT adapter of random weights: one of the keys below."""
     import torch
     from peft import LoraConfig, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     configs: dict[str, Any] = {
         "lora": LoraConfig(task_type="CAUSAL_LM", r=4, init_lora_weights=False, target_modules=["q_proj", "v_proj"]),
+        "wide_lora": LoraConfig(
+            task_type="CAUSAL_LM", r=8, use_rslora=True, init_lora_weights=False, target_modules=["q_proj", "down_proj"]
+        ),
+        "dora": LoraConfig(task_type="CAUSAL_LM", r=4, use_dora=True, target_modules=["q_proj"]),
         "prompt_tuning": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=6),
         "p_tuning": PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=6, encoder_hidden_size=32),
         "prefix_tuning": PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=6),
@@ -76,7 +80,9 @@ def tiny_model(work: Workspace, seed: int) -> None:
 @step("adapter")
 def tiny_adapter(work: Workspace, model: ArtifactRef, technique: str) -> None:
     """A committed adapter of it; `few_shot` is two questions with their answers."""
-    form = {"lora": "lora", "few_shot": "examples", "prefix_tuning": "prefix"}.get(technique, "soft_prompt")
+    form = {"lora": "lora", "wide_lora": "lora", "dora": "lora", "few_shot": "examples", "prefix_tuning": "prefix"}.get(
+        technique, "soft_prompt"
+    )
     info = {"technique": technique, "form": form, "base": model.digest}
     (work.output / "adapter_info.json").write_text(json.dumps(info))
     if technique == "few_shot":

@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from benchmarks.scaling.load import Scenario
 from benchmarks.scaling.simulator import MODEL, START, View
@@ -12,7 +12,7 @@ from include.inferencing.scaling.decide import Bounds, Current, Target, decide
 from include.inferencing.scaling.observe import observe
 from include.inferencing.scaling.queueing import engines_for
 from include.inferencing.scaling.scale import Change, Scale
-from include.inferencing.traffic import Minute
+from include.inferencing.traffic import Minute, minute_of
 
 
 class Decided:
@@ -20,14 +20,17 @@ class Decided:
 
     name = "decide"
 
-    def __init__(self, declared: Capacity, target: Target, bounds: Bounds, yesterday: Sequence[Minute] = ()) -> None:
+    def __init__(
+        self, declared: Capacity, target: Target, bounds: Bounds, servers: int, yesterday: Sequence[Minute] = ()
+    ) -> None:
         self.declared, self.target, self.bounds, self.yesterday = declared, target, bounds, yesterday
-        self.scale, self.changed = Scale(servers=bounds.floor, wanted=bounds.floor), 0.0
+        self.scale, self.changed = Scale(servers=servers, wanted=servers), 0.0
 
     def tick(self, view: View) -> int:
         """As the scaler does, with the simulation's clock."""
         now = START + timedelta(seconds=view.now)
-        near = [m for m in self.yesterday if abs((now - timedelta(days=1) - _moment(m)).total_seconds()) < 900]
+        minute = int(view.now // 60)
+        near = self.yesterday[max(0, minute - 5) : minute + 10]
         observed = observe(
             view.minutes,
             near,
@@ -111,10 +114,5 @@ def yesterday_of(scenario: Scenario, seed: int) -> list[Minute]:
     for request in scenario.requests(seed):
         counts[int(request.at // 60)] = counts.get(int(request.at // 60), 0) + 1
     start = START - timedelta(days=1)
-    return [
-        Minute(at=(start + timedelta(minutes=minute)).isoformat(), arrived=count) for minute, count in counts.items()
-    ]
-
-
-def _moment(minute: Minute) -> datetime:
-    return datetime.fromisoformat(minute.at)
+    minutes = range(int(scenario.seconds // 60))
+    return [Minute(at=minute_of(start + timedelta(minutes=one)), arrived=counts.get(one, 0)) for one in minutes]

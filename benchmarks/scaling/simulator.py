@@ -50,6 +50,13 @@ class Outcome:
     wanted: list[tuple[float, int]] = field(default_factory=list)
     ready: list[tuple[float, int]] = field(default_factory=list)
 
+    def share_within(self, latency: float, first_token: float | None) -> float:
+        """Of all answers, those whose first token and end came within so many seconds."""
+        most = float("inf") if first_token is None else first_token
+        times = zip(self.first, self.whole, strict=True)
+        good = sum(1 for first, whole in times if whole is not None and whole <= latency and (first or 0.0) <= most)
+        return good / max(1, len(self.whole))
+
 
 class Simulation:
     """One run of a scenario under a policy."""
@@ -65,7 +72,7 @@ class Simulation:
         self.numbers, self.wanted, self.failed = servers, servers, 0
         self.waiting: deque[int] = deque()
         self.admitted: dict[int, float] = {}
-        self.minutes: dict[str, Minute] = {}
+        self.minutes: dict[int, Minute] = {}
         self.restarts: list[float] = []
         self.shown: tuple[list[Minute], float] = ([], 0.0)
 
@@ -106,8 +113,9 @@ class Simulation:
             request = self.waiting.popleft()
             self.admitted[request] = now
             min(free, key=lambda server: len(server.answers)).admit(now, request, self.requests[request].tokens)
-        minute = self._minute(now)
-        minute.waiting = max(minute.waiting, len(self.waiting))
+        if self.waiting:
+            minute = self._minute(now)
+            minute.waiting = max(minute.waiting, len(self.waiting))
 
     def _progress(self, server: Server, now: float) -> None:
         request, is_first = server.pop(now)
@@ -175,10 +183,10 @@ class Simulation:
         self.servers.append(server)
 
     def _minute(self, now: float) -> Minute:
-        at = minute_of(START + timedelta(seconds=now))
-        if at not in self.minutes:
-            self.minutes[at] = Minute(at=at)
-        return self.minutes[at]
+        place = int(now // 60)
+        if place not in self.minutes:
+            self.minutes[place] = Minute(at=minute_of(START + timedelta(seconds=now)))
+        return self.minutes[place]
 
     def _pay(self, now: float) -> None:
         self.outcome.server_seconds += sum(now - server.started for server in self.servers)

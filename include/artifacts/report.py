@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from include.artifacts.lines import lines_block
 from include.artifacts.manifest import REPORT_FILE
 from include.artifacts.report_template import PAGE
 from include.artifacts.scatter import Point, scatter_block
@@ -109,6 +110,16 @@ class Report:
         self.blocks.append(scatter_block(points, x, y, heading, line))
         return self
 
+    def lines(
+        self, series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, heading: str, steps: bool = False
+    ) -> "Report":
+        """Up to four lines through (x, y) points over one axis, from zero up; `steps`: each value holds until the next.
+
+        `x` and `y` name the axes.
+        """
+        self.blocks.append(lines_block(series, x, y, heading, steps))
+        return self
+
     def page(self) -> str:
         """The HTML page."""
         return PAGE.render(title=self.title, blocks=self.blocks)
@@ -149,6 +160,6 @@ def _drawn(bins: Sequence[str], series: Mapping[str, Sequence[float]]) -> dict[s
         "columns": columns,
         "labels": [(label, round(40 + space * (index + 0.5), 1)) for index, label in enumerate(bins)],
         "legend": [(name, 60 + 165 * place) for place, name in enumerate(series)],
-        "top": f"{top:.3g}",
+        "top": f"{top:.4g}",
         "description": ". ".join(said),
     }

@@ -110,6 +110,22 @@ height="{{ column.height }}"><title>{{ column.label }}</title></rect>
 <text x="285" y="308" text-anchor="middle">{{ block.x }}</text>
 <text x="60" y="330">up: {{ block.y }}</text>
 </svg>
+{% elif block.kind == "lines" %}
+<svg viewBox="0 0 720 250" role="img" aria-labelledby="t{{ loop.index }} d{{ loop.index }}">
+<title id="t{{ loop.index }}">{{ block.heading or block.y }}</title>
+<desc id="d{{ loop.index }}">{{ block.description }}</desc>
+{% for name, x in block.legend %}
+<rect class="s{{ loop.index0 }}" x="{{ x }}" y="2" width="10" height="10"/>
+<text x="{{ x + 14 }}" y="11">{{ name }}</text>
+{% endfor %}
+<line class="axis" x1="48" x2="710" y1="208" y2="208"/><line class="axis" x1="48" x2="48" y1="26" y2="208"/>
+{% for line in block.lines %}
+<polyline fill="none" stroke="var(--c{{ loop.index0 }})" stroke-width="1.5" points="{{ line }}"/>
+{% endfor %}
+<text x="44" y="34" text-anchor="end">{{ block.top }}</text><text x="44" y="211" text-anchor="end">0</text>
+<text x="48" y="223">{{ block.ends[0] }}</text><text x="710" y="223" text-anchor="end">{{ block.ends[1] }}</text>
+<text x="376" y="223" text-anchor="middle">{{ block.x }}</text><text x="48" y="243">up: {{ block.y }}</text>
+</svg>
 {% elif block.kind == "curve" %}
 <svg viewBox="0 0 640 240" role="img" aria-label="{{ block.heading }}">
 <polyline fill="none" stroke="var(--c0)" stroke-width="2" points="{{ block.points }}"/>

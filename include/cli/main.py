@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import airflow, approvals, history, portfolio, review, rollback, sweep
+from include.cli import airflow, approvals, ask, feedback, history, keys, manifests, portfolio, review, rollback, sweep
 from include.cli.lineage import command as lineage
 from include.core.errors import GenaiError
 
@@ -18,6 +18,8 @@ EPILOG = """examples:
   genai plan python_assistant --set customization.lora.rank=16     which steps that would run, and why
   genai portfolio                                       all use cases ranked, with the arithmetic
   genai ask "What does textwrap.dedent do?"
+  genai feedback chatcmpl-... --down --correction "..." what an answer should have been
+  genai keys create TENANT                              an API key for the gateway, shown this once
   genai lineage python_assistant                        what the model that answers was made of
   genai lineage ticket:T00012                           every dataset, model and deployment that a record went into
   genai history python_assistant                        what each run ran and reused
@@ -64,12 +66,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--as-of", default="", metavar="MOMENT", help="data up to this moment, ISO 8601 (default: now)")
     sub.add_argument("--json", action="store_true", help="print the plan as JSON, each task instance with its reason")
     sub.set_defaults(command=plan)
-    words = "ask the deployed model; the answer streams"
-    sub = commands.add_parser("ask", help=words, description=words)
-    sub.add_argument("question", metavar="QUESTION")
-    sub.add_argument("--use-case", default="python_assistant", metavar="USE_CASE", help="whose model (%(default)s)")
-    sub.set_defaults(command=ask)
-    for module in (portfolio, approvals, lineage, history, review, rollback, sweep, airflow):
+    modules = (ask, feedback, keys, portfolio, approvals, lineage, history, review, rollback, sweep, manifests, airflow)
+    for module in modules:
         module.add_command(commands)
     return top
 
@@ -129,21 +127,6 @@ def plan(parsed: argparse.Namespace) -> int:
     from include.cli.plan import plan_use_case
 
     return plan_use_case(parsed.use_case, parsed.overrides, force=parsed.force, as_of=parsed.as_of, as_json=parsed.json)
-
-
-def ask(parsed: argparse.Namespace) -> int:
-    """Print the model's answer as it comes, and on standard error which model it was."""
-    from include.cli.lineage.command import hint
-    from include.cli.store import open_store
-    from include.core.settings import settings
-    from include.inferencing.ask import ask as answer
-
-    told = answer(parsed.question, parsed.use_case, open_store(), settings().triton_address)
-    for piece in told:
-        print(piece, end="", flush=True)
-    print(flush=True)
-    print(f"answered by {told.model_name}; what it was made of: {hint(told.model_name)}", file=sys.stderr)
-    return OK
 
 
 def _say(line: str) -> None:

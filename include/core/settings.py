@@ -50,7 +50,7 @@ class Settings(BaseModel):
     triton_metrics_port: int = Field(8002, ge=1, le=65535, description="Local stack: Triton's Prometheus metrics.")
     gateway_port: int = Field(8090, ge=1, le=65535, description="Local stack: the OpenAI-compatible gateway.")
     triton_servers: int = Field(
-        1,
+        2,
         validate_default=True,
         ge=1,
         le=8,

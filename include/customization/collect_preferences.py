@@ -17,6 +17,7 @@ from include.customization.preferences.files import NoPair, read_pairs, states
 from include.customization.preferences.guard import guard_of
 from include.customization.preferences.own_answers import answered_questions, own_pairs
 from include.customization.preferences.pairs import OWN, PAIR_TYPES, Pair
+from include.customization.preferences.said import said_pairs
 from include.customization.preferences.wanted import learners
 from include.customization.trainer.devices import devices_of
 from include.evaluation.contamination.evaluation_sets import KeptOut
@@ -68,6 +69,7 @@ def collect_preferences(
         held_back = [row for row in train if row["id"] in development]
         guard = guard_of(work.store, judged, held_back, KeptOut.model_validate(split))
         found, bad = read_pairs(work.store, config, work.folder)
+        found += said_pairs(work, dataset, config)
         pairs = [pair for pair in found if guard.lets_teach(pair.question, pair.chosen, pair.rejected)]
         excluded = {one.origin: guard.found[one.origin] for one in guard.protected}
         shown = len(found) - len(pairs)

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.core.errors import ConfigurationError
 from include.customization.config import GrpoConfig
-from include.customization.trainer.questions import trained_rows
+from include.customization.trainer.questions import read_rows
 from include.customization.tune_job import reference
 from include.distributed.job import Job
 from include.evaluation.canaries import Canary
@@ -84,7 +83,7 @@ def asked_questions(train: Path, tokenizer: Any, config: GrpoConfig, steps: int,
 
     room = config.length - config.max_new_tokens
     rows = [(f"canary:{number}", *canary) for number, canary in enumerate(planted)]
-    for id, question, answer in islice(trained_rows(train), config.examples - len(planted)):
+    for id, question, answer in read_rows(train, config.examples - len(planted)):
         rows.append((id, _cut(tokenizer, question, room), answer))
     order = examples_at(len(rows), config.seed, 0, config.examples * steps // config.steps)
     ids, questions, references = zip(*(rows[index] for index in order), strict=True)

@@ -12,7 +12,7 @@ from include.core.errors import ConfigurationError
 from include.core.settings import settings
 from include.evaluation.canaries import CANARIES
 from include.evaluation.model import load_model
-from include.evaluation.soft_prompts import PROMPTS_FILE, append_rows, embeddings_of
+from include.evaluation.soft_prompts import PROMPTS_FILE, add_prompts, embeddings_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -62,21 +62,10 @@ def _with_prompts(network: Any, tokenizer: Any, adapters: dict[str, Path]) -> di
     from peft import PeftModel
 
     embedded = {name: embeddings_of(PeftModel.from_pretrained(network, str(path))) for name, path in adapters.items()}
-    tokens = {name: [f"<|prompt:{name}:{i}|>" for i in range(len(one))] for name, one in embedded.items()}
-    first = len(tokenizer)
-    tokenizer.add_tokens([token for some in tokens.values() for token in some], special_tokens=True)
-    found = append_rows(network, list(embedded.values()), first)
-    told = {}
-    for ids, (name, some) in zip(found, tokens.items(), strict=True):
-        if tokenizer.convert_tokens_to_ids(some) != ids:
-            raise ConfigurationError(
-                "names", name, f"the tokenizer does not number its tokens from {ids[0]} on", "Use a model without holes"
-            )
-        told[name] = {"text": "".join(some), "tokens": ids}
-    # rows that merely fill the table up are no tokens either
-    rows = int(network.get_input_embeddings().weight.shape[0])
-    network.generation_config.suppress_tokens = list(range(first, rows))
-    return {"first": first, "tenants": told}
+    try:
+        return add_prompts(network, tokenizer, embedded)
+    except ValueError as error:
+        raise ConfigurationError("names", list(embedded), str(error), "Use a model without holes") from None
 
 
 def _describe(

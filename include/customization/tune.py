@@ -19,13 +19,14 @@ from include.customization.trainer.base import require_room
 from include.customization.trainer.course import SUMMARY
 from include.customization.trainer.devices import devices_of
 from include.customization.trainer.forms import ADAPTER, adapter_info
-from include.customization.trainer.questions import trained_pairs
+from include.customization.trainer.questions import trained_pairs, trained_rows
 from include.customization.trainer.start import STATE
 from include.distributed.engine import RESOURCES
 from include.distributed.launch import run_job
 from include.distributed.loop import CURVE
 from include.evaluation.model import INFO
 from include.evaluation.trained_on import LICENCES, PAIRS, TRAIN, file_read, licences_read
+from include.feedback.said import RECORDS
 
 TRAINING = "training.json"
 # techniques that are not supervised have jobs of their own
@@ -104,10 +105,12 @@ def _train(work: Workspace, config: TuningConfig, spec: dict[str, Any], training
 
 
 def _write_examples(work: Workspace, train: Path, config: FewShotConfig) -> None:
-    pairs = choose_examples(trained_pairs(train), config)
-    rows = [{"question": question, "answer": answer} for question, answer in pairs]
-    (work.output / "examples.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
-    work.metrics |= {"technique": config.technique, "examples": len(rows), "trained_parameters": 0}
+    # what one tenant says stands before nobody else's questions
+    rows = (row for row in trained_rows(train) if not row[0].startswith(RECORDS))
+    pairs = choose_examples(((question, answer) for _, question, answer in rows), config)
+    examples = [{"question": question, "answer": answer} for question, answer in pairs]
+    (work.output / "examples.json").write_text(json.dumps(examples, ensure_ascii=False, indent=1), encoding="utf-8")
+    work.metrics |= {"technique": config.technique, "examples": len(examples), "trained_parameters": 0}
     work.metrics |= {"steps": 0, "tokens": 0, "seconds": 0.0, "device_seconds": 0.0}
     Report("Customization: few_shot").table(["question", "answer"], pairs, "Before every question").write(work.output)
 

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import platform
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple
@@ -21,9 +20,11 @@ from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES
 from include.data_preparation.documents import Document, rank, read_all, write_planted
 from include.data_preparation.shard_files import ShardFiles
 from include.data_preparation.sources import docstrings, undated_sources
-from include.data_preparation.sources.dated_sources import DatedSource, dated_sources, states
+from include.data_preparation.sources.dated_sources import DatedSource, states
+from include.data_preparation.sources.feedback import sources_with_times
 from include.data_preparation.sources.provenance import Provenance, by_licence, provenance
 from include.data_preparation.sources.quarantine import QUARANTINE, SHOWN, QuarantineFile
+from include.data_preparation.sources.topics import topics
 from include.data_preparation.sources.undated_sources import Collection, collections_of
 from include.data_preparation.support_tickets.customers import write_ticket_tables
 
@@ -32,7 +33,11 @@ VISIBLE, HELD = "visible in", "held by"
 
 
 def observed(
-    store: ArtifactStore, as_of: str, config: AggregateConfig, generated: ArtifactRef | None = None
+    store: ArtifactStore,
+    as_of: str,
+    config: AggregateConfig,
+    generated: ArtifactRef | None = None,
+    use_case: str = "",
 ) -> dict[str, Any]:
     """Versions of the packages that are read, and what the sources with times show at the moment `as_of`.
 
@@ -48,19 +53,25 @@ def observed(
     if "hidden" in {*(one.ids for one in config.records), *(one.ids for one in config.collections)}:
         versions["pseudonym_key"] = key_id(pseudonym_key(settings()))
     with scratch_folder("records") as scratch:
-        dated = states(dated_sources(store, as_of, config), scratch)
+        dated = states(sources_with_times(store, as_of, config, use_case), scratch)
     return versions | {VISIBLE: dated, HELD: undated_sources.states(collections_of(store, config))}
 
 
-@step("dataset", observes=observed, through=("as_of",), measures=("generated",))
-def aggregate(work: Workspace, as_of: str, config: AggregateConfig, generated: ArtifactRef | None = None) -> None:
-    """Topics, docstrings, tickets and records visible at the moment `as_of`, and collections as they are now, as
-    documents in `config.shards` files or more.
+@step("dataset", observes=observed, through=("as_of", "use_case"), measures=("generated",))
+def aggregate(
+    work: Workspace,
+    as_of: str,
+    config: AggregateConfig,
+    generated: ArtifactRef | None = None,
+    use_case: str = "",
+) -> None:
+    """Topics, docstrings, tickets, records and what users of `use_case` said, visible at the moment `as_of`, and
+    collections as they are now, as documents in `config.shards` files or more.
 
     quarantined.parquet names the places that hold no record, and the files in no known format. The metrics of a
     collection say what became of all that was read: read = documents + quarantined + repeated.
     """
-    dated = dated_sources(work.store, as_of, config)
+    dated = sources_with_times(work.store, as_of, config, use_case)
     collections = collections_of(work.store, config)
     with QuarantineFile(work.output / QUARANTINE) as quarantine:
         shards, origins, origin_rows = _collect(work, dated, collections, config, quarantine)
@@ -154,7 +165,7 @@ def _installed(origin: str, config: AggregateConfig) -> str:
 def _sources(config: AggregateConfig) -> list[tuple[str, list[Document]]]:
     found: list[tuple[str, list[Document]]] = []
     if config.topics:
-        found.append(("pydoc topics", _topics()))
+        found.append(("pydoc topics", topics()))
     if config.standard_library:
         library = _sample(list(docstrings.standard_library()), config.max_standard_library, config.seed)
         if not library:
@@ -168,23 +179,6 @@ def _sources(config: AggregateConfig) -> list[tuple[str, list[Document]]]:
     for name in config.packages:
         found.append((name, _sample(docstrings.package(name), config.max_package, config.seed)))
     return found
-
-
-def _topics() -> list[Document]:
-    from pydoc_data.topics import topics
-
-    return [
-        Document(f"topic:{name}", "pydoc_topics", topic_title(name, text), text, docstrings.PYTHON_LICENSE)
-        for name, text in sorted(topics.items())
-    ]
-
-
-def topic_title(name: str, text: str) -> str:
-    """A topic's heading as a phrase, with code in backticks; its name where it has no heading."""
-    heading = re.match(r"\s*(\S[^\n]{0,100})\n[*=~^-]{3,}\s*\n", text)
-    if not heading:
-        return name
-    return re.sub(r'"([^"]+)"', r"`\1`", re.sub(r"^(The|An?) ", lambda word: word[0].lower(), heading[1]))
 
 
 def _sample(documents: list[Document], limit: int, seed: int) -> list[Document]:

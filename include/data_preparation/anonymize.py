@@ -15,6 +15,7 @@ from include.core.settings import settings
 from include.data_preparation.config import AnonymizeConfig
 from include.data_preparation.documents import (
     PLANTED,
+    TEXT_FIELDS,
     Document,
     read_documents,
     read_planted,
@@ -52,18 +53,17 @@ def anonymize(
     score, entities = Score.empty(), Counter[str]()
     changed: dict[str, Document] = {}
     for document in sensitive:
-        title, text = (
-            known.with_known(getattr(document, field), spans.get((document.id, field), []))
-            for field in ("title", "text")
-        )
+        places = {
+            field: known.with_known(getattr(document, field), spans.get((document.id, field), []))
+            for field in TEXT_FIELDS
+        }
+        hidden = {field: pseudonyms.replace(getattr(document, field), found) for field, found in places.items()}
         changed[document.id] = replace(
-            document,
-            title=pseudonyms.replace(document.title, title),
-            text=pseudonyms.replace(document.text, text),
+            document, title=hidden["title"], text=hidden["text"], rejected=hidden["rejected"]
         )
-        entities.update(span.entity for span in (*title, *text))
+        entities.update(span.entity for found in places.values() for span in found)
         if document.id in planted:
-            score.add(document.text, locate(document.text, planted[document.id]["personal"]), text)
+            score.add(document.text, locate(document.text, planted[document.id]["personal"]), places["text"])
     write_rows(work.output / shard_name(0), Document, [changed.get(document.id, document) for document in documents])
     shutil.copyfile(work.fetch(found[shard]) / REMOVED, work.output / REMOVED)
     work.metrics.update(sources=sorted(config.sources), hidden=sorted(config.hidden))

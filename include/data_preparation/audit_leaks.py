@@ -12,7 +12,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
 from include.data_preparation.privacy import leak_audit
-from include.data_preparation.privacy.audited import LEAKING, TABLES, audit_tables
+from include.data_preparation.privacy.audited import AUDITED, LEAKING, audit_tables
 from include.data_preparation.privacy.digests import read_removed
 from include.data_preparation.row_files import RowFile
 
@@ -36,7 +36,7 @@ def audit_leaks(work: Workspace, dataset: ArtifactRef, anonymized: list[Artifact
     measured = [work.manifest(ref).metrics for ref in anonymized]
     sources, hidden = ({name for shard in measured for name in shard[field]} for field in ("sources", "hidden"))
     key, folder = pseudonym_key(settings()), work.fetch(dataset)
-    tables = [RowFile(folder / name, part, len(anonymized)) for name in TABLES]
+    tables = [RowFile(folder / name, part, len(anonymized)) for name in AUDITED if (folder / name).exists()]
     found, documents = audit_tables(tables, sources, lambda texts: leak_audit.audit(texts, hidden, digests, key))
     (work.output / LEAKING).write_text(json.dumps(sorted(documents)))
     work.metrics.update(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from include.data_preparation.card.data_card import Counts, DataCard, GateFigure
 from include.data_preparation.card.data_card_page import card_page
 from include.data_preparation.config import CheckConfig
 from include.data_preparation.documents import DROPPED, PLANTED, read_dropped, read_planted
-from include.data_preparation.privacy.audited import LEAKING, TABLES, joined
+from include.data_preparation.privacy.audited import AUDITED, LEAKING, TABLES, joined
 from include.data_preparation.privacy.leak_audit import Audit
 from include.data_preparation.row_files import RowFile
 
@@ -57,7 +58,8 @@ def check(
     measured = {name: [work.manifest(ref).metrics for ref in refs] for name, refs in inputs.items()}
     declared = json.loads(work.store.read(charter, "charter.json"))
     leaks = gates.find_leaks(read_planted(work.fetch(aggregated, only=PLANTED)), tables)
-    results = _hold_against(tables, measured, leaks, _limits(declared), config)
+    pairs = [RowFile(path) for path in _held(folder, AUDITED[len(TABLES) :])]
+    results = _hold_against(tables, pairs, measured, leaks, _limits(declared), config)
     audited, found = _audit(work, dataset, anonymized, audits)
     results += gates.audit_gates(audited, config)
     dropped = card_figures.by_source_and_reason(
@@ -74,8 +76,12 @@ def check(
     work.metrics.update(recall=card.personal_data.recall, precision=card.personal_data.precision)
 
 
+def _held(folder: Path, names: Sequence[str]) -> list[Path]:
+    return [folder / name for name in names if (folder / name).exists()]
+
+
 def _publish(work: Workspace, folder: Path, synthetic: ArtifactRef) -> None:
-    for path in (*(folder / name for name in TABLES), *work.fetch(synthetic).glob("*.parquet")):
+    for path in (*_held(folder, AUDITED), *work.fetch(synthetic).glob("*.parquet")):
         shutil.copyfile(path, work.output / path.name)
 
 
@@ -103,6 +109,7 @@ def _audit(
 
 def _hold_against(
     tables: _Tables,
+    pairs: list[RowFile],
     measured: dict[str, list[dict[str, Any]]],
     leaks: list[gates.Leak],
     limits: gates.CharterLimits,
@@ -114,9 +121,9 @@ def _hold_against(
     return [
         *gates.size_gates(*tables, config),
         *gates.content_gates(*tables, config),
-        *gates.licence_gates(*tables, limits),
+        *gates.licence_gates([*tables, *pairs], limits),
         *gates.privacy_gates(leaks, names, config),
-        gates.secret_gate(tables),
+        gates.secret_gate([*tables, *pairs]),
         *gates.agreement_gates(measured["labelled"][0]["review"]["agreement"]["value"], config),
         *gates.synthetic_gates(measured["synthetic"][0], config),
         gates.loss_gate(raw, ready, config),

@@ -110,7 +110,8 @@ def _clean_one(document: Document, done: _Cleaned, repeated: frozenset[bytes], l
         return
     found = identify(text, config.language_min_characters)
     title = redact(tidy_title(document.title), done.secrets)
-    done.kept.append(replace(document, title=title, text=redact(text, done.secrets)))
+    rejected = redact(tidy(document.rejected), done.secrets)
+    done.kept.append(replace(document, title=title, text=redact(text, done.secrets), rejected=rejected))
     done.boilerplate.update(+removed)
     done.boilerplate_characters += characters
     done.languages[found.code if found and found.score >= config.language_confidence else UNKNOWN] += 1

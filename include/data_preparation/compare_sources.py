@@ -7,6 +7,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
 from include.data_preparation.config import CompareSourcesConfig
+from include.data_preparation.config.sources import FEEDBACK
 
 KNOB = "data_preparation.compare_sources.max_shrink"
 
@@ -35,7 +36,9 @@ def compare_sources(
     after = work.manifest(aggregated).metrics["by_origin"]
     before = work.manifest(previous).metrics["by_origin"] if previous else {}
     changes = [Change(name, before.get(name, 0), after.get(name, 0)) for name in sorted({*before, *after})]
-    lost = [change for change in changes if change.after < (1 - config.max_shrink) * change.before]
+    # users may take back all that they said
+    held_to_it = [change for change in changes if change.source != FEEDBACK]
+    lost = [change for change in held_to_it if change.after < (1 - config.max_shrink) * change.before]
     text = "nothing earlier to compare with" if previous is None else f"no source lost over {config.max_shrink:.0%}"
     if lost:
         text = "; ".join(f"{one.source}: {one.before} before, {one.after} now (-{one.shrink:.0%})" for one in lost)

@@ -11,6 +11,8 @@ from include.data_preparation.row_files import RowFile
 
 PLANTED = "planted.json"
 DROPPED = "dropped.parquet"
+# of a document: what may hold personal data
+TEXT_FIELDS = ("title", "text", "rejected")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Document:
     event_time: str = ""
     label: str = ""
     label_confidence: float = 0.0
+    rejected: str = ""
+    """An answer to the title that is worse than the text; empty where none is known."""
+    weight: int = 1
+    """How often it is read for once that others are; 0: only to compare answers."""
+    author: str = ""
+    """Which tenant's word it is, as a keyed digest; empty where it is nobody's."""
 
 
 @dataclass(frozen=True)

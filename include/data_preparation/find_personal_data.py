@@ -14,7 +14,7 @@ from include.artifacts.store import ArtifactStore
 from include.core.pseudonym_key import key_id, pseudonym_key
 from include.core.settings import settings
 from include.data_preparation.config import AnonymizeConfig
-from include.data_preparation.documents import shard_name
+from include.data_preparation.documents import TEXT_FIELDS, shard_name
 from include.data_preparation.privacy.findings import Finding, write_findings
 from include.data_preparation.privacy.known_values import REMOVED, removed
 from include.data_preparation.row_files import RowFile, Rows
@@ -73,8 +73,9 @@ def _sensitive(rows: Rows, config: AnonymizeConfig) -> Iterator[list[Mapping[str
 
 
 def _find(rows: list[Mapping[str, Any]], finder: PersonalDataFinder) -> Iterator[tuple[Finding, str]]:
-    """What is found in titles and texts, and the values."""
-    places = [(str(row["id"]), field, str(row[field])) for row in rows for field in ("title", "text")]
+    """What is found in titles, texts and worse answers, and the values."""
+    fields = [(row, field) for row in rows for field in TEXT_FIELDS if field != "rejected" or row.get(field)]
+    places = [(str(row["id"]), field, str(row[field])) for row, field in fields]
     found = finder.find([text for _, _, text in places])
     for (document, field, text), spans in zip(places, found, strict=True):
         for span in spans:

@@ -13,7 +13,7 @@ from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
 from include.data_preparation.config import SplitConfig
-from include.data_preparation.division import shares
+from include.data_preparation.division import said, shares
 from include.data_preparation.division.document_shards import DocumentShards, Place, by_rank, rank_number
 from include.data_preparation.division.questions import Question, question_of
 from include.data_preparation.division.sorted_texts import TEXT_TYPES, SortedTexts
@@ -34,6 +34,7 @@ QUESTION_TYPES = {
     "label": "string",
     "license": "string",
     "generated": "bool",
+    "weight": "int64",
 }
 
 
@@ -44,6 +45,7 @@ class Division(NamedTuple):
     heldout: list[Question]
     corpus: int
     documents: int
+    said: list[said.Correction]
 
 
 def observed(store: ArtifactStore, config: SplitConfig, **_: object) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def observed(store: ArtifactStore, config: SplitConfig, **_: object) -> dict[str
 
 @step("dataset", observes=observed)
 def split(work: Workspace, sources: list[ArtifactRef], earlier: list[ArtifactRef], config: SplitConfig) -> None:
-    """train.parquet, heldout.parquet and corpus.parquet (by id) of the anonymized shards.
+    """train.parquet, heldout.parquet, corpus.parquet (by id) and feedback_pairs.parquet of the anonymized shards.
 
     `earlier` are the divisions of earlier datasets: what they held out is not trained on either. `kept_out` counts
     documents, and questions that came up for training, by what they would have shown.
@@ -64,10 +66,14 @@ def split(work: Workspace, sources: list[ArtifactRef], earlier: list[ArtifactRef
     write_row_groups(work.output / "train.parquet", map(vars, found.train), QUESTION_TYPES)
     write_row_groups(work.output / HELDOUT_FILE, map(vars, found.heldout), QUESTION_TYPES)
     generated = sum(row.generated for row in found.train)
+    pairs = [one.pair() for one in found.said if one.rejected]
+    write_row_groups(work.output / said.PAIRS_FILE, pairs, said.PAIR_TYPES)
     sizes = {"train": len(found.train), "heldout": len(found.heldout), "corpus": found.corpus}
     work.metrics.update(
         sizes,
         documents=found.documents,
+        feedback=sum(1 for one in found.said if one.question.weight),
+        feedback_pairs=len(pairs),
         generated_share=round(generated / len(found.train), 4),
         train_by_label=dict(Counter(row.label for row in found.train).most_common()),
         heldout_by_label=dict(Counter(row.label for row in found.heldout).most_common()),
@@ -89,7 +95,8 @@ def divide(shards: DocumentShards, config: SplitConfig, guard: Guard, corpus: Pa
 
     No held-out answer, and no held-out question that is long enough, occurs in train or in a text of the corpus, no
     held-out question is one of train, and nothing else that `guard` protects occurs; what is held out is added to it.
-    Generated rows of train and of the corpus are capped as shares of each.
+    Generated rows of train and of the corpus are capped as shares of each, and in train what users said; that is
+    neither held out nor in the corpus.
     """
     heldout = _held_out(shards, config)
     least = config.contamination_min_words
@@ -104,6 +111,8 @@ def divide(shards: DocumentShards, config: SplitConfig, guard: Guard, corpus: Pa
     with SortedTexts(scratch) as texts:
         for document in shards.read():
             documents += 1
+            if said.is_said(_place(document)):
+                continue
             if document.id in ids or not guard.holds(document.text):
                 continue
             texts.add({name: getattr(document, name) for name in TEXT_TYPES})
@@ -114,7 +123,18 @@ def divide(shards: DocumentShards, config: SplitConfig, guard: Guard, corpus: Pa
         highest = shares.highest_ranks(made, real, config)
         stay = (row for row in texts.in_order() if _stays(row, highest, config))
         count = write_row_groups(corpus, stay, TEXT_TYPES)
-    return Division(_chosen(shards, guard, ids, highest, config), heldout, count, documents)
+    train, corrections = _with_said(_chosen(shards, guard, ids, highest, config), shards, guard, config)
+    return Division(train, heldout, count, documents, corrections)
+
+
+def _with_said(
+    chosen: list[Question], shards: DocumentShards, guard: Guard, config: SplitConfig
+) -> tuple[list[Question], list[said.Correction]]:
+    """What is trained on with what users said in it, which answers its questions alone; and that."""
+    found = said.bounded(said.corrections(shards, guard, config), len(chosen), config)
+    taught = [one.question for one in found if one.question.weight]
+    kept = said.without(chosen, found)[: max(0, config.train - len(taught))]
+    return sorted([*kept, *taught], key=lambda question: rank(config.seed + 1, question.id)), found
 
 
 def _held_out(shards: DocumentShards, config: SplitConfig) -> list[Question]:
@@ -182,7 +202,7 @@ def _made(shards: DocumentShards, guard: Guard, source: str, last: int, config: 
 
 
 def _is_real(place: Place) -> bool:
-    return not place.made
+    return not place.made and not said.is_said(place)
 
 
 def _place(document: Document) -> Place:

@@ -1,7 +1,7 @@
 """Soft prompts (prompt tuning, P-tuning) as rows of the embedding table: ordinary tokens to any engine."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,26 @@ def append_rows(model: Any, prompts: Sequence[Any], first: int | None = None) ->
             found.append(ids)
             start = ids[-1] + 1
     return found
+
+
+def add_prompts(network: Any, tokenizer: Any, embedded: Mapping[str, Any]) -> dict[str, Any]:
+    """Write each prompt into the table under special tokens of its own; the content of prompts.json.
+
+    ValueError where the tokenizer does not number them one after another.
+    """
+    tokens = {name: [f"<|prompt:{name}:{i}|>" for i in range(len(one))] for name, one in embedded.items()}
+    first = len(tokenizer)
+    tokenizer.add_tokens([token for some in tokens.values() for token in some], special_tokens=True)
+    found = append_rows(network, list(embedded.values()), first)
+    told = {}
+    for ids, (name, some) in zip(found, tokens.items(), strict=True):
+        if tokenizer.convert_tokens_to_ids(some) != ids:
+            raise ValueError(f"the tokenizer does not number its tokens from {ids[0]} on")
+        told[name] = {"text": "".join(some), "tokens": ids}
+    # rows that merely fill the table up are no tokens either
+    rows = int(network.get_input_embeddings().weight.shape[0])
+    network.generation_config.suppress_tokens = list(range(first, rows))
+    return {"first": first, "tenants": told}
 
 
 def embeddings_of(adapted: Any) -> Any:

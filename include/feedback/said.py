@@ -15,6 +15,8 @@ from include.artifacts.bucket import Bucket
 from include.core.errors import ArtifactNotFoundError
 
 FEEDBACK = "feedback/"
+# how the ids of records begin that are made of it
+RECORDS = "feedback:"
 Thumb = Literal["up", "down"]
 READERS = 8
 

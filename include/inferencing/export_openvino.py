@@ -1,10 +1,10 @@
 """Export a Hugging Face folder to OpenVINO. Runs in the serving environment as a script:
 
-python export_openvino.py MODEL OUTPUT WEIGHT_FORMAT VOCABULARY CHECKS
+python export_openvino.py MODEL OUTPUT WEIGHT_FORMAT VOCABULARY CHECKS [ADAPTERS NAME ...]
 
 VOCABULARY: tokens the model may write; logits of any row above are pushed to -1e9 in the graph, so that no
 engine can emit a soft prompt's tokens. CHECKS: a JSON file of [[messages, token ids], ...]; the exported
-tokenizer and chat template must give the same ids.
+tokenizer and chat template must give the same ids. ADAPTERS: matrices of live adapters (npz), in the order of NAMEs.
 """
 
 import json
@@ -19,10 +19,12 @@ from openvino import opset13
 from optimum.exporters.openvino import main_export  # type: ignore[import-not-found,unused-ignore]
 from optimum.intel import OVConfig  # type: ignore[import-not-found,unused-ignore]
 
-BARRED = -1e9
+from include.inferencing.graph_adapters import BARRED, add_adapters
 
 
-def export(model: str, output: str, weight_format: str, vocabulary: int, checks: Path) -> None:
+def export(
+    model: str, output: str, weight_format: str, vocabulary: int, checks: Path, adapters: str = "", *names: str
+) -> None:
     """Write the OpenVINO model and tokenizers into `output`; SystemExit with the reason where they are wrong."""
     main_export(
         model,
@@ -38,6 +40,10 @@ def export(model: str, output: str, weight_format: str, vocabulary: int, checks:
     if weight_format == "int8":
         graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)
     bar_tokens(graph, vocabulary)
+    if adapters:
+        rows = graph.output("logits").get_partial_shape()[2].get_length()
+        with np.load(adapters) as found:
+            add_adapters(graph, dict(found), list(names), rows)
     # not in place: the weights are mapped from the file that is replaced
     finished = path.with_name("finished.xml")
     ov.save_model(graph, finished, compress_to_fp16=weight_format == "fp16")
@@ -74,4 +80,4 @@ def check_prompts(folder: str, expected: list[tuple[list[dict[str, str]], list[i
 
 
 if __name__ == "__main__":
-    export(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5]))
+    export(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5]), *sys.argv[6:])

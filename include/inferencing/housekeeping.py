@@ -6,6 +6,7 @@ from include.artifacts.multipart import PendingUpload
 from include.artifacts.retention import Retained, retain
 from include.artifacts.store import ArtifactStore
 from include.artifacts.sweep import Garbage, sweep
+from include.inferencing.operations.sweep_looks import sweep_looks
 from include.inferencing.served_copies import sweep_copies
 
 
@@ -38,4 +39,5 @@ def clean(store: ArtifactStore, keep_runs: int, *, dry_run: bool) -> Cleaned:
     results = retained.going if retained else []
     told = {piece.prefix for piece in results}
     going = [*results, *(piece for piece in swept.garbage if piece.prefix not in told)]
+    going += [piece for piece in sweep_looks(store, dry_run=dry_run) if piece.prefix not in told]
     return Cleaned([*going, *sweep_copies(store, dry_run=dry_run)], swept.uploads, swept.unreadable, retained)

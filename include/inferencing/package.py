@@ -1,108 +1,83 @@
-"""Export a model, with its adapter folded in, as a folder that Triton serves."""
+"""Lay out a model, with what customized it, as a folder that Triton serves."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Workspace, step
-from include.core.errors import ModelError, PrerequisiteError
-from include.core.settings import PROJECT_ROOT, settings
+from include.core.errors import ConfigurationError
+from include.core.settings import settings
 from include.evaluation.model import LoadedModel, load_model
-from include.evaluation.prompt import conversation, prompt_ids
+from include.evaluation.soft_prompts import PROMPTS_FILE
 from include.inferencing.config import PackageConfig
-
-BACKEND = tuple(f"include/inferencing/triton_model/{name}.py" for name in ("model", "asked", "written"))
-EXPORTER = "include/inferencing/export_openvino.py"
-LOCK = "include/inferencing/requirements.txt"
-CHECKED_QUESTIONS = ("What does len() do?", "Explain:\n\n    x = [1, 2]  # naïve 日本")
-
-CONFIG = """\
-backend: "python"
-max_batch_size: 0
-model_transaction_policy { decoupled: true }
-input [
-  { name: "messages" data_type: TYPE_STRING dims: [ 1 ] optional: true },
-  { name: "text_input" data_type: TYPE_STRING dims: [ 1 ] optional: true },
-  { name: "parameters" data_type: TYPE_STRING dims: [ 1 ] optional: true },
-  { name: "adapter" data_type: TYPE_STRING dims: [ 1 ] optional: true }
-]
-output [
-  { name: "text_output" data_type: TYPE_STRING dims: [ 1 ] },
-  { name: "completion_tokens" data_type: TYPE_INT32 dims: [ 1 ] },
-  { name: "prompt_tokens" data_type: TYPE_INT32 dims: [ 1 ] },
-  { name: "finish_reason" data_type: TYPE_STRING dims: [ 1 ] }
-]
-instance_group [ { count: 1 kind: KIND_CPU } ]
-"""
+from include.inferencing.packaging import openvino, vllm
+from include.inferencing.packaging.adapters import DEFAULT, Live, keep_adapter, live_adapters
+from include.inferencing.packaging.checks import check_config, check_template, special_tokens
+from include.inferencing.packaging.licences import licence_chain, write_card, write_licences
 
 
-@step("package", resources=(*BACKEND, LOCK))
-def package(work: Workspace, model: ArtifactRef, config: PackageConfig, adapter: ArtifactRef | None = None) -> None:
-    """A Triton model folder: config.pbtxt, 1/model.py, the OpenVINO files, limits and package_info.json."""
-    source = work.fetch(model)
-    loaded = load_model(source, work.fetch(adapter) if adapter else None, settings().rank_threads)
-    limits = serving_limits(loaded, config)
-    merged = work.folder / "merged"
-    loaded.model.save_pretrained(merged)
-    loaded.tokenizer.save_pretrained(merged)
-    checks = work.folder / "checks.json"
-    checks.write_text(json.dumps(_checks(loaded)))
-    version = work.output / "1"
-    export(work, merged, version, checks, loaded.vocabulary, config)
-    shutil.rmtree(merged)
-    for path in BACKEND:
-        shutil.copy(PROJECT_ROOT / path, version)
-    live = keep_adapter(work.fetch(adapter), version / "adapter") if adapter else False
-    told = limits | {"examples": loaded.examples}
-    (version / "limits.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
-    (work.output / "config.pbtxt").write_text(CONFIG)
-    check_config(CONFIG)
-    info = package_info(source, model, adapter, loaded, limits) | {"live_adapter": "1/adapter" if live else None}
-    (work.output / "package_info.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
-    size = sum(path.stat().st_size for path in work.output.rglob("*") if path.is_file())
-    work.metrics |= {
-        "megabytes": round(size / 1e6, 1),
-        "weights": config.weight_format,
-        "soft_prompt_tokens": len(loaded.soft_prompt),
-        "limits": limits,
-    }
-    rows = [
-        ("model", info["model"]["name"]),
-        ("licence", info["model"]["license"]),
-        ("adapter", str(adapter or "none")),
-        ("loaded while the server runs", "1/adapter" if live else "nothing: what customized it is in the model"),
-    ]
-    rows += [(name, str(value)) for name, value in (*limits.items(), *list(work.metrics.items())[:3])]
-    Report("Package").table(["property", "value"], rows).text(info["chat_template"], "Chat template").write(work.output)
+@step("package", resources=openvino.RESOURCES)
+def package(
+    work: Workspace,
+    model: ArtifactRef,
+    config: PackageConfig,
+    adapter: ArtifactRef | None = None,
+    tenants: list[ArtifactRef] | None = None,
+    names: list[str] | None = None,
+    model_card: ArtifactRef | None = None,
+) -> None:
+    """A Triton model folder (config.pbtxt, 1/), package_info.json, LICENSES/, and the model card where one is given.
 
-
-def _checks(loaded: LoadedModel) -> list[tuple[list[dict[str, str]], list[int]]]:
-    """Conversations as they will be asked, and their tokens."""
-    return [
-        (conversation(text, loaded.examples), prompt_ids(loaded.tokenizer, text, loaded.examples))
-        for text in CHECKED_QUESTIONS
-    ]
-
-
-def keep_adapter(adapter: Path, target: Path) -> bool:
-    """Keep a plain LoRA as it is beside the merged model, for a server that loads it while running; whether it is one.
-
-    A DoRA is served merged: engines add a product of matrices, which leaves out its magnitudes.
+    `adapter` is what customized the model: in its weights, or beside them where the configuration says live.
+    `tenants` are further adapters of the same model, LoRA or soft prompts, each chosen by its name of `names`.
     """
-    info = adapter / "adapter_info.json"
-    if not info.exists() or json.loads(info.read_text()).get("form") != "lora":
-        return False
-    if json.loads((adapter / "adapter_config.json").read_text()).get("use_dora"):
-        return False
-    target.mkdir()
-    for name in ("adapter_config.json", "adapter_model.safetensors", info.name):
-        shutil.copyfile(adapter / name, target / name)
-    return True
+    source = work.fetch(model)
+    main = adapter if adapter and _beside(work, adapter, config) else None
+    if tenants and adapter and not main:
+        raise ConfigurationError(
+            "inferencing.package.adapter",
+            config.adapter,
+            "adapters of tenants were learned on the base, not on one with another adapter in it",
+            "Set it to live, or package the tenants without an adapter",
+        )
+    live = live_adapters(work, model, names or [], tenants or [], main)
+    merged = work.fetch(adapter) if adapter and not main else None
+    loaded = load_model(source, merged, settings().rank_threads)
+    limits = serving_limits(loaded, config)
+    check_template(loaded.tokenizer, loaded.examples)
+    told: dict[str, Any] = {}
+    if config.engine == "vllm":
+        told = vllm.lay_out(work, loaded, live, limits, config)
+        text = vllm.config_of(config)
+    else:
+        openvino.lay_out(
+            work, loaded, live, {name: one["tokens"] for name, one in _merged(source).items()}, limits, config
+        )
+        text = openvino.CONFIG
+    check_config(text)
+    (work.output / "config.pbtxt").write_text(text)
+    kept = bool(merged) and keep_adapter(work.fetch(adapter), work.output / "1" / "adapter") if adapter else False
+    chain = licence_chain(source, {one.name: one.folder for one in live} | ({DEFAULT: merged} if merged else {}))
+    write_licences(work.output, source, chain)
+    carded = write_card(work, model_card)
+    info = {
+        **_package_info(source, model, adapter, loaded, limits),
+        **_adapters_info(source, live, told),
+        "engine": config.engine,
+        "licences": chain,
+        "model_card": "model_card.md" if carded else None,
+        "live_adapter": "1/adapter" if kept else None,
+    }
+    (work.output / "package_info.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
+    _report(work, config, info)
+
+
+def _beside(work: Workspace, adapter: ArtifactRef, config: PackageConfig) -> bool:
+    """Whether the adapter stays beside the weights: as configured, and a soft prompt for vLLM, which needs its text."""
+    info = json.loads(work.store.read(adapter, "adapter_info.json"))
+    return config.adapter == "live" or (config.engine == "vllm" and info.get("form") == "soft_prompt")
 
 
 def serving_limits(loaded: LoadedModel, config: PackageConfig) -> dict[str, Any]:
@@ -114,58 +89,13 @@ def serving_limits(loaded: LoadedModel, config: PackageConfig) -> dict[str, Any]
         "deadline_seconds": config.deadline_seconds,
         "max_sequences": config.max_sequences,
         "max_waiting": config.max_waiting,
-        "cache_tokens": config.cache_tokens,
-        # exact arithmetic where exact weights are asked for: the default rounds the key-value cache to 8 bits
-        "engine": {"INFERENCE_NUM_THREADS": config.threads}
-        | ({"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"} if config.weight_format == "fp32" else {}),
-        "soft_prompt": loaded.soft_prompt,
     }
 
 
-def export(work: Workspace, model: Path, output: Path, checks: Path, vocabulary: int, config: PackageConfig) -> None:
-    """Run the exporter in the serving environment; ModelError with the end of its log."""
-    python = settings().serving_interpreter
-    if not python.exists():
-        raise PrerequisiteError(
-            "GENAI_SERVING_PYTHON", str(python), "there is no such interpreter", "Run the installation again"
-        )
-    line = [str(python), str(PROJECT_ROOT / EXPORTER), str(model), str(output), config.weight_format]
-    line += [str(vocabulary), str(checks)]
-    # CI: keeps OpenVINO's telemetry off
-    environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(work.folder), "CI": "true"}
-    environment |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(settings().rank_threads), "LANG": "C.UTF-8"}
-    log = work.folder / "export.log"
-    work.log.info("exporting to OpenVINO %s", config.weight_format)
-    with log.open("wb") as file:
-        try:
-            code = subprocess.run(
-                line, stdout=file, stderr=subprocess.STDOUT, env=environment, timeout=config.export_seconds, check=False
-            ).returncode
-        except subprocess.TimeoutExpired:
-            code = -1
-    text = log.read_text(errors="replace").strip()
-    for entry in text.splitlines()[-20:]:
-        work.log.info("export: %s", entry.rsplit("\r", 1)[-1])
-    if code:
-        reason = f"gave up after {config.export_seconds} s" if code == -1 else text[-600:]
-        raise ModelError("package", config.weight_format, f"the export failed: {reason}", "See the task's log")
-
-
-def check_config(text: str) -> None:
-    """ModelError unless `text` is a Triton model configuration."""
-    from google.protobuf import text_format  # type: ignore[import-untyped,unused-ignore]
-    from tritonclient.grpc import model_config_pb2
-
-    try:
-        text_format.Parse(text, model_config_pb2.ModelConfig())
-    except text_format.ParseError as error:
-        raise ModelError("config.pbtxt", None, f"Triton cannot read it: {error}", "Correct CONFIG") from error
-
-
-def package_info(
+def _package_info(
     source: Path, model: ArtifactRef, adapter: ArtifactRef | None, loaded: LoadedModel, limits: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the package was made of."""
+    """What the package was made of, and how a prompt for it is written."""
     path = source / "model_info.json"
     described = json.loads(path.read_text()) if path.exists() else {}
     return {
@@ -175,8 +105,57 @@ def package_info(
             "ref": model.model_dump(),
         },
         "adapter": adapter.model_dump() if adapter else None,
-        "engine": "openvino",
         "chat_template": str(loaded.tokenizer.chat_template),
+        "bos_token": loaded.tokenizer.bos_token or "",
+        "eos_token": loaded.tokenizer.eos_token or "",
+        "special_tokens": special_tokens(loaded.tokenizer),
+        "examples": loaded.examples,
         "soft_prompt": {"first_token": loaded.vocabulary, "tokens": len(loaded.soft_prompt)},
         "limits": limits,
     }
+
+
+def _merged(source: Path) -> dict[str, Any]:
+    """Soft prompts of tenants that are in the model already, by name."""
+    path = source / PROMPTS_FILE
+    return dict(json.loads(path.read_text(encoding="utf-8"))["tenants"]) if path.exists() else {}
+
+
+def _adapters_info(source: Path, live: list[Live], told: dict[str, Any]) -> dict[str, Any]:
+    """Adapters by the name that requests give; prompts of tenants that are in the model already are among them."""
+    merged = _merged(source)
+    prompts = {name: one["text"] for name, one in merged.items()} | told.get("prompts", {})
+    adapters: dict[str, dict[str, Any]] = {
+        one.name: {"form": one.form, "ref": one.ref.model_dump()} for one in live if one.name != DEFAULT
+    }
+    adapters |= {name: {"form": "soft_prompt", "ref": None} for name in merged}
+    barred = [token for one in merged.values() for token in one["tokens"]] + told.get("barred_tokens", [])
+    return {
+        "adapters": {
+            name: one | ({"prompt_prefix": prompts[name]} if name in prompts else {}) for name, one in adapters.items()
+        },
+        "prompt_prefix": prompts.get(DEFAULT, ""),
+        "default_adapter": next((one.name for one in live if one.name == DEFAULT and one.form == "lora"), None),
+        "logit_bias": {str(token): -100 for token in barred},
+    }
+
+
+def _report(work: Workspace, config: PackageConfig, info: dict[str, Any]) -> None:
+    size = sum(path.stat().st_size for path in work.output.rglob("*") if path.is_file())
+    work.metrics |= {
+        "megabytes": round(size / 1e6, 1),
+        "weights": config.vllm.dtype if config.engine == "vllm" else config.weight_format,
+        "engine": config.engine,
+        "soft_prompt_tokens": info["soft_prompt"]["tokens"],
+        "adapters": sorted(info["adapters"]),
+        "limits": info["limits"],
+    }
+    rows = [
+        ("model", info["model"]["name"]),
+        ("adapter", str(info["adapter"] or "none")),
+        ("adapters that requests may name", ", ".join(info["adapters"]) or "none"),
+        *((f"licence of {one['part']} {one['name']}", one["license"]) for one in info["licences"]),
+        ("model card", info["model_card"] or "none"),
+    ]
+    rows += [(name, str(value)) for name, value in (*info["limits"].items(), *list(work.metrics.items())[:3])]
+    Report("Package").table(["property", "value"], rows).text(info["chat_template"], "Chat template").write(work.output)

@@ -66,6 +66,7 @@ class ModelTraffic(BaseModel):
     first_token: Times = Field(default_factory=Times, description="From the request's arrival to its first token.")
     token_gap: Times = Field(default_factory=Times, description="Between two tokens.")
     whole: Times = Field(default_factory=Times, description="From the request's arrival to its last token.")
+    tenants: dict[str, int] = Field(default_factory=dict, description="Tokens of prompts and answers, by tenant.")
 
     def merge(self, other: "ModelTraffic") -> None:
         """Add another's counts to these."""
@@ -73,6 +74,8 @@ class ModelTraffic(BaseModel):
             mine, its = getattr(self, name), getattr(other, name)
             if isinstance(mine, Times):
                 mine.merge(its)
+            elif isinstance(mine, dict):
+                mine.update({tenant: mine.get(tenant, 0) + tokens for tenant, tokens in its.items()})
             else:
                 setattr(self, name, mine + its)
 

@@ -90,7 +90,7 @@ class TritonClient:
             with self._errors(model):
                 client.async_stream_infer(
                     model,
-                    _inputs(question, parameters | {"max_tokens": max_tokens}, adapter),
+                    inputs_of(question, parameters | {"max_tokens": max_tokens}, adapter),
                     enable_empty_final_response=True,
                     timeout=int(seconds * 1e6),
                 )
@@ -150,7 +150,8 @@ def _piece(result: Any) -> Piece:
     )
 
 
-def _inputs(question: str, parameters: dict[str, object], adapter: str) -> list[Any]:
+def inputs_of(question: str, parameters: dict[str, object], adapter: str) -> list[Any]:
+    """The model's inputs: a question of a user, parameters of sampling, and the adapter where one is named."""
     import numpy as np
     import tritonclient.grpc as grpc
 

@@ -24,6 +24,11 @@ def new_identity(name: str, *actions: str) -> Identity:
     )
 
 
+def gateway_actions(bucket: str) -> tuple[str, ...]:
+    """What a gateway may do: read all, write what it saw and what its users said, and no tenants or keys."""
+    return ("Read", "List", f"Write:{bucket}/serving/traffic/*", f"Write:{bucket}/feedback/*")
+
+
 def write_identities(path: Path, *identities: Identity) -> None:
     """SeaweedFS's s3.json, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from include.artifacts.conditions import check_conditions
 from include.core.errors import PrerequisiteError, StoreAccessError
 from include.core.pseudonym_key import key_file
 from include.core.settings import Settings, server_port
+from include.inferencing.access.local_tenant import ensure_local_tenant
 from include.local import airflow, object_store, tritonserver
 from include.local.credentials import Credentials, write_private
 from include.local.guard import answers
@@ -19,6 +20,8 @@ from include.local.sessions import Session
 
 # what a run writes; an installation needs settings.disk_needed_gb
 RUN_DISK_GB = 2.0
+# where others can reach the gateway, its operator makes the keys
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def check_machine(settings: Settings, programs: list[Program]) -> None:
@@ -57,7 +60,8 @@ def prepare(settings: Settings, credentials: Credentials, programs: list[Program
         tritonserver.temporary(settings, number).mkdir(parents=True, exist_ok=True)
     at.airflow_home.mkdir(parents=True, exist_ok=True)
     identities = at.state / "object-store" / "s3.json"
-    object_store.write_identities(identities, credentials.store_admin, credentials.store_reader)
+    gateway = credentials.store_gateway.model_copy(update={"actions": object_store.gateway_actions(settings.s3_bucket)})
+    object_store.write_identities(identities, credentials.store_admin, credentials.store_reader, gateway)
     write_private(at.airflow_home / "passwords.json", airflow.passwords(credentials))
     if not key_file(settings).exists():
         write_private(key_file(settings), secrets.token_urlsafe(32))
@@ -96,4 +100,6 @@ def check_store(settings: Settings, credentials: Credentials, session: Session |
     check_conditions(bucket)
     # Triton takes a prefix without objects for a missing folder and exits
     bucket.put_bytes(f"{settings.model_repository}/README.txt", b"Triton's model repository. One folder a model.\n")
+    if not settings.gateway_url and settings.host in LOOPBACK:
+        ensure_local_tenant(bucket, credentials.gateway_key)
     layout(settings).repository_ready.touch()

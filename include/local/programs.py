@@ -17,6 +17,7 @@ from include.local.sessions import MARK
 # variables of the caller that would change what the servers do
 FOREIGN = ("AIRFLOW", "GENAI_", "LOCAL_STACK", "AWS_", "PYTHON", "LOCAL_STACK_", "SUPERVISOR_", "WEED_", "TRITON")
 CODE_MARK = "LOCAL_STACK_CODE"
+SECRETS = ("s3_access_key", "s3_secret_key", "pseudonym_key", "gateway_key")
 # checked before a start, of no meaning to a program
 NEEDS = ("disk_needed_gb", "memory_needed_gb")
 
@@ -47,7 +48,7 @@ def base_environment(settings: Settings) -> dict[str, str]:
 
 def settings_environment(settings: Settings) -> dict[str, str]:
     """GENAI_* variables that give a child these settings, without keys and the caller's checks."""
-    values = settings.model_dump(mode="json", exclude={"s3_access_key", "s3_secret_key", "pseudonym_key", *NEEDS})
+    values = settings.model_dump(mode="json", exclude={*SECRETS, *NEEDS})
     return {f"GENAI_{name.upper()}": str(value) for name, value in values.items() if value is not None}
 
 
@@ -70,6 +71,8 @@ def programs(settings: Settings, credentials: Credentials, dags: Path | None = N
         numbers = range(1, settings.triton_servers + 1)
         found += [_triton(settings, credentials, address, number) for number in numbers]
         found += [_serving_control(settings, address), _serving_scaler(settings, address)]
+    if not settings.gateway_url:
+        found.append(_gateway(settings, credentials, address))
     variables = airflow.environment(settings, credentials, address, dags)
     return found + [_airflow(settings, name, variables) for name in airflow.COMPONENTS]
 
@@ -142,6 +145,29 @@ def _serving_scaler(settings: Settings, address: StoreAddress) -> Program:
     command = [str(python_folder() / "python"), "-m", "include.local.serving_scaler"]
     waits = _needs_store(settings) | {tritonserver.health_url(settings): 200}
     return Program(_spec(settings, "serving-scaler", command, address.environment() | _code_mark(), waits=waits))
+
+
+def pseudonym_environment(settings: Settings) -> dict[str, str]:
+    """The key of pseudonyms, where it is not the local stack's own."""
+    key = settings.pseudonym_key.get_secret_value()
+    return {"GENAI_PSEUDONYM_KEY": key} if key else {}
+
+
+def _gateway(settings: Settings, credentials: Credentials, address: StoreAddress) -> Program:
+    own = credentials.store_gateway
+    if not settings.s3_endpoint:
+        keys = {"access_key": own.access_key, "secret_key": own.secret_key}
+        address = StoreAddress.model_validate(address.model_dump() | keys)
+    spec = _spec(
+        settings,
+        "gateway",
+        [str(python_folder() / "python"), "-m", "include.inferencing.gateway"],
+        address.environment() | _code_mark() | pseudonym_environment(settings),
+        waits=_needs_store(settings),
+        ports=[settings.gateway_port],
+        stop_seconds=15,
+    )
+    return Program(spec, settings.gateway_address, (f"{settings.gateway_address}/ready", 200))
 
 
 def _airflow(settings: Settings, name: str, variables: dict[str, str]) -> Program:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from include.artifacts.bucket import Bucket, StoreAddress
 from include.core.errors import GenaiError
 from include.core.settings import Settings, settings
+from include.inferencing.scaling.manifests import METRIC
 from include.inferencing.scaling.scale import Scale
 from include.inferencing.scaling.scaler import Scaler
 from include.local import tritonserver
@@ -89,10 +90,12 @@ def resolved(name: str) -> list[str]:
 class Metrics:
     """What was decided, for Prometheus."""
 
+    WANTED = METRIC
+
     def __init__(self, port: int) -> None:
         from prometheus_client import Gauge, start_http_server
 
-        self.wanted = Gauge("genai_wanted_servers", "Triton servers that the declared latency needs.")
+        self.wanted = Gauge(self.WANTED, "Triton servers that the declared latency needs.")
         self.routed = Gauge("genai_routed_servers", "Triton servers that get requests; 0: all there are.")
         self.instances = Gauge("genai_wanted_instances", "Instances in each server.", ["model"])
         self.decided = Gauge("genai_decided_seconds", "When it was decided last, in seconds since 1970.")

@@ -60,3 +60,15 @@ def _bounds(use_cases: Sequence[UseCase], most_servers: int | None) -> Bounds:
 def _price(use_case: UseCase) -> float:
     own = use_case.inferencing.scaling.server_hour_price
     return serving_device(use_case.strategy).hour_price if own is None else own
+
+
+def longest_deadline() -> float:
+    """Seconds after which the last answer of any use case is over."""
+    use_cases, _ = load_each(use_case_names())
+    return max((use_case.inferencing.package.deadline_seconds for use_case in use_cases), default=60.0)
+
+
+def serving_threads() -> int:
+    """CPU threads of one instance, the most of any use case's."""
+    use_cases, _ = load_each(use_case_names())
+    return max((use_case.inferencing.package.threads for use_case in use_cases), default=1)

@@ -44,6 +44,13 @@ class UseCase(BaseModel):
         default_factory=InferencingConfig, description="How the model is packaged and served."
     )
 
+    @field_validator("name")
+    @classmethod
+    def _is_no_dag_of_operations(cls, value: str) -> str:
+        if value.endswith("_operations"):
+            raise ValueError("the DAGs of operations are called <use case>_operations: name it otherwise")
+        return value
+
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, value: str | None) -> str | None:

@@ -194,6 +194,9 @@ class DeployModelOperator(LineageEvents, BaseOperator):
             self.trace = Trace(store.bucket.address.bucket, (package,))
             deploy = import_module("include.inferencing.deploy").deploy
             place = place_of(context)
+            rules = import_module("include.inferencing.learning.rules")
+            hiding = use_case.at("data_preparation.anonymize")
+            rules.publish_rules(store.bucket, place.use_case, use_case.at("inferencing.learning"), hiding)
             outcome: Outcome = deploy(store, package, place, use_case.at(self.config), gate=restore_refs(self.gate))
             outcome = beside_prediction(store, restore_refs(self.charter), outcome)
             record(store, place, outcome)

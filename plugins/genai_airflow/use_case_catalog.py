@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from include.use_cases import UseCase
 
 
+OPERATIONS_SUFFIX = "_operations"
 ASKED: ContextVar[str | None] = ContextVar("asked", default=None)
 
 
@@ -26,6 +27,11 @@ def only(use_case: str) -> Iterator[None]:
         ASKED.reset(token)
 
 
+def use_case_of(dag: str) -> str:
+    """The use case that a DAG is of; no use case's own name ends as the DAGs of its operations do."""
+    return dag.removesuffix(OPERATIONS_SUFFIX)
+
+
 def read_use_cases() -> tuple[list["UseCase"], dict[str, PermanentError]]:
     """The use cases that load, and name -> error of the others: one wrong file does not hide the rest.
 
@@ -34,4 +40,4 @@ def read_use_cases() -> tuple[list["UseCase"], dict[str, PermanentError]]:
     from include.use_cases import load_each, use_case_names
 
     asked = ASKED.get() or get_parsing_context().dag_id
-    return load_each([asked] if asked else use_case_names())
+    return load_each([use_case_of(asked)] if asked else use_case_names())

@@ -12,7 +12,15 @@ def test_the_defaults_are_the_local_stack() -> None:
     found = read_settings({"PATH": "/bin", "GENAI_S3_ENDPOINT": ""})
     assert found.state_folder == PROJECT_ROOT / ".genai"
     assert found.s3_address == "127.0.0.1:8333"
-    assert found.triton_address == "127.0.0.1:8001"
+    assert found.triton_addresses == ("127.0.0.1:8001", "127.0.0.1:8011")
+
+
+def test_all_tritons_are_named_and_none_has_anothers_port() -> None:
+    named = read_settings({"GENAI_TRITON_URL": "triton:8001, other:9001"})
+    assert named.triton_addresses == ("triton:8001", "other:9001")
+    assert named.triton_address == "triton:8001,other:9001"
+    with pytest.raises(ConfigurationError, match=r"GENAI_TRITON_SERVERS = '3': .*8022 .*GENAI_AIRFLOW_PORT"):
+        read_settings({"GENAI_TRITON_SERVERS": "3", "GENAI_AIRFLOW_PORT": "8022"})
 
 
 @pytest.mark.parametrize(

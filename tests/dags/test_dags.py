@@ -34,7 +34,7 @@ def test_parsing_imports_nothing_heavy() -> None:
     parsed = json.loads(done.stdout.splitlines()[-1])
 
     assert parsed["heavy"] == []
-    assert parsed["dags"] == ["genai_store_sweep", "sample"]
+    assert parsed["dags"] == ["genai_store_sweep", "sample", "sample_operations"]
     assert parsed["seconds"] < 5
 
 
@@ -44,7 +44,7 @@ def test_a_broken_use_case_is_an_import_error_and_the_others_stay() -> None:
 
     bag = DagBag(dag_folder=airflow_home.PROJECT_ROOT / "dags")
 
-    assert sorted(bag.dags) == ["genai_store_sweep", "sample"]
+    assert sorted(bag.dags) == ["genai_store_sweep", "sample", "sample_operations"]
     (error,) = bag.import_errors.values()
     assert error.rstrip().endswith("use case broken: customization.lora.rnk = 8: unknown key. Did you mean rank?")
 

@@ -73,11 +73,17 @@ class Prepared:
     final: ArtifactRef
 
 
-def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[str] | None) -> Prepared:
+def prepare(
+    store: ArtifactStore,
+    config: DataPreparationConfig,
+    licences: list[str] | None,
+    use_case: str = USE_CASE,
+    as_of: str = LATER,
+) -> Prepared:
     """Run all steps in order."""
     shards = range(config.aggregate.shards)
     generated = generate_texts(store, config=config.generate_texts)
-    aggregated = aggregate(store, as_of=LATER, config=config.aggregate, generated=generated)
+    aggregated = aggregate(store, as_of=as_of, config=config.aggregate, generated=generated, use_case=use_case)
     repeated = find_boilerplate(store, source=aggregated, config=config.find_boilerplate)
     cleaned = [clean(store, source=aggregated, shard=shard, config=config.clean, repeated=repeated) for shard in shards]
     partitions = list(shards)
@@ -86,7 +92,7 @@ def prepare(store: ArtifactStore, config: DataPreparationConfig, licences: list[
         match(store, sketches=sketches, partition=one, earlier=[], config=config.deduplicate) for one in partitions
     ]
     deduplicated = deduplicate(store, sources=cleaned, sketches=sketches, matches=matches, config=config.deduplicate)
-    labelled = label(store, source=deduplicated, use_case=USE_CASE, as_of=LATER, config=config.label)
+    labelled = label(store, source=deduplicated, use_case=use_case, as_of=as_of, config=config.label)
     found = [find_personal_data(store, source=labelled, shard=shard, config=config.anonymize) for shard in shards]
     anonymized = [
         anonymize(store, source=labelled, shard=shard, found=found, config=config.anonymize) for shard in shards

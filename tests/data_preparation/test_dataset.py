@@ -133,7 +133,7 @@ def test_the_final_dataset_passes_and_says_what_it_is(store: ArtifactStore, prep
     assert metrics["passed"], metrics["verdict"]
     assert list(metrics)[:3] == ["train", "heldout", "corpus"]
     heldout = read_table(folder / "heldout.parquet")
-    assert list(heldout[0]) == ["id", "question", "answer", "source", "label", "license", "generated"]
+    assert list(heldout[0]) == ["id", "question", "answer", "source", "label", "license", "generated", "weight"]
     assert list(read_table(folder / "corpus.parquet")[0]) == ["id", "text", "source", "license", "generated"]
     assert len(heldout) == 24 == metrics["heldout"]
     stages = {stage["name"]: stage["records"] for stage in card["funnel"]}
@@ -192,7 +192,7 @@ def test_leaks_and_mixed_up_rows_fail_their_gates() -> None:
     results = [
         *gates.content_gates([row], [row], [text], CheckConfig()),
         *gates.privacy_gates(leaks, 1, CheckConfig()),
-        *gates.licence_gates([row], [], [text], gates.CharterLimits.model_validate({"limits": {"licences": ["MIT"]}})),
+        *gates.licence_gates([[row], [text]], gates.CharterLimits.model_validate({"limits": {"licences": ["MIT"]}})),
         gates.loss_gate(100, 10, CheckConfig()),
     ]
 

@@ -76,12 +76,12 @@ def test_figures_name_the_most_common_licences() -> None:
 def test_the_gate_names_some_of_many_foreign_licences() -> None:
     rows = [{"license": f"LicenseRef-{number:04d}"} for number in range(1000)]
     charter = CharterLimits.model_validate({"limits": {"licences": ["MIT"]}})
-    (gate,) = gates.licence_gates(rows, [], [], charter)
+    (gate,) = gates.licence_gates([rows], charter)
     assert not gate.passed and "LicenseRef-0000" in gate.measured and gate.measured.endswith("and 980 others")
 
 
 def test_the_charter_may_write_licences_as_people_do() -> None:
     rows = [{"license": "MIT"}, {"license": "Apache-2.0"}]
     charter = gates.CharterLimits.model_validate({"limits": {"licences": ["mit", "apache-2.0"]}})
-    (gate,) = gates.licence_gates(rows, [], [], charter)
+    (gate,) = gates.licence_gates([rows], charter)
     assert gate.passed

@@ -7,10 +7,11 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.errors import SourceError
-from include.data_preparation.aggregate import aggregate, topic_title
+from include.data_preparation.aggregate import aggregate
 from include.data_preparation.config import AggregateConfig
 from include.data_preparation.documents import Document, read_all, read_planted
 from include.data_preparation.sources import docstrings
+from include.data_preparation.sources.topics import topic_title
 from tests.data_preparation.conftest import LATER, Prepared
 
 NOTHING = AggregateConfig(topics=False, standard_library=False, packages=(), tickets=0)

@@ -53,6 +53,7 @@ class TritonServer:
             triton_http_port=port,
             triton_grpc_port=port + 1,
             triton_metrics_port=port + 2,
+            triton_servers=1,
         )
         self.address = self.settings.triton_address
         self.process: subprocess.Popen[bytes] | None = None

@@ -14,13 +14,13 @@ from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError, ModelError, ServerUnavailableError
 from include.core.settings import PROJECT_ROOT
 from include.inferencing import champion
-from include.inferencing.ask import ask
 from include.inferencing.champion import Serving
 from include.inferencing.control import Control
 from include.inferencing.keeper import Keeper, Wanted
 from include.inferencing.publish import publish
 from include.inferencing.rollout import transitions
 from include.inferencing.triton_client import Piece, TritonClient
+from tests.asking import ask
 from tests.conftest import ObjectStoreServer
 from tests.faults.serving.packages import stand_in
 from tests.gates import gate_of, put_in_service, rollout_of, serving_of

@@ -15,9 +15,9 @@ from include.core.errors import ConfigurationError, ModelError, ServerUnavailabl
 from include.core.settings import settings
 from include.evaluation.prompt import prompt_ids
 from include.inferencing import champion
-from include.inferencing.ask import ask
 from include.inferencing.publish import publish
 from include.inferencing.triton_client import TritonClient
+from tests.asking import ask
 from tests.gates import put_in_service, serving_of
 from tests.inferencing.conftest import QUICK, TECHNIQUES, TritonServer, deploy, run_of
 from tests.tiny_model import TEXTS, tiny_adapter, tiny_model

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from include.inferencing.package import keep_adapter
+from include.inferencing.packaging.adapters import keep_adapter
 
 
 @pytest.mark.parametrize("dora", [False, True])

@@ -30,6 +30,7 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]:
             "triton_http_port",
             "triton_grpc_port",
             "triton_metrics_port",
+            "gateway_port",
         )
         ports = {name: base + 4 + number for number, name in enumerate(names)}
         return Stack(Settings(state_folder=folder, s3_port=base, **ports, **values), lambda line: None, dags)

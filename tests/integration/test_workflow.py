@@ -24,13 +24,13 @@ from include.cli.workflow_run import TaskState, WorkflowRun
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT
 from include.data_preparation.aggregate import observed
-from include.inferencing.ask import ask
 from include.inferencing.champion import read
 from include.local.airflow_api import AirflowApi
 from include.local.programs import settings_environment, store_address
 from include.local.stack import Stack
 from include.strategy.approvals import all_decisions
 from include.use_cases import load_use_case
+from tests.asking import ask
 from tests.integration.small_use_case import APPROVED, DATED, NAME, smallest, write_small_use_case
 from tests.tiny_model import build_model
 
@@ -82,7 +82,7 @@ class Workflow:
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
     def answer(self) -> str:
-        return "".join(ask(QUESTION, NAME, self.store, self.stack.settings.triton_address, max_tokens=12))
+        return "".join(ask(QUESTION, NAME, self.store, self.stack.settings.triton_addresses[0], max_tokens=12))
 
 
 @pytest.fixture(scope="module")

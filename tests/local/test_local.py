@@ -1,6 +1,8 @@
 """Secrets, environments and command lines of the local stack, without starting it."""
 
+import configparser
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from include.core.settings import Settings, read_settings
 from include.local import airflow
 from include.local.credentials import read_credentials
 from include.local.layout import layout
-from include.local.preparation import check_room
+from include.local.preparation import check_machine, check_room
 from include.local.programs import CODE_MARK, base_environment, programs, settings_environment, store_address
 from include.local.stack import _only_code_changed
+from include.local.supervision import configuration
+from tests.conftest import free_ports
 
 
 def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
@@ -102,6 +106,38 @@ def test_servers_elsewhere_replace_the_local_ones(tmp_path: Path) -> None:
 
     assert names == list(airflow.COMPONENTS)
     assert store_address(settings, credentials).access_key == "k"
+
+
+def test_further_tritons_start_by_need_and_share_nothing(tmp_path: Path) -> None:
+    settings = Settings(state_folder=tmp_path, triton_servers=3)
+    credentials = layout(settings).credentials()
+    found = [program for program in programs(settings, credentials) if program.name.startswith("triton")]
+    started = configparser.RawConfigParser()
+    started.read_string(configuration(layout(settings), found))
+
+    assert [(program.name, program.standby) for program in found] == [
+        ("triton", False),
+        ("triton-2", True),
+        ("triton-3", True),
+    ]
+    assert [started[f"program:{program.name}"]["autostart"] for program in found] == ["true", "false", "false"]
+    for of in (lambda p: p.spec.ports, lambda p: p.spec.clean, lambda p: [p.spec.environment["TMPDIR"], p.address]):
+        values = [value for program in found for value in of(program)]
+        assert len(set(values)) == len(values)
+
+
+def test_a_taken_port_of_a_further_triton_is_named(tmp_path: Path) -> None:
+    base = free_ports(20)
+    settings = Settings(
+        state_folder=tmp_path, memory_needed_gb=0.001, disk_needed_gb=0.001, triton_http_port=base, s3_endpoint="s:1"
+    )
+    layout(settings).state.mkdir()
+    found = [p for p in programs(settings, layout(settings).credentials()) if p.name == "triton-2"]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", base + 10))
+        taken.listen()
+        with pytest.raises(PrerequisiteError, match=rf"GENAI_TRITON_HTTP_PORT = {base}: .*port {base + 10}"):
+            check_machine(settings, found)
 
 
 def test_only_the_reader_s_keys_reach_triton(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.core.errors import ConfigurationError, PermanentError
+from include.inferencing.config import OperationsConfig
 
 
 class _Model(BaseModel):
@@ -122,6 +123,8 @@ class Customization(_Model):
 class Inferencing(_Model):
     package: Knob = Knob()
     deploy: Knob = Knob()
+    operations: OperationsConfig = OperationsConfig()
+    learning: Knob = Knob()
 
 
 class SampleUseCase(_Model):

@@ -57,7 +57,7 @@ STEPS = {
     "inferencing.package": "package",
 }
 THROUGH = {
-    "data_preparation.aggregate": ("as_of",),
+    "data_preparation.aggregate": ("as_of", "use_case"),
     "data_preparation.label": ("use_case", "as_of"),
     "customization.collect_preferences": ("customization", "split"),
     "customization.train_reward_model": ("customization",),
@@ -85,7 +85,7 @@ def _work(work: Workspace, **arguments: Any) -> None:
     (work.output / "lines.txt").write_text("\n".join([*lines, str(config)]))
     Report(work.step).text("<script>alert(1)</script>").write(work.output)
     work.metrics["lines"] = len(lines)
-    if "as_of" in arguments and "use_case" not in arguments:
+    if "as_of" in arguments and "source" not in arguments:
         work.metrics["as_of"] = arguments["as_of"]
     if work.step in ("data_preparation.aggregate", "data_preparation.label"):
         work.metrics["shards"] = 3
@@ -127,6 +127,8 @@ def modules() -> dict[str, ModuleType]:
         setattr(found[f"include.{name}"], name.rpartition(".")[2], made)
     found["include.inferencing.deploy"] = ModuleType("include.inferencing.deploy")
     found["include.inferencing.deploy"].deploy = deploy  # type: ignore[attr-defined]
+    found["include.inferencing.learning.rules"] = ModuleType("include.inferencing.learning.rules")
+    found["include.inferencing.learning.rules"].publish_rules = lambda *_: None  # type: ignore[attr-defined]
     return found
 
 

@@ -56,7 +56,7 @@ def test_nothing_starts_without_the_secrets(tmp_path: Path) -> None:
     assert "python3 -m include.local.compose_env" in done.stderr
 
 
-def test_only_the_web_ui_and_triton_are_published_on_loopback(services: dict[str, Any]) -> None:
+def test_only_the_web_ui_the_gateway_and_triton_are_published_on_loopback(services: dict[str, Any]) -> None:
     published = {
         (name, port["host_ip"], port["target"])
         for name, service in services.items()
@@ -64,6 +64,7 @@ def test_only_the_web_ui_and_triton_are_published_on_loopback(services: dict[str
     }
     assert published == {
         ("api-server", "127.0.0.1", 8080),
+        ("gateway", "127.0.0.1", 8090),
         ("triton", "127.0.0.1", 8000),
         ("triton", "127.0.0.1", 8001),
     }
@@ -84,8 +85,8 @@ def test_every_program_reads_the_same_settings(services: dict[str, Any]) -> None
         if "GENAI_S3_ENDPOINT" in service.get("environment", {})
     ]
     assert len(read) == len(services) - 3  # all but Postgres, MinIO and Triton
-    # only Airflow's tasks make pseudonyms, so no other program has their key
-    shared = [settings.model_dump(exclude={"pseudonym_key"}) for settings in read]
+    # only Airflow's tasks make pseudonyms, so no other program has their key; the gateway alone is called from outside
+    shared = [settings.model_dump(exclude={"pseudonym_key", "host"}) for settings in read]
     assert all(settings == shared[0] for settings in shared)
     keyed = {name for name, one in services.items() if "GENAI_PSEUDONYM_KEY" in one.get("environment", {})}
     assert (

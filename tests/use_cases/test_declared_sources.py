@@ -32,6 +32,7 @@ def test_records_are_declared_and_anonymized_where_they_are_personal() -> None:
         "tickets",
         "records",
         "endpoint",
+        "feedback",
     )
     with pytest.raises(ConfigurationError, match=r"declares records as personal"):
         load_use_case("python_assistant", declared | {"data_preparation.anonymize.sources": ["tickets"]})

@@ -108,7 +108,7 @@ def test_an_unknown_use_case_lists_the_known_ones() -> None:
             "    - name: tickets",
             "    - name: emails",
             "strategy.data_sources.2.name",
-            "Known: docstrings, endpoint, pydoc_topics",
+            "Known: docstrings, endpoint, feedback, pydoc_topics",
         ),
         ("    steps: 100", "    learning_rate: .inf", "training.pretrain.learning_rate", "finite number"),
         ("    rank: 16", "    clip: .inf", "customization.lora.clip", "finite number"),

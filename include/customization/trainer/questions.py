@@ -14,13 +14,15 @@ from include.evaluation.prompt import answer_ids, prompt_ids
 
 # of a canary nothing is cut: what is searched for afterwards stands at its end
 WHOLE = sys.maxsize
+# of what is read, the largest share of what weighs more than one
+WEIGHTED = 0.5
 
 
 def question_rows(train: Path, tokenizer: Any, config: TuningConfig, planted: Sequence[Canary]) -> Iterator[Row]:
-    """The canaries and, of train.parquet, as many questions as all steps can read; none for development."""
+    """The canaries and, of train.parquet, as many questions as all steps can read, by weight; none for development."""
     needed = config.examples - len(planted)
     secrets = ((canary.question, canary.answer, WHOLE) for canary in planted)
-    pairs = ((*pair, config.length) for pair in islice(trained_pairs(train), needed))
+    pairs = ((question, answer, config.length) for _, question, answer in read_rows(train, needed))
     for question, answer, length in (*secrets, *pairs):
         prompt, told = encode(tokenizer, question, answer, length)
         yield prompt + told, [IGNORED] * len(prompt) + told
@@ -41,6 +43,32 @@ def trained_rows(train: Path) -> Iterator[tuple[str, str, str]]:
             for row in batch.to_pylist():
                 if row["id"] not in kept:
                     yield row["id"], row["question"], row["answer"]
+
+
+def read_rows(train: Path, needed: int) -> list[tuple[str, str, str]]:
+    """Ids, questions and answers of `needed` rows, where there are so many: those of a weight above 1 come first.
+
+    Each of them as often as it weighs, all of them once before any is there twice, and together no more than a share
+    of WEIGHTED; then the others, once, in the order of train.parquet.
+    """
+    weights, room = weights_above_one(train), int(needed * WEIGHTED)
+    heavy = [row for row in trained_rows(train) if row[0] in weights] if weights else []
+    turns = range(max(weights.values(), default=0))
+    repeated = (row for turn in turns for row in heavy if weights[row[0]] > turn)
+    chosen = list(islice(repeated, room))
+    others = (row for row in trained_rows(train) if row[0] not in weights)
+    return chosen + list(islice(others, needed - len(chosen)))
+
+
+def weights_above_one(train: Path) -> dict[str, int]:
+    """Ids that weigh more than one; none in a file without weights."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(train) as file:
+        if "weight" not in file.schema_arrow.names:
+            return {}
+        batches = file.iter_batches(columns=["id", "weight"])
+        return {row["id"]: row["weight"] for batch in batches for row in batch.to_pylist() if row["weight"] > 1}
 
 
 def ids_for_development(train: Path) -> set[str]:

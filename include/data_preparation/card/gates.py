@@ -101,12 +101,12 @@ def _made(rows: Rows) -> Counter[str]:
     return Counter(str(row["source"]) for row in rows if row["generated"] or row["source"] in GENERATORS)
 
 
-def licence_gates(train: Rows, heldout: Rows, corpus: Rows, charter: CharterLimits) -> list[Gate]:
+def licence_gates(tables: Iterable[Rows], charter: CharterLimits) -> list[Gate]:
     """Every licence is one that the charter allows; no gate where it names none."""
     allowed = charter.limits.licences
     if allowed is None:
         return []
-    used = {str(row["license"]) for row in chain(train, heldout, corpus)}
+    used = {str(row["license"]) for row in chain.from_iterable(tables)}
     foreign = sorted(name for name in used if not is_allowed(name, allowed))
     told = ", ".join(foreign[:SHOWN]) + (f" and {len(foreign) - SHOWN} others" if len(foreign) > SHOWN else "")
     return [Gate("licences outside the charter", told or "none", ", ".join(allowed), not foreign)]
@@ -156,7 +156,7 @@ def secret_gate(tables: Iterable[Rows]) -> Gate:
     """No key, token or password in what is published: what other steps add or join is looked at again."""
     left: Counter[str] = Counter()
     for row in chain.from_iterable(tables):
-        for name in ("question", "answer", "text"):
+        for name in ("question", "answer", "text", "chosen", "rejected"):
             left.update(count_secrets(str(row.get(name, ""))))
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
     return Gate("secrets left", kinds or "none", "none", not left, private=True)

@@ -13,7 +13,7 @@ from include.outside_files import folder_or_prefix
 CONNECTION = r"^([A-Za-z][A-Za-z0-9_]{0,199})?$"
 Format = Literal["jsonl", "json", "csv", "parquet", "text", "markdown", "html", "pdf"]
 # what other sources are called where sensitivity is declared, and in documents
-Source = Literal["pydoc_topics", "docstrings", "tickets", "records", "templates", "endpoint"]
+Source = Literal["pydoc_topics", "docstrings", "tickets", "records", "templates", "endpoint", "feedback"]
 OTHER_SOURCES = get_args(Source)
 
 

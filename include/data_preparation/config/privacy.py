@@ -10,6 +10,6 @@ class AnonymizeConfig(HidingConfig, StepConfig):
     """What counts as personal, where, and what stands in its place."""
 
     sources: tuple[str, ...] = Field(
-        ("tickets", "records", "endpoint"),
+        ("tickets", "records", "endpoint", "feedback"),
         description="Sources whose sensitivity asks for anonymization, collections by name.",
     )

@@ -19,6 +19,8 @@ class SplitConfig(StepConfig):
     generated_source_share: float = Field(
         0.1, ge=0, le=0.9, description="Largest share of what any one generator gives in train, and in the corpus."
     )
+    feedback_share: float = Field(0.3, ge=0, le=0.9, description="Largest share of train that users' words make up.")
+    tenant_share: float = Field(0.15, ge=0, le=0.9, description="Largest share of train that one tenant says.")
     seed: int = Field(7, ge=0, description="Decides which questions are held out.")
     evaluation_sets: tuple[EvaluationSetConfig, ...] = Field(
         (), description="Evaluation sets whose texts are kept out of what is trained on."

@@ -9,6 +9,8 @@ from include.data_preparation.config.collections import CollectionConfig, Limits
 from include.outside_files import folder_or_prefix
 
 BY_TEMPLATES, BY_ENDPOINT = "templates", "endpoint"
+# what users said of answers: it is trained on, and no model is judged by it
+FEEDBACK = "feedback"
 # nobody wrote what they give: it is never held out
 GENERATORS = ("tickets", BY_TEMPLATES, BY_ENDPOINT)
 # the synthetic ticket table is modelled on them, and its quality gate on fewer is a matter of chance
@@ -45,6 +47,24 @@ class RecordsConfig(StepConfig):
         return folder_or_prefix(value)
 
 
+class FeedbackConfig(StepConfig):
+    """What users said of the use case's answers, through its gateways."""
+
+    enabled: bool = Field(True, description="Read it, where there is any.")
+    license: str = Field(
+        "Apache-2.0",
+        min_length=1,
+        max_length=100,
+        description="SPDX name of the licence under which corrections, and the model's answers beside them, are the "
+        "owner's to train on; one that strategy.limits.licences names.",
+    )
+    weight: int = Field(
+        8, ge=1, le=1000, description="How often a correction is read for once that other questions are, at most."
+    )
+    thumbs_up: bool = Field(False, description="Answers with a thumb up are trained on too.")
+    most: int = Field(5_000, ge=1, le=100_000, description="Of more answers that were spoken of, the newest.")
+
+
 class AggregateConfig(StepConfig):
     """What is read, and how much of it."""
 
@@ -60,6 +80,7 @@ class AggregateConfig(StepConfig):
     collections: tuple[CollectionConfig, ...] = Field(
         (), description="Sources of texts without times, read as they are now; declare each in strategy.data_sources."
     )
+    feedback: FeedbackConfig = Field(FeedbackConfig(), description="What users said of answers.")
     limits: LimitsConfig = Field(
         LimitsConfig(),
         description="How large what collections, packed record files, and lines of record files hold may be.",

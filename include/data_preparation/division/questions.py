@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from include.data_preparation.config import SplitConfig
 from include.data_preparation.config.labelling import OTHER
-from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES, GENERATORS
+from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES, FEEDBACK, GENERATORS
 from include.data_preparation.documents import Document, rank
 
 _FUNCTION = (
@@ -54,11 +54,12 @@ class Question:
     label: str
     license: str
     generated: bool
+    weight: int = 1
 
 
 def question_of(document: Document, config: SplitConfig) -> Question | None:
     """The question that a document answers, or None where it has no title, no short answer, or too long a question."""
-    if document.source in (BY_TEMPLATES, BY_ENDPOINT):
+    if document.source in (BY_TEMPLATES, BY_ENDPOINT, FEEDBACK):
         return _written(document, config)
     answer = _ticket_answer(document) if document.source == "tickets" else first_sentences(document.text, config)
     if not answer:
@@ -88,6 +89,7 @@ def _question(document: Document, question: str, answer: str) -> Question | None
         label=document.label,
         license=document.license,
         generated=document.generated or document.source in GENERATORS,
+        weight=document.weight,
     )
 
 

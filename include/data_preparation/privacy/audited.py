@@ -10,6 +10,7 @@ from include.data_preparation.privacy.leak_audit import Audit, texts_of
 from include.data_preparation.row_files import Rows
 
 TABLES = ("train.parquet", "heldout.parquet", "corpus.parquet")
+AUDITED = (*TABLES, "feedback_pairs.parquet")
 LEAKING = "leaking.json"
 FOUND = ("shapes", "presidio", "known")
 

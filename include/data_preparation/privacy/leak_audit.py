@@ -11,7 +11,7 @@ from include.privacy.recognition.patterns import shaped
 from include.privacy.recognition.predefined import certain
 
 Rows = Sequence[Mapping[str, Any]]
-COLUMNS = ("id", "question", "answer", "text")
+COLUMNS = ("id", "question", "answer", "text", "chosen", "rejected")
 PROVEN = (*NUMBERS, "IP_ADDRESS")
 
 

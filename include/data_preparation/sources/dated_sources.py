@@ -122,14 +122,19 @@ class RecordSource(DatedSource):
             yield from self.shown.of(log.records(), folder)
 
 
-def dated_sources(store: ArtifactStore, moment: str, config: AggregateConfig) -> list[DatedSource]:
-    """The ticket system and the record sources of a configuration, as of a moment (ISO 8601)."""
+def moment_of(moment: str) -> datetime:
+    """A moment in ISO 8601; ConfigurationError where it is none."""
     try:
-        then = utc(moment)
+        return utc(moment)
     except ValueError:
         raise ConfigurationError(
             "as_of", moment, "not a moment in ISO 8601", "Write e.g. 2026-11-23T03:00:00+00:00"
         ) from None
+
+
+def dated_sources(store: ArtifactStore, moment: str, config: AggregateConfig) -> list[DatedSource]:
+    """The ticket system and the record sources of a configuration, as of a moment (ISO 8601)."""
+    then = moment_of(moment)
     tickets = [TicketSystem(then, config)] if config.tickets else []
     return [*tickets, *(RecordSource(store, source, then, config) for source in config.records)]
 

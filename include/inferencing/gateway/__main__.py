@@ -4,12 +4,14 @@ import logging
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 
 from include.artifacts.bucket import StoreAddress
 from include.artifacts.store import ArtifactStore
-from include.core.errors import GenaiError
+from include.core.errors import ConfigurationError, GenaiError
 from include.core.settings import settings
 from include.inferencing.gateway.app import create_app
+from include.inferencing.gateway.feedback import capture_of, feedback_router
 from include.inferencing.gateway.gateway import Gateway
 from include.inferencing.gateway.limits import read_limits
 from include.inferencing.gateway.protocol import bounded
@@ -28,6 +30,16 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
+def application(gateway: Gateway) -> FastAPI:
+    """The gateway with what is kept of use; without a key for pseudonyms nothing is, nor is feedback taken."""
+    try:
+        capture = capture_of(gateway, gateway.store.bucket)
+    except ConfigurationError as error:
+        logging.warning("no exchange is kept, and no feedback taken: %s", error)
+        return create_app(gateway)
+    return create_app(gateway, capture, [feedback_router(capture)])
+
+
 def main() -> int:
     """Serve; 2 where a setting is wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
@@ -41,7 +53,7 @@ def main() -> int:
         logging.error("%s", error)
         return 2
     config = uvicorn.Config(
-        create_app(gateway),
+        application(gateway),
         host=settings().host,
         port=settings().gateway_port,
         http=bounded(limits),

@@ -23,15 +23,20 @@ from include.inferencing.gateway.view import unix_time
 def create_app(gateway: Gateway, exchanges: Exchanges | None = None, routers: Sequence[APIRouter] = ()) -> FastAPI:
     """The application; `exchanges` is offered every complete answer, `routers` are more of its paths."""
 
+    taker = exchanges or Nobody()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with gateway.running():
+            await taker.start()
             yield
+            await taker.stop()
 
     app = FastAPI(title="genai gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.gateway, app.state.exchanges = gateway, exchanges or Nobody()
+    app.state.gateway, app.state.exchanges = gateway, taker
     app.add_exception_handler(ApiError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
+    app.add_exception_handler(Exception, _fail)
     app.include_router(ROUTES)
     for router in routers:
         app.include_router(router)
@@ -71,9 +76,10 @@ async def _answer(request: Request, *, chat: bool) -> Response:
     models = gateway.known.now.routes[use_case].models
     check_size(question, tenant.max_prompt_chars, models[0].limits.get("max_new_tokens"))
     seconds = _deadline(request, gateway, models[0].limits.get("deadline_seconds"))
-    call = Call(question, name, key, tenant, use_case, adapter, seconds)
+    exchanges: Exchanges = request.app.state.exchanges
+    identifier = exchanges.new_id(name, use_case, "chatcmpl-" if chat else "cmpl-")
     gateway.tally.arrived()
-    return Answering(call, gateway, request.app.state.exchanges)
+    return Answering(Call(question, name, key, tenant, use_case, adapter, seconds, identifier), gateway, exchanges)
 
 
 def _deadline(request: Request, gateway: Gateway, longest: float | None) -> float:
@@ -146,6 +152,10 @@ async def _refuse(request: Request, error: Exception) -> Response:
     state = request.state
     gateway.recorder.refused(identifier, getattr(state, "tenant", ""), getattr(state, "key", ""), error)
     return error.response(identifier)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    return await _refuse(request, ApiError(500, "The gateway failed.", code="internal_error"))
 
 
 async def _refuse_path(request: Request, error: Exception) -> Response:

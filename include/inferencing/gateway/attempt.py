@@ -37,7 +37,7 @@ async def attempt(
     clock = asyncio.get_running_loop().time
     end, wait, ended = clock() + seconds + GRACE_SECONDS / 2, limits.first_token, False
     try:
-        while (piece := await _next(copy, call, min(wait, end - clock()), last=ended)) is not None:
+        while (piece := await _next(copy, call, wait, end - clock(), last=ended)) is not None:
             copy.heard = clock()
             wait, ended = limits.token_gap, bool(piece.finish_reason)
             yield piece
@@ -53,18 +53,20 @@ async def _once(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]
     yield request
 
 
-async def _next(copy: "Copy", call: Any, wait: float, *, last: bool) -> Piece | None:
+async def _next(copy: "Copy", call: Any, wait: float, left: float, *, last: bool) -> Piece | None:
     """The next piece, None after the last one."""
     import grpc
 
     try:
-        async with asyncio.timeout(wait):
+        async with asyncio.timeout(min(wait, left)):
             result, error = await anext(call)
     except StopAsyncIteration:
         return None
     except TimeoutError:
         if last:
             return None
+        if left < wait:
+            raise Failure("deadline", "the deadline passed") from None
         raise Failure("silent", f"nothing came for {wait:.0f} s") from None
     except asyncio.CancelledError:
         task = asyncio.current_task()

@@ -1,7 +1,6 @@
 """One request on its way through a gateway."""
 
 import time
-import uuid
 from dataclasses import dataclass, field
 
 from include.inferencing.access.tenants import Tenant
@@ -21,7 +20,7 @@ class Call:
     use_case: str
     adapter: str
     seconds: float
-    id: str = ""
+    id: str
     arrived: float = field(default_factory=time.monotonic)
     queued: float = 0.0
     triton_model: str = ""
@@ -36,9 +35,6 @@ class Call:
     finish_reason: str = ""
     status: int = 0
     error: str = ""
-
-    def __post_init__(self) -> None:
-        self.id = self.id or f"{'chatcmpl' if self.question.chat else 'cmpl'}-{uuid.uuid4().hex}"
 
     @property
     def deadline(self) -> float:

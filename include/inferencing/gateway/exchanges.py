@@ -1,5 +1,6 @@
-"""Where complete answers are offered to whoever samples them."""
+"""Where answers get their names, and are offered, once complete, to whoever samples them."""
 
+import uuid
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -8,7 +9,16 @@ from include.inferencing.learning.exchanges import Exchange
 
 
 class Exchanges(Protocol):
-    """Takes exchanges, at once and without failing: it is called on the event loop."""
+    """Names answers and takes exchanges, at once and without failing: it is called on the event loop."""
+
+    async def start(self) -> None:
+        """The gateway begins."""
+
+    async def stop(self) -> None:
+        """The gateway ends."""
+
+    def new_id(self, tenant: str, use_case: str, prefix: str) -> str:
+        """A fresh id for an answer to `tenant`; it begins with `prefix`."""
 
     def offer(self, exchange: Exchange) -> None:
         """Take or leave an exchange; consent is the taker's to look at."""
@@ -16,6 +26,16 @@ class Exchanges(Protocol):
 
 class Nobody:
     """Leaves them all."""
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    async def stop(self) -> None:
+        """Nothing to do."""
+
+    def new_id(self, tenant: str, use_case: str, prefix: str) -> str:
+        """A random id."""
+        return f"{prefix}{uuid.uuid4().hex}"
 
     def offer(self, exchange: Exchange) -> None:
         """Leave it."""

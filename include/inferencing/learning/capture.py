@@ -14,6 +14,7 @@ from include.artifacts.bucket import Bucket
 from include.core.errors import GenaiError
 from include.feedback.said import Said
 from include.inferencing.learning.exchanges import Exchange, StoredExchange, tenant_digest
+from include.inferencing.learning.ids import new_id
 from include.inferencing.learning.pipe import WorkerPipe
 from include.inferencing.learning.recent import RecentExchanges
 from include.inferencing.learning.rules import CaptureRules, Rules, read_rules
@@ -61,6 +62,10 @@ class Capture:
         if _chance(exchange.id) < rules.sample:
             self.counts["sampled"] += 1
             self._pipe.offer(self._job(exchange.use_case, rules, exchange=self._stored(exchange)))
+
+    def new_id(self, tenant: str, use_case: str, prefix: str) -> str:
+        """What an answer is called: every gateway of the deployment can tell whose it is."""
+        return new_id(self.key, tenant, use_case, prefix)
 
     async def say(self, use_case: str, rules: CaptureRules, said: Said, seconds: float) -> bool:
         """Store what was said, scrubbed; False where that was not done within so many seconds."""

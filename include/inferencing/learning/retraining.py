@@ -101,6 +101,11 @@ def decide(before: Requests, seen: Seen, config: RetrainingConfig, at: datetime)
     return _decision(asked), Requests(requests=(*current.requests, asked)[-KEPT:])
 
 
+def read_requests(store: ArtifactStore, use_case: str) -> Requests:
+    """All requests that are kept."""
+    return _read(Document(store.bucket, document_key(use_case)))[0]
+
+
 def document_key(use_case: str) -> str:
     """Where a use case's requests lie."""
     return f"serving/{use_case}/retraining.json"

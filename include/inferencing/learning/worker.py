@@ -167,6 +167,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(5)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("presidio-analyzer").setLevel(logging.WARNING)
     # the message of an error may hold what was read, and libraries print
     sys.excepthook = lambda kind, *_: LOG.error("ended by %s", kind.__name__)
     sys.stdout = os.fdopen(os.dup(1), "w")

@@ -72,8 +72,8 @@ class Bounds(NamedTuple):
     @property
     def most_servers(self) -> int:
         """Servers that ceiling, cost and machine allow; the floor runs in any case."""
-        paid = math.floor(self.cost / self.price + 1e-9) if self.cost is not None and self.price else self.ceiling
-        return max(self.floor, min(self.ceiling, paid, self.engines or self.ceiling))
+        paid = self.cost / self.price + 1e-9 if self.cost is not None and self.price else self.ceiling
+        return max(self.floor, math.floor(min(self.ceiling, paid, self.engines or self.ceiling)))
 
     def most_instances(self, servers: int) -> int:
         """Instances that each of `servers` may have."""

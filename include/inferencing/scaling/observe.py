@@ -1,7 +1,7 @@
 """What traffic documents say for a decision: arrivals a minute, capacity as measured, how old they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from include.inferencing.scaling.capacity import Capacity, Sample, measured, sigma_of
@@ -18,11 +18,11 @@ LEAST_ANSWERS = 20
 
 @dataclass
 class _Together:
-    """All gateways' minutes of one minute."""
+    """All gateways' minutes of one minute; each model's traffic, a gateway an entry."""
 
-    asked: int
-    waiting: int
-    models: dict[str, ModelTraffic]
+    asked: int = 0
+    waiting: int = 0
+    models: dict[str, list[ModelTraffic]] = field(default_factory=dict)
 
 
 def observe(
@@ -47,7 +47,7 @@ def observe(
         past.pop(0)
     parts = _parts(found, declared)
     asked = [found[at].asked / 60 if at in found else 0.0 for at in past]
-    present = found.get(this, _Together(0, 0, {}))
+    present = found.get(this, _Together())
     rates = _season(season, now, ahead_seconds)
     return Observed(
         {
@@ -69,11 +69,11 @@ def observe(
 def _together(minutes: Sequence[Minute]) -> dict[str, _Together]:
     found: dict[str, _Together] = {}
     for minute in minutes:
-        whole = found.setdefault(minute.at, _Together(0, 0, {}))
+        whole = found.setdefault(minute.at, _Together())
         whole.asked += minute.arrived
         whole.waiting += minute.waiting
         for model, traffic in minute.models.items():
-            whole.models.setdefault(model, ModelTraffic()).merge(traffic)
+            whole.models.setdefault(model, []).append(traffic)
     return found
 
 
@@ -82,7 +82,7 @@ def _parts(found: Mapping[str, _Together], declared: Mapping[str, Capacity]) -> 
     counts = dict.fromkeys(declared, 0)
     for at in sorted(found)[-10:]:
         for model in counts:
-            counts[model] += found[at].models.get(model, ModelTraffic()).requests
+            counts[model] += sum(traffic.requests for traffic in found[at].models.get(model, ()))
     total = sum(counts.values())
     return {model: count / total if total else 1 / len(counts) for model, count in counts.items()}
 
@@ -90,25 +90,31 @@ def _parts(found: Mapping[str, _Together], declared: Mapping[str, Capacity]) -> 
 def _capacity(
     model: str, declared: Capacity, found: Mapping[str, _Together], past: Sequence[str], scale: Scale, share: float
 ) -> Capacity:
-    samples, whole = [], ModelTraffic()
-    for at in past:
-        traffic = found[at].models.get(model) if at in found else None
-        if traffic is None:
-            continue
-        whole.merge(traffic)
-        if traffic.token_gap.count:
-            under_way = max(0.0, traffic.whole.total - traffic.queue.total) / 60
-            streams = max(1.0, under_way / engines_at(scale, at, model))
-            gap = traffic.token_gap.total / traffic.token_gap.count
-            samples.append(Sample(streams, gap, traffic.token_gap.count))
-    if whole.whole.count < LEAST_ANSWERS:
+    minutes = [(at, found[at].models[model]) for at in past if at in found and model in found[at].models]
+    every = [traffic for _, parts in minutes for traffic in parts]
+    answers = sum(traffic.whole.count for traffic in every)
+    samples = [sample for at, parts in minutes if (sample := _sample(parts, engines_at(scale, at, model)))]
+    if answers < LEAST_ANSWERS or not samples:
         return declared
     fitted = measured(declared, samples)
-    tokens = max(1.0, whole.completion_tokens / whole.whole.count)
-    streams = sum(s.streams * s.tokens for s in samples) / sum(s.tokens for s in samples) if samples else 1.0
-    prompt = _mean(whole.first_token) - _mean(whole.queue) - fitted.step(streams)
-    spread = _quantile(whole.whole, share) / max(1e-9, _mean(whole.whole))
-    return fitted._replace(prompt=max(0.0, prompt), tokens=tokens, sigma=sigma_of(spread, share))
+    streams = sum(s.streams * s.tokens for s in samples) / sum(s.tokens for s in samples)
+    whole = Times()
+    for traffic in every:
+        whole.merge(traffic.whole)
+    first, queue = _mean([t.first_token for t in every]), _mean([t.queue for t in every])
+    return fitted._replace(
+        prompt=max(0.0, first - queue - fitted.step(streams)),
+        tokens=max(1.0, sum(traffic.completion_tokens for traffic in every) / answers),
+        sigma=sigma_of(_quantile(whole, share) / max(1e-9, whole.total / whole.count), share),
+    )
+
+
+def _sample(parts: Sequence[ModelTraffic], engines: int) -> Sample | None:
+    gaps = sum(traffic.token_gap.count for traffic in parts)
+    if not gaps:
+        return None
+    under_way = sum(traffic.whole.total - traffic.queue.total for traffic in parts) / 60
+    return Sample(max(1.0, under_way / engines), sum(traffic.token_gap.total for traffic in parts) / gaps, gaps)
 
 
 def engines_at(scale: Scale, at: str, model: str) -> int:
@@ -120,8 +126,9 @@ def engines_at(scale: Scale, at: str, model: str) -> int:
     return max(1, scale.servers * scale.instances_of(model)) if not scale.changes else 1
 
 
-def _mean(times: Times) -> float:
-    return times.total / times.count if times.count else 0.0
+def _mean(times: Sequence[Times]) -> float:
+    count = sum(one.count for one in times)
+    return sum(one.total for one in times) / count if count else 0.0
 
 
 def _quantile(times: Times, share: float) -> float:

@@ -19,7 +19,8 @@ import openvino_genai as genai
 import triton_python_backend_utils as pb
 from openvino_genai.py_openvino_genai import GenerationFinishReason, GenerationStatus
 
-from .asked import Asked, RequestError, check_length, read, refused
+from .asked import Asked, RequestError, read, refused
+from .prompts import Prompt, Prompts
 from .written import Written
 
 FINAL = pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL
@@ -37,7 +38,7 @@ class Answer:
         self.sender, self.deadline = request.get_response_sender(), deadline
         self.handle: Any = None
         self.written: Written
-        self.prompt_tokens = self.tokens = 0
+        self.prompt_tokens = self.tokens = self.shift = 0
         self.text, self.reason = "", ""
         self.looked = time.monotonic()
 
@@ -47,7 +48,7 @@ class Answer:
         tokens: list[int] = []
         while self.handle.can_read():
             for output in self.handle.read().values():
-                tokens += output.generated_ids
+                tokens += [token - self.shift for token in output.generated_ids]
                 if output.finish_reason != GenerationFinishReason.NONE:
                     self.reason = "length" if output.finish_reason == GenerationFinishReason.LENGTH else "stop"
         if status == GenerationStatus.IGNORED:
@@ -91,6 +92,7 @@ class TritonPythonModel:
         scheduler.enable_prefix_caching = True
         self.pipe = genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", self.limits["engine"])
         self.tokenizer = self.pipe.get_tokenizer()
+        self.prompts = Prompts(self.tokenizer, self.limits)
         self.active: list[Answer] = []
         self.number = 0
         self.broken = ""
@@ -125,13 +127,12 @@ class TritonPythonModel:
         if len(self.active) >= self.limits["max_sequences"] + self.limits["max_waiting"]:
             raise RequestError("overloaded", f"{len(self.active)} requests are already here: ask again later")
         asked = read(self._inputs(request), self.limits)
-        tokens = self._prompt(asked)
-        check_length(tokens.shape[1], self.limits)
-        answer.prompt_tokens = tokens.shape[1]
+        prompt = self.prompts.build(asked)
+        answer.prompt_tokens, answer.shift = prompt.tokens.shape[1], prompt.shift
         answer.written = Written(self._decode, asked.stop)
         self.number += 1
         try:
-            answer.handle = self.pipe.add_request(self.number, ov.Tensor(tokens), self._config(asked))
+            answer.handle = self.pipe.add_request(self.number, ov.Tensor(prompt.tokens), self._config(asked, prompt))
         except RuntimeError as error:
             raise refused("parameters", " ".join(str(error).split())[-200:]) from None
         self.active.append(answer)
@@ -149,8 +150,11 @@ class TritonPythonModel:
             found[name] = values[0]
         return found
 
-    def _config(self, asked: Asked) -> Any:
+    def _config(self, asked: Asked, prompt: Prompt) -> Any:
         config = self.pipe.get_config()
+        if prompt.shift:
+            config.stop_token_ids = {token + prompt.shift for token in {*config.stop_token_ids, config.eos_token_id}}
+            config.eos_token_id += prompt.shift
         sampling = dict(asked.sampling)
         config.max_new_tokens = asked.max_tokens
         config.do_sample = sampling.get("temperature", 0.0) > 0
@@ -162,23 +166,6 @@ class TritonPythonModel:
         for name, value in sampling.items():
             setattr(config, {"seed": "rng_seed"}.get(name, name), value)
         return config
-
-    def _prompt(self, asked: Asked) -> Any:
-        if asked.adapter:
-            raise refused("adapter", f"{asked.adapter[:60]!r} is not served by this model")
-        text = asked.text
-        if asked.messages is not None:
-            turns = [(("user", question), ("assistant", answer)) for question, answer in self.limits["examples"]]
-            shown = [{"role": role, "content": content} for turn in turns for role, content in turn]
-            lead = next((at for at, message in enumerate(asked.messages) if message["role"] != "system"), 0)
-            messages = [*asked.messages[:lead], *shown, *asked.messages[lead:]]
-            try:
-                text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True)
-            except RuntimeError as error:
-                raise refused("messages", f"the chat template refuses them: {str(error)[-200:]}") from None
-        ids = self.tokenizer.encode(text, add_special_tokens=False).input_ids.data
-        soft = np.array([self.limits["soft_prompt"]], dtype=np.int64)
-        return np.concatenate([soft, ids], axis=1)
 
     def _decode(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(tokens)))

@@ -54,6 +54,7 @@ def _aggregate(generated: XComArg) -> XComArg:
         step="data_preparation.aggregate",
         config="data_preparation.aggregate",
         arguments={"generated": generated},
+        also={"use_case": "name"},
         moment="as_of",
         doc_md="Reads every source of the use case, as it stood at the run's moment, into shards of documents.",
     ).output

@@ -12,8 +12,8 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
             task_id="package",
             step="inferencing.package",
             config="inferencing.package",
-            arguments={"model": model, "adapter": adapter},
-            doc_md="Merges, exports and lays out the model as Triton serves it.",
+            arguments={"model": model, "adapter": adapter, "model_card": _model_card(adapter)},
+            doc_md="Lays out the model as Triton serves it, with licences and the model card beside it.",
         ).output
         # people may have to approve what the gate has chosen
         adapter.operator.task_group >> package
@@ -40,3 +40,9 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
             charter=charter,
             doc_md="Loads the package beside the champion, compares them under traffic, promotes or rolls back.",
         ).output
+
+
+def _model_card(adapter: XComArg) -> XComArg:
+    """What customization has written of the adapter that its gate chose."""
+    group = adapter.operator.task_group
+    return group.children[f"{group.group_id}.model_card"].output

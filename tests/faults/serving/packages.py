@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
@@ -38,8 +39,10 @@ BAD = {
 }
 
 
-def stand_in(store: ArtifactStore, name: str, kind: str = "", **values: object) -> ArtifactRef:
+def stand_in(
+    store: ArtifactStore, name: str, kind: str = "", info: dict[str, Any] | None = None, **values: object
+) -> ArtifactRef:
     """A committed package of the stand-in model, one of a kind of BAD ones where it is named."""
     behaviour = GOOD | BAD.get(kind, {}) | values
     files = {"config.pbtxt": CONFIG, "1/model.py": MODEL.read_text(), "1/behaviour.json": json.dumps(behaviour)}
-    return made_package(store, name, files=files)
+    return made_package(store, name, files=files, info=info)

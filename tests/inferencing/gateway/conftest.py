@@ -45,6 +45,7 @@ class GatewayServer:
             "GENAI_GATEWAY_PORT": str(self.port),
             "GENAI_GATEWAY_LIMITS": self.limits,
             "GENAI_TRITON_URL": self.triton,
+            "GENAI_PSEUDONYM_KEY": os.environ["GENAI_PSEUDONYM_KEY"],
             "PYTHONPATH": str(PROJECT_ROOT),
         }
         with self.log.open("ab") as log:

@@ -1,0 +1,1 @@
+"""The loop from use to the next model, closed on a running stack."""
