@@ -26,12 +26,14 @@ def package(
     adapter: ArtifactRef | None = None,
     tenants: list[ArtifactRef] | None = None,
     names: list[str] | None = None,
+    gates: list[ArtifactRef] | None = None,
     model_card: ArtifactRef | None = None,
 ) -> None:
     """A Triton model folder (config.pbtxt, 1/), package_info.json, LICENSES/, and the model card where one is given.
 
     `adapter` is what customized the model: in its weights, or beside them where the configuration says live.
-    `tenants` are further adapters of the same model, LoRA or soft prompts, each chosen by its name of `names`.
+    `tenants` are further adapters of the same model, LoRA or soft prompts, each chosen by its name of `names`, and let
+    pass by the report of `gates` in its place: without one, no server loads the package.
     """
     source = work.fetch(model)
     main = adapter if adapter and _beside(work, adapter, config) else None
@@ -64,7 +66,7 @@ def package(
     carded = write_card(work, model_card)
     info = {
         **_package_info(source, model, adapter, loaded, limits),
-        **_adapters_info(source, live, told),
+        **_adapters_info(source, live, told, _named_gates(names or [], gates or [])),
         "engine": config.engine,
         "licences": chain,
         "model_card": "model_card.md" if carded else None,
@@ -121,12 +123,23 @@ def _merged(source: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))["tenants"]) if path.exists() else {}
 
 
-def _adapters_info(source: Path, live: list[Live], told: dict[str, Any]) -> dict[str, Any]:
+def _named_gates(names: list[str], gates: list[ArtifactRef]) -> dict[str, ArtifactRef]:
+    if gates and len(gates) != len(names):
+        raise ConfigurationError("gates", len(gates), f"there are {len(names)} adapters", "Give each its gate's report")
+    return dict(zip(names, gates, strict=False))
+
+
+def _adapters_info(
+    source: Path, live: list[Live], told: dict[str, Any], gates: dict[str, ArtifactRef]
+) -> dict[str, Any]:
     """Adapters by the name that requests give; prompts of tenants that are in the model already are among them."""
     merged = _merged(source)
     prompts = {name: one["text"] for name, one in merged.items()} | told.get("prompts", {})
     adapters: dict[str, dict[str, Any]] = {
-        one.name: {"form": one.form, "ref": one.ref.model_dump()} for one in live if one.name != DEFAULT
+        one.name: {"form": one.form, "ref": one.ref.model_dump()}
+        | ({"gate": gates[one.name].model_dump()} if one.name in gates else {})
+        for one in live
+        if one.name != DEFAULT
     }
     adapters |= {name: {"form": "soft_prompt", "ref": None} for name in merged}
     barred = [token for one in merged.values() for token in one["tokens"]] + told.get("barred_tokens", [])
