@@ -30,7 +30,7 @@ def require_gated(store: ArtifactStore, serving: Serving) -> None:
     for name, adapter in _live_adapters(store, package).items():
         told = f"{serving.model_name}:{name}"
         try:
-            ref, gate = (ArtifactRef.model_validate(adapter.get(key)) for key in ("adapter", "gate"))
+            ref, gate = (ArtifactRef.model_validate(adapter.get(key)) for key in ("ref", "gate"))
         except (ValidationError, AttributeError):
             raise _refused(told, f"{INFO} names no gate of this live adapter", "Package it with its gate") from None
         _require_passed(store, told, gate, ref, package)

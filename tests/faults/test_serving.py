@@ -52,7 +52,7 @@ LOG = [
     ],
 )
 def test_the_checker_finds_what_must_not_happen(requests: list[Request], found: list[str]) -> None:
-    told = problems(requests, LOG, [Kill(301, "triton", 305)], {"ungated"})
+    told = problems(requests, LOG, [Kill(301, "triton", 301.1, 305)], {"ungated"})
     assert len(told) == len(found)
     assert all(part in line for part, line in zip(found, told, strict=True))
 

@@ -57,10 +57,10 @@ def test_what_keeps_a_package_from_serving_is_named(store: ArtifactStore, case: 
     elif case.startswith("live"):
         gate = gate_of(store, package)
         live = {
-            "adapter": store.manifest(made_package(store, "good", adapter="theirs")).inputs["adapter"],
+            "ref": store.manifest(made_package(store, "good", adapter="theirs")).inputs["adapter"],
             "gate": gate,
         }
-        told = {"theirs": live if "another" in case else {"adapter": live["adapter"]}}
+        told = {"theirs": live if "another" in case else {"ref": live["ref"]}}
         package = made_package(store, "good", adapters=told)
     with pytest.raises(GateError, match=problem):
         require_gated(

@@ -10,6 +10,7 @@ from include.inferencing.traffic import ModelTraffic, Times, by_model, read_traf
 
 # gateways name minutes by their own clocks
 CLOCKS_APART = timedelta(minutes=10)
+COUNTS, TIMES = ("requests", "failed", "cancelled", "empty"), ("first_token", "token_gap")
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,12 @@ class Observer:
 
 
 def _added(after: ModelTraffic, before: ModelTraffic) -> ModelTraffic:
-    added = ModelTraffic()
-    for name in ModelTraffic.model_fields:
-        new, old = getattr(after, name), getattr(before, name)
-        if isinstance(new, Times):
-            counts = [late - early for late, early in zip(new.counts, old.counts, strict=True)]
-            setattr(added, name, Times(counts=counts, total=new.total - old.total))
-        else:
-            setattr(added, name, new - old)
-    return added
+    """What decides, without what was there before."""
+    counts = {name: getattr(after, name) - getattr(before, name) for name in COUNTS}
+    times = {name: _later(getattr(after, name), getattr(before, name)) for name in TIMES}
+    return ModelTraffic.model_validate(counts | times)
+
+
+def _later(after: Times, before: Times) -> Times:
+    counts = [late - early for late, early in zip(after.counts, before.counts, strict=True)]
+    return Times(counts=counts, total=after.total - before.total)

@@ -26,10 +26,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Kill:
-    """What was killed, and until when it was not whole again."""
+    """What was killed, between `at` and `struck`, and until when it was not whole again."""
 
     at: float
     kind: str
+    struck: float
     healed: float
 
 
@@ -83,8 +84,12 @@ def problems(
 
 
 def is_excused(one: Request, kills: Sequence[Kill]) -> bool:
-    """A request whose tokens were on their way when the server that answered, or a gateway, was killed."""
-    return one.tokens > 0 and any(one.started <= kill.at <= one.ended for kill in kills)
+    """A request that was in flight on what was killed, after the first token of its answer had been written.
+
+    Of an answer that is not streamed the client sees no token; the gateway says that the model failed in the middle.
+    """
+    begun = one.tokens > 0 or (not one.stream and "model_failed" in one.error)
+    return begun and any(one.started <= kill.struck and one.ended >= kill.at for kill in kills)
 
 
 def p99(requests: Collection[Request]) -> float | None:

@@ -49,10 +49,7 @@ class TritonPythonModel:
 
 
 def _tokens(request: Any) -> int:
-    """How many tokens are asked for, by either interface."""
-    given = pb.get_input_tensor_by_name(request, "max_tokens")
-    if given is not None:
-        return int(given.as_numpy().reshape(-1)[0])
+    """How many tokens are asked for."""
     given = pb.get_input_tensor_by_name(request, "parameters")
     told = json.loads(given.as_numpy().reshape(-1)[0].decode()) if given is not None else {}
     return int(told.get("max_tokens", 16))

@@ -158,14 +158,16 @@ class Storm:
             elif self.scene.is_whole():
                 at = time.time()
                 self._kill(kind)
+                struck = time.time()
                 with suppress(TimeoutError):
                     wait_for(lambda: self.over.is_set() or self.scene.is_whole(), 60, "healed")
-                self.kills.append(Kill(at, kind, time.time()))
+                self.kills.append(Kill(at, kind, struck, time.time()))
 
     def _kill_deployer(self) -> None:
         if self.deployer and self.deployer.poll() is None:
-            self.kills.append(Kill(time.time(), "deployer", time.time()))
+            at = time.time()
             self.deployer.kill()
+            self.kills.append(Kill(at, "deployer", time.time(), time.time()))
 
     def _kill(self, kind: str) -> None:
         number = self.random.randrange(2)

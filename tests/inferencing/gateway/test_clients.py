@@ -170,7 +170,7 @@ def test_a_tenants_adapter_is_known_to_that_tenant_alone(
     scene: Scene, hasty: GatewayServer, key: str, store: ArtifactStore, new_key: Callable[..., str]
 ) -> None:
     theirs = made_package(store, "theirs", adapter="theirs")
-    adapter = {"adapter": store.manifest(theirs).inputs["adapter"], "gate": gate_of(store, theirs)}
+    adapter = {"ref": store.manifest(theirs).inputs["adapter"], "gate": gate_of(store, theirs)}
     files = {entry.path: store.read(_package(scene), entry.path).decode() for entry in _files(scene)}
     scene.serve("shared", made_package(store, "shared", files=files, adapters={"acme": adapter}))
     ready(hasty, scene.served["shared"], 1)
