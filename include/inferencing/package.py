@@ -126,7 +126,7 @@ def _adapters_info(live: list[Live], told: dict[str, Any]) -> dict[str, Any]:
     adapters = {
         one.name: {
             "form": one.form,
-            "adapter": one.ref.model_dump(),
+            "ref": one.ref.model_dump(),
             "gate": one.gate.model_dump() if one.gate else None,
             **({"prompt_prefix": prompts[one.name]} if one.name in prompts else {}),
         }

@@ -92,7 +92,12 @@ class RetrainOperator(TriggerDagRunOperator):
 
     def __init__(self, *, drift: Any, **kwargs: Any) -> None:
         # a conf of OpenLineage's would be an option that the workflow does not know
-        fixed = {"logical_date": None, "skip_when_already_exists": True, "openlineage_inject_parent_info": False}
+        fixed = {
+            "logical_date": None,
+            "run_after": None,
+            "skip_when_already_exists": True,
+            "openlineage_inject_parent_info": False,
+        }
         super().__init__(**fixed, **kwargs)
         self.drift = drift
 
