@@ -58,7 +58,7 @@ class ModelTraffic(BaseModel):
     requests: int = Field(0, description="All that were sent to the model.")
     failed: int = Field(0, description="Of those, ended by an error that is not the client's.")
     cancelled: int = Field(0, description="Of those, given up by the client.")
-    retried: int = Field(0, description="Attempts that failed before a token was sent, and went to another server.")
+    retried: int = Field(0, description="Attempts that it failed before anything was sent: made again elsewhere.")
     empty: int = Field(0, description="Answers without any text.")
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -25,6 +25,8 @@ class Call:
     queued: float = 0.0
     triton_model: str = ""
     server: str = ""
+    blamed: list[str] = field(default_factory=list)
+    """Models whose attempts were given up before anything was sent, by their own fault."""
     retried: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -50,6 +52,13 @@ class Call:
     def whole(self) -> float:
         """Seconds from its arrival to its last token."""
         return self.last_token - self.arrived
+
+    def again(self) -> None:
+        """Forget what an attempt has given: none of it was sent."""
+        self.retried += 1
+        self.first_token, self.finish_reason, self.completion_tokens = None, "", 0
+        self.text.clear()
+        self.gaps.clear()
 
     def token(self, tokens: int) -> None:
         """Note that tokens came."""

@@ -14,7 +14,7 @@ from include.inferencing.gateway.known import Known
 from include.inferencing.gateway.limits import GatewayLimits
 from include.inferencing.gateway.queues import Queues
 from include.inferencing.gateway.servers import Copy
-from include.inferencing.gateway.view import Model, Route
+from include.inferencing.gateway.view import Model
 
 LOG = logging.getLogger("genai.gateway.relay")
 
@@ -65,12 +65,14 @@ class Relay:
     async def _failed(self, call: Call, copy: Copy, failure: Failure) -> None:
         """Return where another try is worth it."""
         copy.failed(failure)
-        sent = call.first_token is not None
+        sent = call.question.stream and call.first_token is not None
         if not failure.is_refusal:
             LOG.warning("%s at %s: %s: %s", call.id, copy.server.address, failure.code, failure.message[:300])
         if sent or failure.is_refusal or call.retried + 1 >= self.limits.attempts or call.left <= 0:
             raise failure.error(chat=call.question.chat) from failure
-        call.retried += 1
+        if failure.is_fault and not failure.dead:
+            call.blamed.append(copy.model.name)
+        call.again()
         if failure.code in ("not_ready", "unloading"):
             await self.known.refresh(min(call.left, 2 * self.limits.poll))
 
@@ -79,28 +81,25 @@ class Relay:
         clock = asyncio.get_running_loop().time
         patience = clock() + min(call.left, self.limits.unready)
         while True:
-            model = self._model(call, failed)
-            copy = model and self.fleet.pick(model.name, failed)
-            if copy:
-                return copy
+            for model in self._models(call, failed):
+                if copy := self.fleet.pick(model.name, failed):
+                    return copy
             remaining = patience - clock()
             if remaining <= 0:
                 raise ApiError(503, "The model is not loaded; try again.", code="model_not_ready", retry_after=5)
             await self.fleet.news.wait(min(remaining, self.limits.poll))
 
-    def _model(self, call: Call, failed: list[Copy]) -> Model | None:
+    def _models(self, call: Call, failed: list[Copy]) -> list[Model]:
+        """Who may answer, first whose turn it is: a candidate's share falls to the champion where it cannot."""
         route = self.known.now.routes.get(call.use_case)
         if route is None:
             raise no_model(call.question.model)
-        chosen = self._choose(route, call.id, {copy.model.name for copy in failed})
-        if chosen and call.adapter and call.adapter not in chosen.adapters:
-            raise no_model(call.question.model)
-        return chosen
-
-    @staticmethod
-    def _choose(route: Route, identifier: str, failed: set[str]) -> Model | None:
-        """The candidate for its share, unless it failed this call already."""
+        found = [route.champion] if route.champion else []
         candidate = route.candidate
-        if candidate and candidate.name not in failed and in_share(identifier, route.share):
-            return candidate
-        return route.champion
+        has_failed = candidate and any(copy.model.name == candidate.name for copy in failed)
+        if candidate and not has_failed and in_share(call.id, route.share):
+            found.insert(0, candidate)
+        able = [model for model in found if not call.adapter or call.adapter in model.adapters]
+        if found and not able:
+            raise no_model(call.question.model)
+        return able

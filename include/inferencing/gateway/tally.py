@@ -50,17 +50,20 @@ class Tally:
         if not call.triton_model:
             self.refused(call.status)
             return
+        for name in call.blamed:
+            self.minute.models.setdefault(name, ModelTraffic()).retried += 1
         traffic = self.minute.models.setdefault(call.triton_model, ModelTraffic())
         traffic.requests += 1
         traffic.failed += call.status >= 500 or bool(call.error and call.status == 200)
         traffic.cancelled += call.status == CANCELLED
-        traffic.retried += call.retried
         traffic.queue.add(call.queued)
         if call.first_token is None:
             return
         traffic.empty += bool(call.finish_reason) and not any(map(str.strip, call.text))
         traffic.prompt_tokens += call.prompt_tokens
         traffic.completion_tokens += call.completion_tokens
+        tokens = call.prompt_tokens + call.completion_tokens
+        traffic.tenants[call.tenant] = traffic.tenants.get(call.tenant, 0) + tokens
         traffic.first_token.add(call.first_token)
         for gap, count in call.gaps:
             traffic.token_gap.add(gap, count)

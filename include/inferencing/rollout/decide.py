@@ -27,9 +27,10 @@ class Observed:
 
     @classmethod
     def of(cls, traffic: ModelTraffic) -> "Observed":
-        """Of a model's traffic; what the clients gave up says nothing."""
-        requests = max(0, traffic.requests - traffic.cancelled)
-        return cls(requests, min(requests, traffic.failed + traffic.empty), traffic.first_token, traffic.token_gap)
+        """Of a model's traffic: what clients gave up does not count, what another had to answer in its place does."""
+        requests = max(0, traffic.requests + traffic.retried - traffic.cancelled)
+        bad = min(requests, traffic.failed + traffic.empty + traffic.retried)
+        return cls(requests, bad, traffic.first_token, traffic.token_gap)
 
     def __add__(self, other: "Observed") -> "Observed":
         first, gap = Times(), Times()

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -15,6 +16,8 @@ from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from include.inferencing.champion import Alias
 from include.inferencing.gateway.relay import in_share
+from include.inferencing.rollout.decide import Observed
+from include.inferencing.traffic import ModelTraffic, by_model, read_traffic
 from tests.conftest import ObjectStoreServer
 from tests.faults.serving.packages import stand_in
 from tests.gates import gate_of, made_package, rollout_of, serving_of
@@ -222,3 +225,27 @@ def test_a_share_goes_to_the_candidate_and_nothing_to_what_has_no_gate(
     put(champion=current.champion.model_copy(update={"gate": None}), rollout=None)
     eventually(lambda: hasty.post({"model": "canary", "messages": [{"role": "user", "content": "a"}]}, key).is_error)
     assert "no gate let it pass" in hasty.log.read_text()
+
+
+def test_a_candidate_that_fails_is_answered_for_by_the_champion_and_blamed(
+    scene: Scene, hasty: GatewayServer, key: str, store: ArtifactStore
+) -> None:
+    scene.serve("blamed", answer="from the champion")
+    failing = serving_of(store, "blamed", stand_in(store, "blamed-2", answer="never", fail_every=1))
+    scene.publish("blamed-2", failing)
+    rollout = rollout_of(run_of("blamed", 2), failing, phase="canary", share=0.5)
+    champion.change(store.bucket, "blamed", lambda alias: alias.model_copy(update={"rollout": rollout}))
+    ready(hasty, failing.model_name, 1)
+    since = datetime.now(UTC)
+
+    for one in [Stream(hasty, key, "blamed", 3).end() for _ in range(20)]:
+        assert one.done and not one.error and "".join(one.pieces).split() == ["from", "the", "champion"]
+
+    def seen() -> Observed:
+        until = datetime.now(UTC) + timedelta(minutes=1)
+        traffic = by_model(read_traffic(store.bucket, since, until))
+        return Observed.of(traffic.get(failing.model_name, ModelTraffic()))
+
+    # a breaker keeps most of the share away from what has failed a few times
+    eventually(lambda: seen().bad > 0, 20, hasty.told)
+    assert seen().requests == seen().bad

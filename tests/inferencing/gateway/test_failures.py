@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -54,11 +55,13 @@ def test_a_killed_triton_ends_its_streams_at_once_and_takes_no_other_request_wit
 ) -> None:
     begun = [Stream(gateway, key, SLOW) for _ in range(6)]
     eventually(lambda: all(one.pieces for one in begun), 20, gateway.told)
-    waiting = [Stream(gateway, key, THINKS) for _ in range(4)]
-    eventually(lambda: sum(one["in_flight"] for one in gateway.get("/ready").json()["servers"].values()) == 10, 10)
-    scene.kill(scene.tritons[0])
-    for stream in (*begun, *waiting):
-        stream.end()
+    body = {"model": SLOW, "max_tokens": 40, "messages": [{"role": "user", "content": "Why?"}]}
+    with ThreadPoolExecutor(2) as pool:
+        wholes = [pool.submit(gateway.post, body, key) for _ in range(2)]
+        waiting = _kill_one(scene, gateway, key)
+        for stream in (*begun, *waiting):
+            stream.end()
+        answers = [one.result() for one in wholes]
 
     broken = [one for one in begun if one.error]
     assert len(broken) == 3
@@ -66,12 +69,23 @@ def test_a_killed_triton_ends_its_streams_at_once_and_takes_no_other_request_wit
     assert all(len(one.pieces) < 40 for one in broken)
     assert all(one.done and len(one.pieces) == 40 for one in begun if one not in broken)
     assert all(one.done and one.status == 200 for one in waiting)
-    told = [line for line in lines_of(gateway, 10) if line["model"] == THINKS]
+    # of an answer that is sent as a whole nothing was sent yet, whatever was written
+    assert [one.json()["choices"][0]["message"]["content"].split() for one in answers] == [["token"] * 40] * 2
+    assert [one.json()["usage"]["completion_tokens"] for one in answers] == [40, 40]
+    told = [line for line in lines_of(gateway, 12) if line["model"] == THINKS]
     assert sorted(line["retried"] for line in told) == [0, 0, 1, 1]
     assert Stream(gateway, key, SLOW, 3).end().done
 
     scene.revive(scene.tritons[0])
     ready(gateway, scene.served[SLOW], 2)
+
+
+def _kill_one(scene: Scene, gateway: GatewayServer, key: str) -> list[Stream]:
+    """Kill a server with half of twelve requests; those of them that have no token yet."""
+    waiting = [Stream(gateway, key, THINKS) for _ in range(4)]
+    eventually(lambda: sum(one["in_flight"] for one in gateway.get("/ready").json()["servers"].values()) == 12, 10)
+    scene.kill(scene.tritons[0])
+    return waiting
 
 
 def test_a_killed_stub_whose_model_stays_ready_is_found_out_and_hangs_nobody(
