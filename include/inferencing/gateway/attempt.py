@@ -43,7 +43,7 @@ async def attempt(
             yield piece
         if not ended:
             raise Failure("failed", "the stream ended before the answer did")
-        copy.breaker.succeed()
+        copy.breaker.succeed(probe=not counted)
     finally:
         copy.calls.discard(call)
         call.cancel()
