@@ -117,6 +117,7 @@ HOSTILE: list[tuple[dict[str, bytes], str]] = [
     ({"text_input": b"x", "parameters": b'{"temperature": NaN}'}, r"NaN is not a number"),
     ({"text_input": b"x", "parameters": b'{"temperature": "hot"}'}, r"a finite number is wanted"),
     ({"text_input": b"x", "parameters": b'{"temperature": 1e999}'}, r"a finite number is wanted"),
+    ({"text_input": b"x", "parameters": b'{"temperature": %d}' % 10**400}, r"10{39} is not in its range"),
     ({"text_input": b"x", "parameters": b'{"max_tokens": true}'}, r"a whole number is wanted"),
     ({"text_input": b"x", "parameters": b'{"max_tokens": 1e9}'}, r"a whole number is wanted"),
     ({"text_input": b"x", "parameters": b'{"logit_bias": {}}'}, r"logit_bias: not known"),

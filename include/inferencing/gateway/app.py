@@ -1,5 +1,6 @@
 """The gateway's HTTP interface."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,9 @@ from include.inferencing.gateway.exchanges import Exchanges, Nobody
 from include.inferencing.gateway.gateway import Gateway
 from include.inferencing.gateway.question import check_size, read_question
 from include.inferencing.gateway.view import unix_time
+
+# bytes of a body that are parsed at once, within a millisecond
+LARGE = 65_536
 
 
 def create_app(gateway: Gateway, exchanges: Exchanges | None = None, routers: Sequence[APIRouter] = ()) -> FastAPI:
@@ -71,7 +75,9 @@ async def _answer(request: Request, *, chat: bool) -> Response:
     key, name, tenant = await identify(request)
     await gateway.admission.count(name, tenant)
     body = await read_body(request, tenant.max_body_bytes, gateway.limits.body_seconds)
-    question = read_question(body, chat=chat)
+    # a large one would hold up all streams
+    read = asyncio.to_thread(read_question, body, chat=chat) if len(body) > LARGE else None
+    question = await read if read else read_question(body, chat=chat)
     use_case, adapter = gateway.admission.use_case(question.model, tenant)
     models = gateway.known.now.routes[use_case].models
     check_size(question, tenant.max_prompt_chars, models[0].limits.get("max_new_tokens"))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from include.inferencing.gateway.backends import Failure, Piece
+from include.inferencing.gateway.backends import Dialect, Failure, Piece
 from include.inferencing.gateway.limits import GatewayLimits
 from include.inferencing.gateway.question import Question
 
@@ -43,7 +43,7 @@ async def attempt(
             yield piece
         if not ended:
             raise Failure("failed", "the stream ended before the answer did")
-        copy.breaker.succeed()
+        copy.breaker.succeed(probe=not counted)
     finally:
         copy.calls.discard(call)
         call.cancel()
@@ -75,16 +75,16 @@ async def _next(copy: "Copy", call: Any, wait: float, left: float, *, last: bool
         # the call was cancelled, not this task: the model on that server is dead
         raise Failure("ended", copy.trouble) from None
     except grpc.RpcError as error:
-        raise _broken(error) from error
+        raise _broken(error, copy.model.dialect) from error
     if error is not None:
-        raise failure_of(str(error.message() or error))
+        raise failure_of(str(error.message() or error), copy.model.dialect)
     response = result.get_response()
     outputs = {output.name: raw for output, raw in zip(response.outputs, response.raw_output_contents, strict=False)}
     return copy.model.dialect.piece(outputs)
 
 
-def failure_of(message: str) -> Failure:
-    """What a Triton error says: `[code] message` of a package, else Triton's own words."""
+def failure_of(message: str, dialect: Dialect) -> Failure:
+    """What a Triton error says: `[code] message` of a package, else Triton's own words, or its engine's."""
     head, bracket, rest = message.partition("] ")
     code = head.rpartition("[")[2]
     if bracket and code in CODES:
@@ -94,10 +94,10 @@ def failure_of(message: str) -> Failure:
         return Failure("failed", message, dead=True)
     if any(words in told for words in NOT_READY):
         return Failure("not_ready", message)
-    return Failure("failed", message)
+    return dialect.failure(message) or Failure("failed", message)
 
 
-def _broken(error: Any) -> Failure:
+def _broken(error: Any, dialect: Dialect) -> Failure:
     import grpc
 
     code = error.code()
@@ -105,4 +105,4 @@ def _broken(error: Any) -> Failure:
         return Failure("deadline", "the deadline passed")
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return Failure("lost", f"the connection broke: {error.details()}")
-    return failure_of(str(error.details()))
+    return failure_of(str(error.details()), dialect)

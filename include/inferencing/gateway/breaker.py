@@ -20,15 +20,19 @@ class Breaker:
             return "closed"
         return "open" if moment < self.opened_at + self.pause else "half_open"
 
-    def fail(self, moment: float, *, dead: bool = False) -> None:
-        """Count a failure; `dead` opens at once, as does any failure of a probe."""
+    def fail(self, moment: float, *, dead: bool = False, probe: bool = False) -> None:
+        """Count a failure; `dead` opens at once. What began before it opened says nothing new: only probes count."""
         self.failures += 1
         if self.opened_at is not None:
+            if not probe:
+                return
             self.pause = min(LONGEST, self.pause * 2)
             self.opened_at = moment
         elif dead or self.failures >= FAILURES:
             self.opened_at = moment
 
-    def succeed(self) -> None:
-        """An answer closes it."""
+    def succeed(self, *, probe: bool = False) -> None:
+        """An answer ends a row of failures; once it is open, only a probe's closes it."""
+        if self.opened_at is not None and not probe:
+            return
         self.failures, self.pause, self.opened_at = 0, SHORTEST, None

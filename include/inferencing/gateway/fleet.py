@@ -13,6 +13,8 @@ from include.inferencing.scaling.scale import Scale
 
 LOG = logging.getLogger("genai.gateway.fleet")
 RESOLVE_SECONDS = 5.0
+# servers that are well answer in milliseconds; nobody waits longer for one that is not
+POLL_SECONDS = 0.25
 
 
 class Fleet:
@@ -51,12 +53,13 @@ class Fleet:
         return sum(1 for copy in copies if copy and copy.usable(moment))
 
     async def poll(self) -> None:
-        """One look at all servers."""
+        """A look at each server that is not being looked at; returns without those that do not answer at once."""
         clock = asyncio.get_running_loop().time
         if clock() - self._resolved_at >= RESOLVE_SECONDS:
             await self._resolve()
             self._resolved_at = clock()
-        await asyncio.gather(*(server.poll(self.models) for server in list(self.servers.values())))
+        if looks := [server.begin_poll(self.models) for server in self.servers.values()]:
+            await asyncio.wait(looks, timeout=POLL_SECONDS)
         self.news.tell()
 
     def look(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import cached_property
 from typing import Any
 
 from include.inferencing.gateway.call import Call
@@ -20,14 +21,22 @@ class Form:
     def __init__(self, call: Call) -> None:
         self.call, self.chat = call, call.question.chat
         kind = "chat.completion" if self.chat else "text_completion"
-        event = f"{kind}.chunk" if self.chat else kind
         self.head = {"id": call.id, "object": kind, "created": int(time.time()), "model": call.question.model}
-        self.event_head = self.head | {"object": event, "system_fingerprint": call.triton_model}
         usage = ', "usage": null' if call.question.include_usage else ""
+        self.after = f"{'}' if self.chat else ''}}}]{usage}}}\n\n".encode()
+
+    @cached_property
+    def event_head(self) -> dict[str, Any]:
+        """Of each event. Made at the first one: who answers is not known before."""
+        event = "chat.completion.chunk" if self.chat else "text_completion"
+        return self.head | {"object": event, "system_fingerprint": self.call.triton_model}
+
+    @cached_property
+    def before(self) -> bytes:
+        """What stands before each piece of text."""
         opened = json.dumps(self.event_head)[:-1] + ', "choices": [{"index": 0, "logprobs": null, '
         start = '"finish_reason": null, "delta": {"content": ' if self.chat else '"finish_reason": null, "text": '
-        self.before = f"data: {opened}{start}".encode()
-        self.after = f"{'}' if self.chat else ''}}}]{usage}}}\n\n".encode()
+        return f"data: {opened}{start}".encode()
 
     def first(self) -> bytes:
         """What comes before the text."""

@@ -12,7 +12,7 @@ class GatewayLimits(BaseModel):
     header_seconds: float = Field(10, gt=0, le=600, description="From a request's first byte to its last header.")
     body_seconds: float = Field(15, gt=0, le=600, description="For a request's whole body.")
     write_seconds: float = Field(10, gt=0, le=600, description="A client reads what was sent, or loses its answer.")
-    header_bytes: int = Field(32_768, ge=1024, le=1_048_576, description="Of a request's line and headers.")
+    header_bytes: int = Field(32_768, ge=1024, le=1_048_576, description="Of a request, less its body.")
     connections: int = Field(2_000, ge=1, le=100_000, description="Open at once; more are answered 503.")
     default_deadline: float = Field(60, gt=0, le=3600, description="Of a request without x-request-timeout.")
     max_deadline: float = Field(600, gt=0, le=3600, description="Longest x-request-timeout that counts.")

@@ -26,6 +26,7 @@ class Bounded(HttpToolsProtocol):
     _headers: TimerHandle | None = None
     _writes: TimerHandle | None = None
     _rest: TimerHandle | None = None
+    # bytes of the message under way that are not its body: its line, headers, chunks' sizes, trailers
     _size = 0
     _in_headers, _in_message = True, False
 
@@ -36,13 +37,24 @@ class Bounded(HttpToolsProtocol):
         self._headers = self.loop.call_later(self.limits.header_seconds, transport.close)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_headers:
-            before, self._size = self._size, self._size + len(data)
-            # the first piece may have a body behind its headers
-            if before and self._size > self.limits.header_bytes:
-                self.send_400_response("Request headers are too large.")
-                return
+        self._size += len(data)
         super().data_received(data)
+        if self._size <= self.limits.header_bytes or self.transport.is_closing():
+            return
+        if self._in_headers and (self.cycle is None or self.cycle.response_complete):
+            self.send_400_response("Request headers are too large.")
+        else:
+            # an answer is under way, behind which no other can be sent
+            self.transport.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # the parser gives a chunked body's trailers as headers too: nobody reads them
+        if self._in_headers:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._size = max(0, self._size - len(body))
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         self._in_headers = self._in_message = True
@@ -52,12 +64,12 @@ class Bounded(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_headers, self._size = False, 0
+        self._in_headers = False
         _stop(self._headers)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_headers, self._in_message = True, False
+        self._in_headers, self._in_message, self._size = True, False, 0
         _stop(self._rest)
         super().on_message_complete()
 

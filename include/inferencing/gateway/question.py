@@ -1,7 +1,6 @@
 """A request for an answer, read from JSON: what OpenAI's API and this gateway have in common, and nothing else."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +44,8 @@ INTEGER, REAL = int, int | float
 NUMBERS: dict[str, tuple[Any, float, float]] = {
     "max_tokens": (INTEGER, 1, 10_000_000),
     "temperature": (REAL, 0, 2),
-    "top_p": (REAL, 0, 1),
+    # above 0, as engines have it
+    "top_p": (REAL, 1e-6, 1),
     "top_k": (INTEGER, 1, 1_000_000),
     "seed": (INTEGER, 0, 2**63 - 1),
     "presence_penalty": (REAL, -2, 2),
@@ -150,11 +150,14 @@ def _parameters(given: dict[str, Any], *, chat: bool) -> dict[str, Any]:
         if name not in given:
             continue
         value: Any = given[name]
-        if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, kind):
             expected = "an integer" if kind is INTEGER else "a number"
             raise refused(f"Invalid type for '{name}': expected {expected}.", name, "invalid_type")
+        # neither has infinity, nor a number that no float can hold
         if not low <= value <= high:
-            raise refused(f"Invalid '{name}': {value} is not from {low:g} to {high:g}.", name, "invalid_value")
+            raise refused(
+                f"Invalid '{name}': {str(value)[:40]} is not from {low:g} to {high:g}.", name, "invalid_value"
+            )
         found[name] = value
     if "stop" in given:
         found["stop"] = _stops(given["stop"])

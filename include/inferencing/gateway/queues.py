@@ -20,7 +20,7 @@ class Queue:
     """The requests of one use case: how many run, and who waits."""
 
     running: Counter[str] = field(default_factory=Counter)
-    waiting: dict[str, deque[tuple[Call, asyncio.Future[None]]]] = field(default_factory=dict)
+    waiting: dict[str, deque[tuple[asyncio.Future[None], Call]]] = field(default_factory=dict)
     taken: float = 0.0
 
     @property
@@ -52,7 +52,9 @@ class Queues:
         """Wait for a place and hold it; ApiError 429 or 503 at once where that would come too late."""
         loop, queue = asyncio.get_running_loop(), self.queues.setdefault(call.use_case, Queue())
         began = loop.time()
-        if queue.length or not self._fits(queue, call):
+        # those that wait and fit go first; those that wait for their own tenant's places hold up nobody else
+        self.dispatch()
+        if queue.waiting.get(call.tenant) or not self._fits(queue, call):
             await self._wait(queue, call)
         else:
             self._take(queue, call)
@@ -74,12 +76,12 @@ class Queues:
             while turns:
                 tenant = turns.popleft()
                 line = queue.waiting[tenant]
-                while line and line[0][1].done():
+                while line and line[0][0].done():
                     line.popleft()
                 if not line:
                     del queue.waiting[tenant]
-                elif self._fits(queue, line[0][0]):
-                    call, future = line.popleft()
+                elif self._fits(queue, line[0][1]):
+                    future, call = line.popleft()
                     self._take(queue, call)
                     future.set_result(None)
                     # to the end of the line of tenants
@@ -101,8 +103,7 @@ class Queues:
     async def _wait(self, queue: Queue, call: Call) -> None:
         self._refuse_hopeless(queue, call)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line = queue.waiting.setdefault(call.tenant, deque())
-        line.append((call, future))
+        queue.waiting.setdefault(call.tenant, deque()).append((future, call))
         try:
             async with asyncio.timeout(call.left):
                 await future
@@ -113,9 +114,20 @@ class Queues:
                 self.running[call.tenant] -= 1
                 self.dispatch()
             future.cancel()
+            self._leave(queue, call)
             if isinstance(error, TimeoutError):
                 raise _overloaded(self._estimate(queue, call)) from None
             raise
+
+    def _leave(self, queue: Queue, call: Call) -> None:
+        """Take who waits no more out of the line, where it would count."""
+        line = queue.waiting.get(call.tenant, deque())
+        waiting = [entry for entry in line if not entry[0].done()]
+        # the same line, at its place among the tenants' turns
+        line.clear()
+        line.extend(waiting)
+        if not waiting:
+            queue.waiting.pop(call.tenant, None)
 
     def _refuse_hopeless(self, queue: Queue, call: Call) -> None:
         mine, estimate = len(queue.waiting.get(call.tenant, ())), self._estimate(queue, call)

@@ -52,7 +52,7 @@ class Copy:
             self.heard = asyncio.get_running_loop().time()
         self.calls.add(call)
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure, *, probe: bool = False) -> None:
         """Count what an attempt or a probe ended with."""
         moment = asyncio.get_running_loop().time()
         if failure.code in ("not_ready", "unloading"):
@@ -60,7 +60,7 @@ class Copy:
         elif failure.code == "lost":
             self.server.live = False
         elif failure.is_fault:
-            self.breaker.fail(moment, dead=failure.dead)
+            self.breaker.fail(moment, dead=failure.dead, probe=probe)
         if failure.dead:
             self.end_all(failure.message)
 
@@ -85,13 +85,12 @@ class Copy:
             async with aclosing(attempt(self, PROBE, "", PROBE_SECONDS, limits, counted=False)) as pieces:
                 async for _ in pieces:
                     pass
-            self.breaker.succeed()
         except Failure as failure:
             if failure.code == "overloaded":
                 return
             # silence proves nothing while others are being answered
             if failure.code not in ("silent", "deadline") or self.breaker.opened_at is not None:
-                self.failed(failure)
+                self.failed(failure, probe=True)
 
     def look(self, limits: GatewayLimits) -> None:
         """Start a probe where one is due."""
@@ -119,11 +118,23 @@ class Server:
         self.copies: dict[str, Copy] = {}
         self.live = False
         self.missed = 0
+        self.polling: asyncio.Task[None] | None = None
 
     @property
     def in_flight(self) -> int:
         """Answers under way."""
         return sum(len(copy.calls) for copy in self.copies.values())
+
+    def begin_poll(self, models: dict[str, Model]) -> "asyncio.Task[None]":
+        """The poll that is under way, or a new one."""
+        if self.polling is None or self.polling.done():
+            self.polling = asyncio.create_task(self.poll(models))
+            self.polling.add_done_callback(self._polled)
+        return self.polling
+
+    def _polled(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception():
+            LOG.error("poll of %s: %r", self.address, task.exception())
 
     async def poll(self, models: dict[str, Model]) -> None:
         """Ask whether it lives, and which of `models` are ready."""
@@ -171,4 +182,6 @@ class Server:
 
     async def close(self) -> None:
         """Close the channel."""
+        if self.polling:
+            self.polling.cancel()
         await self.client.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from include.artifacts.document import ALIASES
 from include.artifacts.store import ArtifactStore
-from include.core.errors import GenaiError, PermanentError, TransientError
+from include.core.errors import ArtifactNotFoundError, GateError, GenaiError, PermanentError, TransientError
 from include.inferencing import champion
 from include.inferencing.access.tenants import Access, read_access
 from include.inferencing.champion import Serving
@@ -73,7 +73,7 @@ class StoreReader:
     def __init__(self, store: ArtifactStore) -> None:
         self.store = store
         self.aliases: dict[str, tuple[str, Route]] = {}
-        self.models: dict[tuple[str, ...], Model | PermanentError] = {}
+        self.models: dict[tuple[str, ...], Model | GateError] = {}
         self.told: dict[str, str] = {}
 
     def read(self) -> Snapshot:
@@ -90,7 +90,9 @@ class StoreReader:
                 found[use_case] = known
                 continue
             try:
-                found[use_case] = (item.etag, self._route(use_case))
+                route, settled = self._route(use_case)
+                # without an etag it is read again the next time
+                found[use_case] = (item.etag if settled else "", route)
             except GenaiError as error:
                 self._tell(use_case, str(error))
                 if known:
@@ -100,25 +102,37 @@ class StoreReader:
         self.aliases = found
         return Snapshot(access, {use_case: route for use_case, (_, route) in found.items()}, scale)
 
-    def _route(self, use_case: str) -> Route:
+    def _route(self, use_case: str) -> tuple[Route, bool]:
+        """The route, and whether all that it names was read; GenaiError where the champion was not."""
         alias, _ = champion.read_alias(self.store.bucket, use_case)
         rollout = alias.rollout if alias.rollout and alias.rollout.phase == "canary" else None
         serving = self._model(use_case, alias.champion) if alias.champion else None
-        candidate = self._model(use_case, rollout.candidate) if rollout else None
+        candidate, settled = None, True
+        try:
+            candidate = self._model(use_case, rollout.candidate) if rollout else None
+        except PermanentError as error:
+            # the champion serves without it
+            self._tell(f"{use_case}: candidate", str(error))
+            settled = False
         since = alias.champion.moved_at if alias.champion else ""
-        return Route(serving, candidate, rollout.share if rollout and candidate else 0.0, since)
+        return Route(serving, candidate, rollout.share if rollout and candidate else 0.0, since), settled
 
     def _model(self, use_case: str, serving: Serving) -> Model | None:
-        """The package, if it is gated; None, and a line in the log, where it is not."""
+        """The package, if it is gated; None, and a line in the log, where it is not.
+
+        Only what a gate has decided never changes: what could not be read is an error, and read again.
+        """
         key = (serving.model_name, serving.package.digest, serving.gate.digest if serving.gate else "")
         if key not in self.models:
             try:
                 require_gated(self.store, champion.serving(serving))
                 self.models[key] = self._described(serving)
-            except PermanentError as error:
+            except GateError as error:
+                if isinstance(error.__cause__, ArtifactNotFoundError):
+                    raise
                 self.models[key] = error
         found = self.models[key]
-        if isinstance(found, PermanentError):
+        if isinstance(found, GateError):
             self._tell(f"{use_case}: {serving.model_name}", str(found))
             return None
         return found

@@ -75,8 +75,9 @@ class FeedbackDesk:
 
         Said again, the last time counts. What is taken is stored when this returns.
         """
-        request = read_request(body)
+        # what is refused counts too: reading it is what costs
         await self._admit(speaker)
+        request = read_request(body)
         use_case, said = self._said(speaker, request)
         rules = self.capture.rules.use_cases.get(use_case)
         if rules is None:

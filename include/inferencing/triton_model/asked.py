@@ -131,10 +131,12 @@ def _in_range(name: str, value: Any) -> float | int:
     kind, low, high = RANGES[name]
     if kind is int:
         return _whole(name, value, int(low), int(high))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    # whole numbers may be larger than a float can hold
+    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if isinstance(value, bool) or not finite:
         raise refused(f"parameters.{name}", "a finite number is wanted")
     if not low <= value <= high or (name == "top_p" and not value):
-        raise refused(f"parameters.{name}", f"{value} is not in its range, {low} to {high}")
+        raise refused(f"parameters.{name}", f"{str(value)[:40]} is not in its range, {low} to {high}")
     return float(value)
 
 
@@ -142,7 +144,7 @@ def _whole(name: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise refused(f"parameters.{name}", "a whole number is wanted")
     if not low <= value <= high:
-        raise refused(f"parameters.{name}", f"{value} is not in its range: must be from {low} to {high}")
+        raise refused(f"parameters.{name}", f"{str(value)[:40]} is not in its range: must be from {low} to {high}")
     return value
 
 

@@ -50,6 +50,8 @@ def key(gateway: GatewayServer, new_key: Callable[..., str]) -> str:
         ),
         ({"model": "served", "messages": ASKED, "temprature": 1}, 400, "temprature", "unknown_parameter"),
         ({"model": "served", "messages": ASKED, "temperature": 3}, 400, "temperature", "invalid_value"),
+        ({"model": "served", "messages": ASKED, "temperature": 10**400}, 400, "temperature", "invalid_value"),
+        ({"model": "served", "messages": ASKED, "top_p": 0}, 400, "top_p", "invalid_value"),
         ({"model": "served", "messages": ASKED, "max_tokens": 1.5}, 400, "max_tokens", "invalid_type"),
         ({"model": "served", "messages": ASKED, "max_tokens": 65}, 400, "max_tokens", "invalid_value"),
         ({"model": "served", "messages": ASKED, "stream_options": {"a": 1}}, 400, "stream_options", None),

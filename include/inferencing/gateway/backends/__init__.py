@@ -60,6 +60,9 @@ class Dialect(Protocol):
     def piece(self, outputs: dict[str, bytes]) -> Piece:
         """A response, read from its raw tensors by name."""
 
+    def failure(self, message: str) -> Failure | None:
+        """What an error in the engine's own words says of the request; None where it says nothing of it."""
+
 
 def text_input(name: str, value: str) -> Any:
     """A tensor of one string."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from include.inferencing.gateway.backends import Piece, json_input, number_of, text_input, text_of
+from include.inferencing.gateway.backends import Failure, Piece, json_input, number_of, text_input, text_of
 from include.inferencing.gateway.question import Question
 
 
@@ -29,3 +29,7 @@ class OpenVino:
             number_of(outputs["prompt_tokens"]),
             text_of(outputs["finish_reason"]),
         )
+
+    def failure(self, message: str) -> Failure | None:
+        """Its errors have codes."""
+        return None
