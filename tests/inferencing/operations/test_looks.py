@@ -161,8 +161,8 @@ def test_cost_is_shared_by_tokens_and_counts_what_training_made(own: ArtifactSto
             update={
                 "servers": 2,
                 "changes": (
-                    Change(at=(NOW - 5 * DAY).isoformat(), servers=1, instances=1, reason=""),
-                    Change(at=(NOW - 5 * HOUR).isoformat(), servers=2, instances=1, reason=""),
+                    Change(at=(NOW - 5 * DAY).isoformat(), servers=1, instances={}, reason=""),
+                    Change(at=(NOW - 5 * HOUR).isoformat(), servers=2, instances={}, reason=""),
                 ),
             }
         ),
