@@ -174,7 +174,7 @@ class Scaled:
             Scaler(self.store.bucket, self.servers, lambda: self.rules).tick(datetime.now(UTC))
             return holds()
 
-        eventually(ticked, 90)
+        eventually(ticked, 90, lambda: read_scale(self.store.bucket).model_dump_json())
 
     @property
     def routed(self) -> int:
