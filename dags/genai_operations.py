@@ -24,8 +24,8 @@ def genai_operations(use_case: UseCase) -> DAG:
         max_active_runs=1,
         # the machine may be the one that serves
         max_active_tasks=1,
-        # nothing serves before the workflow has run: `genai run` unpauses this DAG then, as a person may at any time
-        is_paused_upon_creation=True,
+        # a run ends with its first task until something serves, whoever deployed it
+        is_paused_upon_creation=False,
         dagrun_timeout=timedelta(hours=1),
         params={"weekly_page": Param("ended", type="string", enum=["ended", "now"], description=PAGES)},
         tags=["genai", "operations"],

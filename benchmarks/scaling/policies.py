@@ -48,7 +48,7 @@ class Decided:
             self.changed = view.now
         changes = self.scale.changes
         if not changes or changes[-1].servers != max(1, view.ready):
-            change = Change(at=now.isoformat(), servers=max(1, view.ready), instances=1, reason="")
+            change = Change(at=now.isoformat(), servers=max(1, view.ready), instances={}, reason="")
             changes = (*changes, change)[-100:]
         self.scale = Scale(servers=view.ready, wanted=decision.servers, instances=decision.instances, changes=changes)
         return decision.servers

@@ -11,7 +11,7 @@ from rich.console import Console
 from include.cli.follow import follow
 from include.cli.status import duration
 from include.cli.summary import failures, print_indicators, print_steps, read_steps
-from include.cli.workflow_run import WorkflowRun, begin_operations, find_or_start
+from include.cli.workflow_run import WorkflowRun, find_or_start
 from include.core.errors import ConfigurationError
 from include.core.settings import settings
 from include.local.credentials import ADMIN
@@ -62,9 +62,6 @@ def run_workflow(stack: Stack, dag: str, overrides: dict[str, Any], *, force: bo
             console.print(f"the run goes on; `genai run {dag}` follows it, `genai stop` ends it with the stack")
             return INTERRUPTED
         _print_end(run, end, stack, console)
-        if end["state"] == "success" and begin_operations(api, dag):
-            line = f"watched from now on: {api.base_url}/dags/{dag}_operations"
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
     return OK if end["state"] == "success" else FAILED
 
 

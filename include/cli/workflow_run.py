@@ -142,16 +142,6 @@ def unpause(api: AirflowApi, dag: dict[str, Any]) -> None:
         api.patch(f"/dags/{dag['dag_id']}", {"is_paused": False})
 
 
-def begin_operations(api: AirflowApi, use_case: str) -> bool:
-    """Unpause the DAG that watches what serves, unless it has run before: then a person may have paused it."""
-    dag = f"{use_case}_operations"
-    found = api.get(f"/dags/{dag}")
-    if not found or not found["is_paused"] or api.get(f"/dags/{dag}/dagRuns", limit=1)["dag_runs"]:
-        return False
-    unpause(api, found)
-    return True
-
-
 def active_run(api: AirflowApi, dag: str) -> str | None:
     """Id of the DAG's oldest run that is queued or running."""
     found = api.get(f"/dags/{dag}/dagRuns", state=list(ACTIVE), order_by="run_after", limit=1)

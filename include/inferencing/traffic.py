@@ -66,6 +66,7 @@ class ModelTraffic(BaseModel):
     first_token: Times = Field(default_factory=Times, description="From the request's arrival to its first token.")
     token_gap: Times = Field(default_factory=Times, description="Between two tokens.")
     whole: Times = Field(default_factory=Times, description="From the request's arrival to its last token.")
+    given_up: Times = Field(default_factory=Times, description="From the request's arrival to its client's giving up.")
     tenants: dict[str, int] = Field(default_factory=dict, description="Tokens of prompts and answers, by tenant.")
 
     def merge(self, other: "ModelTraffic") -> None:

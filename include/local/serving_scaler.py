@@ -24,7 +24,7 @@ from include.inferencing.scaling.scaler import Scaler
 from include.local import tritonserver
 from include.local.layout import layout
 from include.local.supervision import Supervisor
-from include.use_cases.serving_rules import serving_rules
+from include.use_cases.serving_rules import KeptRules
 
 LOG = logging.getLogger("genai.local.serving_scaler")
 TICK_SECONDS = 3.0
@@ -93,19 +93,27 @@ class Metrics:
     WANTED = METRIC
 
     def __init__(self, port: int) -> None:
+        self.port, self.begun = port, False
+
+    def _begin(self) -> None:
+        """Offer metrics from now on: a gauge that nothing has set reads 0, which an autoscaler would follow."""
         from prometheus_client import Gauge, start_http_server
 
         self.wanted = Gauge(self.WANTED, "Triton servers that the declared latency needs.")
         self.routed = Gauge("genai_routed_servers", "Triton servers that get requests; 0: all there are.")
         self.instances = Gauge("genai_wanted_instances", "Instances in each server.", ["model"])
         self.decided = Gauge("genai_decided_seconds", "When it was decided last, in seconds since 1970.")
-        start_http_server(port)
+        start_http_server(self.port)
 
     def show(self, scale: Scale) -> None:
-        """Offer a decision."""
+        """Offer a decision; nothing is offered before the first one."""
+        if not self.begun:
+            self._begin()
+            self.begun = True
         self.wanted.set(scale.wanted)
         self.routed.set(scale.servers)
         self.decided.set_to_current_time()
+        self.instances.clear()
         for model, count in scale.instances.items():
             self.instances.labels(model).set(count)
 
@@ -121,7 +129,7 @@ def main() -> None:
     here, elsewhere = settings(), bool(settings().triton_url)
     servers = ServersElsewhere(here.triton_addresses) if elsewhere else LocalServers(here)
     most = None if elsewhere else here.triton_servers
-    scaler = Scaler(Bucket(StoreAddress.of(here)), servers, lambda: serving_rules(most))
+    scaler = Scaler(Bucket(StoreAddress.of(here)), servers, KeptRules(most))
     metrics = Metrics(port) if port else None
     LOG.info("scaling %s, pid %d", here.triton_address, os.getpid())
     told = ""

@@ -1,5 +1,6 @@
 """Triton of the local stack: the real tritonserver out of the nvidia-pytriton wheel."""
 
+import math
 import os
 import shutil
 import sysconfig
@@ -9,6 +10,7 @@ from include.artifacts.bucket import StoreAddress
 from include.core.errors import PrerequisiteError
 from include.core.settings import Settings, server_port
 from include.local.layout import layout, search_path
+from include.use_cases.serving_rules import longest_deadline
 
 
 def prepare(tools: Path) -> None:
@@ -87,7 +89,7 @@ def command(settings: Settings, address: StoreAddress, number: int = 1) -> list[
 def exit_seconds(number: int) -> int:
     """Time for answers under way once it is told to end: a further server leaves while the others serve on, and its
     answers last up to a package's deadline."""
-    return 5 if number == 1 else 65
+    return 5 if number == 1 else math.ceil(longest_deadline()) + 5
 
 
 def environment(settings: Settings, access_key: str, secret_key: str, number: int = 1) -> dict[str, str]:

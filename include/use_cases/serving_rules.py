@@ -1,5 +1,6 @@
 """What all use cases together declare for the servers that they share."""
 
+import logging
 import os
 from collections.abc import Sequence
 
@@ -9,10 +10,36 @@ from include.inferencing.scaling.scaler import Rules, Wish
 from include.strategy.accelerators import serving_device
 from include.use_cases.use_case import UseCase, load_each, use_case_names
 
+LOG = logging.getLogger("genai.use_cases.serving_rules")
+
 
 def serving_rules(most_servers: int | None = None) -> Rules:
     """The rules of all use cases that load; `most_servers` where they share this machine and its cores."""
     use_cases, _ = load_each(use_case_names())
+    return _rules(use_cases, most_servers)
+
+
+class KeptRules:
+    """The rules at each asking; a use case whose file cannot be read keeps those that could be."""
+
+    def __init__(self, most_servers: int | None = None) -> None:
+        self.most_servers = most_servers
+        self.known: dict[str, UseCase] = {}
+        self.told: dict[str, str] = {}
+
+    def __call__(self) -> Rules:
+        """The rules now."""
+        loaded, errors = load_each(use_case_names())
+        told = {name: str(error) for name, error in errors.items()}
+        for name, error in told.items():
+            if error != self.told.get(name):
+                LOG.warning("%s keeps its last rules, if it has any: %s", name, error)
+        kept = {name: use_case for name, use_case in self.known.items() if name in errors}
+        self.known, self.told = kept | {use_case.name: use_case for use_case in loaded}, told
+        return _rules(list(self.known.values()), self.most_servers)
+
+
+def _rules(use_cases: Sequence[UseCase], most_servers: int | None) -> Rules:
     return Rules({use_case.name: _wish(use_case) for use_case in use_cases}, _bounds(use_cases, most_servers))
 
 

@@ -46,9 +46,11 @@ class UseCase(BaseModel):
 
     @field_validator("name")
     @classmethod
-    def _is_no_dag_of_operations(cls, value: str) -> str:
+    def _is_nobody_else_s(cls, value: str) -> str:
         if value.endswith("_operations"):
             raise ValueError("the DAGs of operations are called <use case>_operations: name it otherwise")
+        if value == "traffic":
+            raise ValueError("gateways write what they answer to serving/traffic/: name it otherwise")
         return value
 
     @field_validator("schedule")

@@ -1,6 +1,6 @@
 """Operators that look at what serves a use case, and ask for a new model where that is due."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from include.inferencing.operations.served import Served
 
 OPERATIONS = "include.inferencing.operations"
+# runs of an earlier moment count what was, and touch nothing that is
+PRESENT = timedelta(hours=1)
 
 
 def what_serves(context: Context) -> "Served | None":
@@ -33,9 +35,16 @@ def what_serves(context: Context) -> "Served | None":
     return read_served(open_store(), use_case.name, use_case.inferencing, moment)
 
 
+def skip_the_past(served: "Served") -> None:
+    """Skip the task of a run whose moment is over, as of a backfill: what it would do would be done to the present."""
+    if served.at < datetime.now(UTC) - PRESENT:
+        raise AirflowSkipException(f"{served.at.isoformat()} is past: only what serves now is mended or trained again")
+
+
 class LookOperator(BaseOperator):
     """Looks at one side of serving, and commits what it found with a page for people.
 
+    :param acts: whether it changes what serves now: skipped for a moment that is over.
     :param look: a module of `include/inferencing/operations`: its `measure_<look>` looks, its step `<look>` writes.
 
     XComs: `return_value` (the report's reference) and `outcome`. A look that is not passed fails the task: no retry
@@ -45,9 +54,9 @@ class LookOperator(BaseOperator):
     operator_extra_links = (ReportLink(),)
     ui_color = "#e8eef7"
 
-    def __init__(self, *, look: str, **kwargs: Any) -> None:
+    def __init__(self, *, look: str, acts: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.look = look
+        self.look, self.acts = look, acts
 
     def execute(self, context: Context) -> Any:
         """Look, and hand the report on."""
@@ -55,6 +64,8 @@ class LookOperator(BaseOperator):
             served = what_serves(context)
             if served is None:
                 raise AirflowSkipException("nothing serves")
+            if self.acts:
+                skip_the_past(served)
             outcome = self.perform(context, served)
         return _published(outcome, context) if outcome else None
 
@@ -107,6 +118,7 @@ class RetrainOperator(TriggerDagRunOperator):
             served = what_serves(context)
             if served is None:
                 raise AirflowSkipException("nothing serves")
+            skip_the_past(served)
             if context["ti"].get_dag(self.trigger_dag_id).is_paused:
                 self.log.info("%s is paused: nobody wants it trained", self.trigger_dag_id)
                 return None

@@ -12,11 +12,12 @@ from benchmarks.scaling.policies import Decided, Threshold, fixed, yesterday_of
 from benchmarks.scaling.simulator import MODEL, START, Policy, Simulation
 from include.inferencing.config import ScalingConfig
 from include.inferencing.scaling.capacity import Capacity, Sample, measured, sigma_of
-from include.inferencing.scaling.decide import Bounds, Current, ModelLoad, Observed, Target, decide
+from include.inferencing.scaling.decide import Bounds, Current, Decision, ModelLoad, Observed, Target, decide
 from include.inferencing.scaling.forecast import expected_rate, smoothed
-from include.inferencing.scaling.observe import observe
+from include.inferencing.scaling.observe import engines_at, observe
 from include.inferencing.scaling.queueing import engines_for, late_share
 from include.inferencing.scaling.scale import Scale
+from include.inferencing.scaling.scaler import decided, held
 from include.inferencing.traffic import Minute, ModelTraffic, minute_of
 
 TRUTH = Capacity(0.025, 0.0012, 0.15, 160, 64)
@@ -148,14 +149,44 @@ def test_the_forecast_follows_growth_and_the_time_of_day() -> None:
     assert sigma_of(2.24, 0.95) == pytest.approx(0.6, rel=0.05)
 
 
-def test_nothing_leaves_while_traffic_is_stale_and_all_do_when_there_is_none() -> None:
+def test_nothing_leaves_while_traffic_is_stale_or_missing_and_all_do_when_there_is_none() -> None:
     load = ModelLoad(DECLARED, (0.0,) * 10)
     current = Current(5, {MODEL: 1}, 10_000)
     stale = decide(Observed({MODEL: load}, 0, age=60), current, {MODEL: TARGET}, BOUNDS)
     assert stale.servers == 5
     assert "kept" in stale.reason
     assert decide(Observed({MODEL: load}, 0, age=0), current, {MODEL: TARGET}, BOUNDS).servers == 1
-    assert decide(Observed({MODEL: load}, 0, age=10_000), current, {MODEL: TARGET}, BOUNDS).servers == 1
+    for age in (10_000, math.inf):
+        assert decide(Observed({MODEL: load}, 0, age=age), current, {MODEL: TARGET}, BOUNDS).servers == 5
+
+
+def test_after_an_outage_of_the_store_nothing_leaves_before_documents_show_that_it_is_quiet() -> None:
+    now = START + timedelta(minutes=60)
+    shown = [Minute(at=minute_of(START + timedelta(minutes=minute)), arrived=300) for minute in range(30)]
+
+    def wanted(minutes: list[Minute], at: timedelta) -> int:
+        observed = observe(minutes, [], Scale(), now + at, {MODEL: DECLARED}, {}, 60, now + at)
+        return decide(observed, Current(5, {MODEL: 1}, 10_000), {MODEL: TARGET}, BOUNDS).servers
+
+    since = [Minute(at=minute_of(now + timedelta(minutes=minute))) for minute in range(-1, 7)]
+    assert [wanted([*shown, *since[: minute + 2]], timedelta(minutes=minute)) for minute in (0, 3, 6)] == [5, 5, 1]
+
+
+def test_servers_that_somebody_else_starts_are_counted_as_they_are_seen() -> None:
+    decision = Decision(3, {MODEL: 2, "other": 1}, "why")
+    scale = Scale()
+    for minute, live in enumerate((2, 3, 3, 0)):
+        scale = decided(scale, decision, START + timedelta(minutes=minute), live)
+    assert (scale.servers, [change.servers for change in scale.changes]) == (0, [2, 3])
+    assert [engines_at(scale, minute_of(START), model) for model in (MODEL, "other")] == [4, 2]
+    assert engines_at(scale, minute_of(START + timedelta(minutes=3)), MODEL) == 6
+
+
+def test_nothing_leaves_while_nobody_knows_what_is_declared() -> None:
+    found = held(Decision(1, {}, "quiet"), Current(4, {MODEL: 2}, 900), ["assistant"])
+    assert (found.servers, found.instances) == (4, {MODEL: 2})
+    assert "assistant" in found.reason
+    assert held(Decision(6, {"other": 1}, "busy"), Current(4, {MODEL: 2}, 900), ["assistant"]).servers == 6
 
 
 def test_a_failed_server_is_made_good_once() -> None:

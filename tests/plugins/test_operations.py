@@ -57,7 +57,7 @@ def returned(run: Any, task: str) -> ArtifactRef:
 
 
 @pytest.mark.usefixtures("sample")
-def test_the_graph_reads_like_operations_and_begins_paused() -> None:
+def test_the_graph_reads_like_operations_and_watches_from_the_start() -> None:
     dag = the_dag()
 
     assert sorted(dag.task_dict) == sorted([*LOOKS, "serves"])
@@ -65,7 +65,7 @@ def test_the_graph_reads_like_operations_and_begins_paused() -> None:
     assert dag.task_dict["retrain"].trigger_dag_id == "sample"
     assert dag.task_dict["serves"].downstream_task_ids == set(LOOKS) - {"retrain"}
     assert all(task.doc_md for task in dag.tasks)
-    assert (dag.is_paused_upon_creation, dag.max_active_runs, dag.max_active_tasks, dag.catchup) == (True, 1, 1, False)
+    assert (dag.is_paused_upon_creation, dag.max_active_runs, dag.max_active_tasks, dag.catchup) == (False, 1, 1, False)
 
 
 def test_while_nothing_serves_a_run_ends_well_and_does_nothing(store: ArtifactStore) -> None:
@@ -99,6 +99,15 @@ def test_a_burnt_budget_fails_its_task_with_its_page_and_drift_starts_the_workfl
     with create_session() as session:
         started = session.query(DagRun).filter(DagRun.dag_id == "sample", DagRun.run_id.startswith("retraining__"))
         assert [list(run.conf) for run in started] == [["as_of"]]
+
+
+def test_a_backfill_mends_and_trains_nothing(store: ArtifactStore) -> None:
+    put_served(store, "sample", questions=[question(random.Random(1))])
+    part = the_dag().partial_subset(["serves", "probe", "drift", "retrain"])
+
+    run = part.test(logical_date=datetime.now(UTC) - timedelta(hours=3))
+
+    assert states(run) == {"serves": "success", "probe": "skipped", "drift": "success", "retrain": "skipped"}
 
 
 def know_the_workflow() -> None:

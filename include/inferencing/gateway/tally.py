@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from datetime import UTC, datetime
 
 from include.artifacts.bucket import Bucket
@@ -55,7 +56,9 @@ class Tally:
         traffic = self.minute.models.setdefault(call.triton_model, ModelTraffic())
         traffic.requests += 1
         traffic.failed += call.status >= 500 or bool(call.error and call.status == 200)
-        traffic.cancelled += call.status == CANCELLED
+        if call.status == CANCELLED:
+            traffic.cancelled += 1
+            traffic.given_up.add(time.monotonic() - call.arrived)
         traffic.queue.add(call.queued)
         if call.first_token is None:
             return

@@ -89,11 +89,12 @@ def answered(spans: Sequence[Span], at: datetime, wanted: float) -> Objective:
 
 
 def in_time(spans: Sequence[Span], at: datetime, wanted: float, seconds: float) -> Objective:
-    """Answers whose last token came within the declared latency."""
+    """Answers whose last token came within the declared latency; a client that gave up after that got a late one."""
 
     def counted(some: Sequence[Span]) -> Count:
-        whole = merged(traffic for span in some for traffic in span.models.values()).whole
-        return Count(total=whole.count, bad=max(0.0, whole.count - within(whole, seconds)))
+        traffic = merged(one for span in some for one in span.models.values())
+        late, waited = (max(0.0, one.count - within(one, seconds)) for one in (traffic.whole, traffic.given_up))
+        return Count(total=traffic.whole.count + waited, bad=late + waited)
 
     return Objective(name="in time", wanted=wanted, counts=_by_window(spans, at, counted))
 

@@ -92,13 +92,15 @@ def measure_probe(served: Served) -> ProbeLook:
 def adopt(store: ArtifactStore, use_case: str) -> str:
     """Finish a rollout that nobody drives any more, and say how it ended; empty where there is none.
 
-    One whose driver lives on another machine is watched for as long as its driver may be silent.
+    One whose driver lives on another machine is watched until its beat moves, at most as long as it may be silent.
     """
-    watchman, deadline = Watchman(), time.monotonic() + SILENCE_SECONDS + 1
+    watchman, deadline, first = Watchman(), time.monotonic() + SILENCE_SECONDS + 1, None
     while (rollout := champion.read_alias(store.bucket, use_case)[0].rollout) is not None:
         if watchman.is_abandoned(rollout):
             return _finish(store, use_case, rollout)
-        if time.monotonic() > deadline or watchman.seen[use_case][0][1] != rollout.beat:
+        mark = (rollout.owner, rollout.beat)
+        first = first or mark
+        if mark != first or time.monotonic() > deadline:
             return ""
         time.sleep(1)
     return ""

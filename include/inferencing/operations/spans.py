@@ -157,5 +157,11 @@ def _day_key(use_case: str, day: str) -> str:
     return f"serving/{use_case}/traffic/{day}.json"
 
 
+def day_of(key: str) -> str:
+    """The day whose traffic is kept under a key; empty for any other key."""
+    found = re.fullmatch(r"serving/[^/]+/traffic/(\d{4}-\d{2}-\d{2})\.json", key)
+    return found[1] if found else ""
+
+
 def _hour(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -7,7 +7,7 @@ from include.artifacts.bucket import StoredObject
 from include.artifacts.ref import split_prefix
 from include.artifacts.store import MANIFEST, ArtifactStore
 from include.artifacts.sweep import Folder, Garbage, delete, whole
-from include.inferencing.operations.spans import MONTH
+from include.inferencing.operations.spans import MONTH, day_of
 from include.inferencing.traffic import TRAFFIC
 
 LOOKS = "inferencing/operations/"
@@ -32,6 +32,11 @@ def sweep_looks(store: ArtifactStore, *, dry_run: bool = False) -> list[Garbage]
     if old:
         keys, size = tuple(item.key for item in old), sum(item.size for item in old)
         going.append(Garbage(TRAFFIC, "traffic of more than a month ago", keys, size))
+    last = (now - MONTH - timedelta(days=1)).date().isoformat()
+    days = [item for item in store.bucket.objects("serving/") if (day := day_of(item.key)) and day < last]
+    if days:
+        keys, size = tuple(item.key for item in days), sum(item.size for item in days)
+        going.append(Garbage("serving/", "days of traffic of more than a month ago", keys, size))
     if not dry_run:
         delete(store, going)
     return going

@@ -15,8 +15,10 @@ RESERVE = 1.1
 BUSY = 0.9
 # a backlog is to be gone after so long
 CLEAR_SECONDS = 60.0
-# traffic older than this decides nothing, unless it is so old that there is none
-STALE_SECONDS, PATIENCE_SECONDS = 30.0, 900.0
+# traffic older than this decides nothing: where no gateway writes, there may be any load
+STALE_SECONDS = 30.0
+# minutes that a decision looks back on
+HISTORY = 60
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class ModelLoad:
 
 @dataclass(frozen=True)
 class Observed:
-    """What traffic shows. `second`: of the minute under way; `age`: seconds since gateways wrote last."""
+    """What traffic shows. `second`: of the minute under way; `age`: seconds since gateways wrote last; `seen`: whole
+    minutes before this one that documents show without a gap."""
 
     models: Mapping[str, ModelLoad] = field(default_factory=dict)
     second: float = 0.0
     age: float = 0.0
     failed: int = 0
+    seen: int = HISTORY
 
 
 class Current(NamedTuple):
@@ -97,16 +101,17 @@ def decide(observed: Observed, current: Current, target: Mapping[str, Target], b
     """Up at once to what is needed when a server asked for now can answer; down to what sufficed for a while.
 
     Pure: the same arguments give the same decision. Failed servers count for nothing, and are made good within the
-    bounds; so does a model without a target.
+    bounds; so does a model without a target. Minutes that no document shows are not quiet ones: nothing leaves by them.
     """
-    if STALE_SECONDS < observed.age < PATIENCE_SECONDS:
+    if observed.age > STALE_SECONDS:
         kept = _bounded(current.servers, bounds)
-        return Decision(kept, _kept(current, kept, bounds), f"traffic is {observed.age:.0f} s old: kept")
+        age = f"{observed.age:.0f} s old" if math.isfinite(observed.age) else "not there"
+        return Decision(kept, _kept(current, kept, bounds), f"traffic is {age}: kept")
     expected, lasting, why = _rates(observed, bounds)
     needed = _engines(expected, observed, target, bounds)
     leaving = _engines({model: rate * RESERVE for model, rate in lasting.items()}, observed, target, bounds)
     healthy = current.servers - observed.failed
-    may_leave = current.since >= bounds.stabilization
+    may_leave = current.since >= bounds.stabilization and observed.seen >= min(_window(bounds), HISTORY)
     up, down = bounds.servers_for(sum(needed.values())), bounds.servers_for(sum(leaving.values()))
     servers = up if up > healthy else max(up, down) if down < healthy and may_leave else healthy
     wanted = _bounded(servers + observed.failed, bounds)
@@ -123,13 +128,17 @@ def decide(observed: Observed, current: Current, target: Mapping[str, Target], b
 def _rates(observed: Observed, bounds: Bounds) -> tuple[dict[str, float], dict[str, float], str]:
     """Answers a second by model: expected when a server asked for now is up, and the most of the last while; why."""
     expected, lasting, why = {}, {}, []
-    window = max(1, math.ceil(bounds.stabilization / 60))
     for model, load in observed.models.items():
         rate, cause = expected_rate(load.rates, load.count, observed.second, bounds.boot, load.season)
         expected[model] = rate + load.waiting / CLEAR_SECONDS
-        lasting[model] = max((expected[model], *load.rates[-window:]))
+        lasting[model] = max((expected[model], *load.rates[-_window(bounds) :]))
         why.append(f"{model} {expected[model]:.3g}/s by {cause}")
     return expected, lasting, "; ".join(why) or "no traffic"
+
+
+def _window(bounds: Bounds) -> int:
+    """Whole minutes of the stabilization window."""
+    return max(1, math.ceil(bounds.stabilization / 60))
 
 
 def _engines(

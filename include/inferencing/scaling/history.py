@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from include.artifacts.bucket import Bucket
 from include.core.errors import ArtifactNotFoundError
-from include.inferencing.scaling.observe import AROUND, HISTORY
+from include.inferencing.scaling.decide import HISTORY
+from include.inferencing.scaling.observe import AROUND
 from include.inferencing.traffic import TRAFFIC, Minute, TrafficReport, minute_of
 
 # other days that resemble this one

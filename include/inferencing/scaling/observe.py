@@ -1,16 +1,17 @@
 """What traffic documents say for a decision: arrivals a minute, capacity as measured, how old they are."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from include.inferencing.scaling.capacity import Capacity, Sample, measured, sigma_of
-from include.inferencing.scaling.decide import ModelLoad, Observed
+from include.inferencing.scaling.decide import HISTORY, ModelLoad, Observed
 from include.inferencing.scaling.scale import Scale
 from include.inferencing.traffic import BOUNDS, Minute, ModelTraffic, Times, minute_of
 
-# minutes that the trend and the capacity are read from, and those a season is averaged over, before and after
-HISTORY, AROUND = 60, 2
+# minutes that a season is averaged over, before and after
+AROUND = 2
 DAY = timedelta(days=1)
 # fewer answers say nothing of their spread
 LEAST_ANSWERS = 20
@@ -46,6 +47,7 @@ def observe(
     while past and past[0] not in found:
         past.pop(0)
     parts = _parts(found, declared)
+    gaps = [back for back, at in enumerate(reversed(past)) if at not in found]
     asked = [found[at].asked / 60 if at in found else 0.0 for at in past]
     present = found.get(this, _Together())
     rates = _season(season, now, ahead_seconds)
@@ -61,8 +63,9 @@ def observe(
             for model, capacity in declared.items()
         },
         second=now.second + now.microsecond / 1e6,
-        age=(now - written).total_seconds() if written else 0.0,
+        age=(now - written).total_seconds() if written else math.inf,
         failed=failed,
+        seen=gaps[0] if gaps else len(past),
     )
 
 
@@ -122,7 +125,7 @@ def engines_at(scale: Scale, at: str, model: str) -> int:
     end = datetime.fromisoformat(at).astimezone(UTC) + timedelta(minutes=1)
     before = [change for change in scale.changes if datetime.fromisoformat(change.at) < end]
     if before:
-        return max(1, before[-1].servers * before[-1].instances)
+        return max(1, before[-1].servers * before[-1].instances.get(model, 1))
     return max(1, scale.servers * scale.instances_of(model)) if not scale.changes else 1
 
 

@@ -157,7 +157,9 @@ def scaler(cluster: Cluster) -> Manifest:
     line = ["python", "-m", "include.local.serving_scaler", "--metrics", str(SCALER_PORT)]
     shown = {"httpGet": {"path": "/metrics", "port": "metrics"}}
     return _program(cluster, "serving-scaler", line, {"metrics": SCALER_PORT}) | {
-        "startupProbe": shown | {"periodSeconds": 2, "failureThreshold": 60},
+        # nothing is shown before the first decision, which waits for the store
+        "startupProbe": shown | {"periodSeconds": 2, "failureThreshold": 300},
+        "readinessProbe": shown | {"periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
         "livenessProbe": shown | {"periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 3},
     }
 

@@ -17,12 +17,13 @@ MOST_CHANGES = 100
 
 
 class Change(BaseModel):
-    """A decision that changed something: when (UTC, ISO 8601), to what, why."""
+    """What changed: when (UTC, ISO 8601), to how many servers that get requests (where somebody else starts them: that
+    answer) with how many instances of each model, why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     at: str
     servers: int
-    instances: int
+    instances: dict[str, int]
     reason: str
 
 

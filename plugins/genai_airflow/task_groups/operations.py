@@ -24,6 +24,7 @@ def operations(workflow: str) -> None:
     probe = LookOperator(
         task_id="probe",
         look="probe",
+        acts=True,
         doc_md="Asks every named model on every live server a question, and loads again what does not answer. Fails "
         "where that did not help.",
     )

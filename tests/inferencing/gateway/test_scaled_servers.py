@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -163,8 +163,10 @@ class Scaled:
         self.rules = Rules({USE_CASE: wish}, Bounds(floor=1, ceiling=2, instances=1, stabilization=1.0, boot=1.0))
 
     def asked(self, count: int) -> None:
-        at = minute_of(datetime.now(UTC))
-        TrafficReport(gateway="test", minutes=[Minute(at=at, arrived=count)]).write(self.store.bucket)
+        now = datetime.now(UTC)
+        for ago, arrived in ((1, 0), (0, count)):
+            minute = Minute(at=minute_of(now - timedelta(minutes=ago)), arrived=arrived)
+            TrafficReport(gateway=f"test-{ago}", minutes=[minute]).write(self.store.bucket)
 
     def until(self, holds: Callable[[], bool]) -> None:
         def ticked() -> bool:
@@ -172,7 +174,7 @@ class Scaled:
             Scaler(self.store.bucket, self.servers, lambda: self.rules).tick(datetime.now(UTC))
             return holds()
 
-        eventually(ticked, 90)
+        eventually(ticked, 90, lambda: read_scale(self.store.bucket).model_dump_json())
 
     @property
     def routed(self) -> int:

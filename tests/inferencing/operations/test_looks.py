@@ -15,17 +15,17 @@ from include.inferencing import champion
 from include.inferencing.champion import Serving
 from include.inferencing.config import InferencingConfig
 from include.inferencing.operations.budget import budget_document, freeze, read_budget
-from include.inferencing.operations.burn import RULES, Count, Objective
+from include.inferencing.operations.burn import RULES, Count, Objective, in_time
 from include.inferencing.operations.capacity import measure_capacity
 from include.inferencing.operations.cost import measure_cost
 from include.inferencing.operations.drift import measure_drift
 from include.inferencing.operations.error_budget import measure_error_budget
 from include.inferencing.operations.served import read_served
-from include.inferencing.operations.spans import merged, within
+from include.inferencing.operations.spans import Span, merged, within
 from include.inferencing.operations.sweep_looks import sweep_looks
 from include.inferencing.operations.weekly_page import make_weekly_page
 from include.inferencing.scaling.scale import Change, change_scale
-from include.inferencing.traffic import Times
+from include.inferencing.traffic import ModelTraffic, Times
 from tests.conftest import ObjectStoreServer
 from tests.inferencing.operations.scene import (
     HOUR,
@@ -131,6 +131,16 @@ def test_slow_answers_spend_the_latency_s_budget(own: ArtifactStore, serving: Se
     assert measure_error_budget(served_at(own, USE_CASE, budget={"latency_seconds": 60})).passed
 
 
+def test_who_gave_up_after_the_latency_got_a_late_answer() -> None:
+    traffic = ModelTraffic(requests=40, cancelled=20)
+    traffic.whole.add(1.0, 20)
+    traffic.given_up.add(30.0, 15)
+    traffic.given_up.add(0.5, 5)
+    span = Span(at=NOW.isoformat(), seconds=60, models={"m": traffic})
+    count = in_time([span], NOW, 0.95, 10.0).counts["30 d"]
+    assert (count.total, count.bad) == (35, 15)
+
+
 def test_hours_are_kept_by_day_with_the_same_counts_and_made_again_where_they_are_lost(
     own: ArtifactStore, serving: Serving
 ) -> None:
@@ -161,8 +171,8 @@ def test_cost_is_shared_by_tokens_and_counts_what_training_made(own: ArtifactSto
             update={
                 "servers": 2,
                 "changes": (
-                    Change(at=(NOW - 5 * DAY).isoformat(), servers=1, instances=1, reason=""),
-                    Change(at=(NOW - 5 * HOUR).isoformat(), servers=2, instances=1, reason=""),
+                    Change(at=(NOW - 5 * DAY).isoformat(), servers=1, instances={}, reason=""),
+                    Change(at=(NOW - 5 * HOUR).isoformat(), servers=2, instances={}, reason=""),
                 ),
             }
         ),
@@ -241,7 +251,12 @@ def test_old_looks_go_and_weekly_pages_stay(
     write_traffic(own.bucket, serving.model_name, MIDNIGHT - 4 * DAY, 1)
     page = make_weekly_page(served_at(own, USE_CASE), now=False)
     look = error_budget.run(own, {"found": measure_error_budget(served), "day": served.day}).ref
+    kept, gone = (f"serving/{USE_CASE}/traffic/{day}.json" for day in ("2099-01-01", "2020-01-01"))
+    own.bucket.put_bytes(kept, b"{}")
     assert page and sweep_looks(own) == []
+    own.bucket.put_bytes(gone, b"{}")
+    assert [piece.keys for piece in sweep_looks(own)] == [(gone,)]
+    assert kept in own.bucket.keys("serving/")
 
     monkeypatch.setattr("include.inferencing.operations.sweep_looks.KEPT", timedelta(seconds=-60))
     assert [piece.prefix for piece in sweep_looks(own, dry_run=True)] == [look.prefix]
