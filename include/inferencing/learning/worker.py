@@ -1,6 +1,6 @@
 """Scrub what gateways hand over, and store it: `python -m include.inferencing.learning.worker GATEWAY`.
 
-One JSON object a line comes in (Job), and one goes out for each when it is stored or given up (Done). Raw texts are in
+One JSON object a line comes in (Job); one goes out when it is scrubbed, and one when it is stored or given up (Done). Raw texts are in
 this process's memory alone: nothing of them is logged, and no core is dumped. It ends when its input does, with all
 stored that it had read, and by itself after a long silence.
 """
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -31,7 +31,7 @@ from include.privacy.policy import HidingConfig
 from include.privacy.scrub import Scrubber
 
 LOG = logging.getLogger("genai.inferencing.learning.worker")
-TOGETHER = 16  # conversations scrubbed at once
+TOGETHER, CHARACTERS = 16, 30_000  # conversations scrubbed at once, and characters of theirs
 FILE_EXCHANGES, FILE_SECONDS = 100, 5.0
 SILENCE_SECONDS = 900.0
 
@@ -48,6 +48,12 @@ class Job(BaseModel):
     said: Said | None = None
 
     @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        about = self.said or self.exchange
+        return about.tenant if about else ""
+
+    @property
     def texts(self) -> list[str]:
         """What is scrubbed together."""
         if self.said:
@@ -56,10 +62,10 @@ class Job(BaseModel):
 
 
 class Done(BaseModel):
-    """What became of a job."""
+    """What became of a job: `scrubbed` is on the way to be stored, the others are an end."""
 
     number: int
-    outcome: Literal["stored", "failed"]
+    outcome: Literal["scrubbed", "stored", "failed"]
 
 
 class Worker:
@@ -72,16 +78,15 @@ class Worker:
         self._swept: set[tuple[str, str]] = set()
         self._scrubber = cache(lambda hiding: Scrubber(HidingConfig.model_validate_json(hiding), key))
 
-    def take(self, jobs: list[Job]) -> list[Done]:
+    def take(self, jobs: list[Job]) -> Iterator[list[Done]]:
         """Scrub jobs, store feedback, and exchanges when there are enough of them; what is done, is told."""
-        done: list[Done] = []
-        for hiding in sorted({job.hiding.model_dump_json() for job in jobs}):
-            mine = [job for job in jobs if job.hiding.model_dump_json() == hiding]
-            for job, texts in zip(mine, self._scrubber(hiding).scrub([job.texts for job in mine]), strict=True):
-                done += self._keep(job, texts)
+        for group in groups(jobs):
+            scrubbed = self._scrubber(group[0].hiding.model_dump_json()).scrub([job.texts for job in group])
+            yield [Done(number=job.number, outcome="scrubbed") for job in group]
+            for job, texts in zip(group, scrubbed, strict=True):
+                yield list(self._keep(job, texts))
         if self._waiting and time.monotonic() - self._since >= FILE_SECONDS:
-            done += self.flush()
-        return done
+            yield self.flush()
 
     def flush(self) -> list[Done]:
         """Store all exchanges that wait."""
@@ -124,6 +129,19 @@ class Worker:
             self.bucket.delete(key for key in self.bucket.keys(prefix) if key.removeprefix(prefix)[:10] < oldest)
 
 
+def groups(jobs: list[Job]) -> Iterator[list[Job]]:
+    """Jobs of the same rules that are scrubbed at once: a job, or several with CHARACTERS in all."""
+    group: list[Job] = []
+    for job in sorted(jobs, key=lambda one: one.hiding.model_dump_json()):
+        size = sum(len(text) for one in [*group, job] for text in one.texts)
+        if group and (job.hiding != group[0].hiding or size > CHARACTERS):
+            yield group
+            group = []
+        group.append(job)
+    if group:
+        yield group
+
+
 def read_jobs(jobs: "queue.Queue[bytes | None]") -> None:
     """Hand on what comes in, line by line; None at its end."""
     for line in sys.stdin.buffer:
@@ -141,7 +159,8 @@ def run(worker: Worker, silence: float = SILENCE_SECONDS) -> None:
         ended = None in lines
         taken = [Job.model_validate_json(line) for line in lines if line is not None]
         heard = time.monotonic() if lines else heard
-        tell(worker.take(taken))
+        for done in worker.take(taken):
+            tell(done)
     tell(worker.flush())
 
 

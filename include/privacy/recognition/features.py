@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ PAD = 4
 # spaCy keeps "Smith\n\n12", ">Anna" and 'Anna:"Yes' in one piece where a text has no spaces
 _ESCAPED = re.compile(r"\\[nrt,]")
 _QUOTED = re.compile(r"(?<![^\s>])>+(?=\S)|(?<=[^\W\d_]):(?=[\"'+(\u201c\u201e])")
+# spaCy's time grows with the square of the length of what has no white space in it
+_PIECE = re.compile(r"\S{200}(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -71,17 +74,13 @@ def featurize(texts: Iterable[str]) -> Batch:
     from thinc.api import NumpyOps
 
     nlp, hasher = pipeline(), NumpyOps()
-    docs = [nlp.make_doc(readable(text)) for text in texts]
+    tokens = [_tokens(nlp, readable(text)) for text in texts]
     arrays, orths, starts, ends, inside = [], [], [], [], []
     blank = np.zeros((PAD, len(_ATTRIBUTES)), dtype="uint64")
-    for doc in docs:
-        if len(doc):
-            values = doc.to_array([*_ATTRIBUTES, "IDX", "LENGTH", "ORTH"]).reshape(len(doc), -1)
-        else:
-            values = np.zeros((0, len(_ATTRIBUTES) + 3), dtype="uint64")
+    for values in tokens:
         arrays += [blank, values[:, : len(_ATTRIBUTES)]]
         orths += [blank[:, 0], values[:, -1]]
-        inside += [np.zeros(PAD, bool), np.ones(len(doc), bool)]
+        inside += [np.zeros(PAD, bool), np.ones(len(values), bool)]
         start = values[:, -3].astype("int64")
         starts.append(start)
         ends.append(start + values[:, -2].astype("int64"))
@@ -97,3 +96,18 @@ def featurize(texts: Iterable[str]) -> Batch:
     vectors = nlp.vocab.vectors.find(keys=orth)
     mask = np.concatenate([*inside, np.zeros(PAD, bool)])
     return Batch(rows, np.where(mask, vectors, -1), mask, starts, ends)
+
+
+def _tokens(nlp: Any, text: str) -> Any:
+    """Attributes, place, length and word of each token; what has no white space is cut into pieces of 200 characters."""
+    import numpy as np
+
+    cuts = [0, *(match.end() for match in _PIECE.finditer(text)), len(text)]
+    found = [np.zeros((0, len(_ATTRIBUTES) + 3), dtype="uint64")]
+    for start, end in pairwise(cuts):
+        doc = nlp.make_doc(text[start:end])
+        if len(doc):
+            values = doc.to_array([*_ATTRIBUTES, "IDX", "LENGTH", "ORTH"]).reshape(len(doc), -1)
+            values[:, -3] += np.uint64(start)
+            found.append(values)
+    return np.concatenate(found)
