@@ -6,7 +6,7 @@ from pathlib import Path
 from include.core.errors import ConfigurationError
 from include.core.settings import Settings, settings
 from include.inferencing.scaling.manifests import manifests, write
-from include.inferencing.scaling.pods import Cluster
+from include.inferencing.scaling.pods import PROGRAMS, Cluster
 from include.use_cases.serving_rules import longest_deadline, serving_rules, serving_threads
 
 OK = 0
@@ -26,6 +26,15 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     sub.add_argument("--cpu", default="2", help="CPUs of a Triton")
     sub.add_argument("--memory", default="8Gi", help="memory of a Triton")
     sub.add_argument("--gpus", type=int, default=0, help="NVIDIA GPUs of a Triton")
+    sub.add_argument(
+        "--secret",
+        type=_named,
+        action="append",
+        default=[],
+        metavar="PROGRAM=NAME",
+        help=f"Secret of one of {', '.join(PROGRAMS)}, instead of GENAI_KUBERNETES_SECRET-<program>: access_key and "
+        "secret_key of a user of the store who may do no more than that program needs, the gateway's pseudonym_key",
+    )
     sub.add_argument("--prometheus", default=Cluster.prometheus, help="where KEDA asks for the metric")
     sub.set_defaults(command=run)
 
@@ -48,7 +57,7 @@ def cluster_of(here: Settings, parsed: argparse.Namespace) -> Cluster:
         namespace=here.kubernetes_namespace,
         image=here.kubernetes_image,
         triton_image=parsed.triton_image,
-        secret=here.kubernetes_secret,
+        secrets={name: f"{here.kubernetes_secret}-{name}" for name in PROGRAMS} | dict(parsed.secret),
         model_repository=here.model_repository,
         region=here.s3_region,
         environment={f"GENAI_{name.upper()}": _text(value) for name, value in values.items()},
@@ -60,6 +69,13 @@ def cluster_of(here: Settings, parsed: argparse.Namespace) -> Cluster:
         gateways=parsed.gateways,
         prometheus=parsed.prometheus,
     )
+
+
+def _named(text: str) -> tuple[str, str]:
+    program, _, secret = text.partition("=")
+    if program not in PROGRAMS or not secret:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PROGRAM=NAME with one of {', '.join(PROGRAMS)}")
+    return program, secret
 
 
 def _text(value: object) -> str:

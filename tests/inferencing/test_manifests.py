@@ -21,7 +21,7 @@ CLUSTER = Cluster(
     namespace="serving",
     image="genai-workflow:1",
     triton_image="genai-triton:1",
-    secret="store",
+    secrets={name: f"store-{name}" for name in pods.PROGRAMS},
     model_repository="inferencing/repository",
     region="us-east-1",
     environment={"GENAI_S3_ENDPOINT": "minio:9000", "GENAI_S3_BUCKET": "genai", "GENAI_S3_SECURE": "true"},
@@ -123,6 +123,24 @@ def test_a_pod_that_leaves_completes_the_longest_answer() -> None:
     assert f"drain={CLUSTER.deadline_seconds + pods.SPARE_SECONDS:g}" in limits["GENAI_GATEWAY_LIMITS"]["value"]
 
 
+def test_each_program_has_a_secret_of_its_own_and_the_gateway_the_key_of_pseudonyms() -> None:
+    found: dict[str, dict[str, str]] = {}
+    for document in (document for document in documents() if document["kind"] == "Deployment"):
+        [container] = document["spec"]["template"]["spec"]["containers"]
+        hidden = [one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one]
+        assert {one["name"] for one in hidden} == {f"store-{document['metadata']['name']}"}
+        found[document["metadata"]["name"]] = {
+            one["name"]: one["valueFrom"]["secretKeyRef"]["key"] for one in container["env"] if "valueFrom" in one
+        }
+    assert {name for name, keys in found.items() if "GENAI_PSEUDONYM_KEY" in keys} == {"gateway"}
+    assert set(found) == set(pods.PROGRAMS)
+
+
+def test_the_scaler_is_ready_once_it_has_decided() -> None:
+    [container] = named("Deployment", "serving-scaler")["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
+
+
 def test_the_autoscaler_follows_the_decision_within_its_bounds() -> None:
     scaled, scaler = named("ScaledObject", "triton")["spec"], named("HorizontalPodAutoscaler", "triton")["spec"]
     assert (scaled["minReplicaCount"], scaled["maxReplicaCount"]) == (2, 6)
@@ -139,13 +157,15 @@ def test_the_command_writes_files_and_names_what_is_missing(
         monkeypatch.setenv(f"GENAI_{name}", value)
     monkeypatch.setenv("GENAI_S3_SECRET_KEY", "hidden-value")
     settings.cache_clear()
-    assert main.main(["manifests", "--out", str(tmp_path)]) == 0
+    assert main.main(["manifests", "--out", str(tmp_path), "--secret", "gateway=front"]) == 0
     written = {path.name: list(yaml.safe_load_all(path.read_text())) for path in tmp_path.iterdir()}
     assert {document["kind"] for document in written["triton.yaml"]} == {
         "Deployment",
         "Service",
         "PodDisruptionBudget",
     }
+    assert "name: front" in (tmp_path / "gateway.yaml").read_text()
+    assert "name: store-triton" in (tmp_path / "triton.yaml").read_text()
     assert not any("hidden-value" in path.read_text() for path in tmp_path.iterdir())
     monkeypatch.delenv("GENAI_KUBERNETES_SECRET")
     settings.cache_clear()

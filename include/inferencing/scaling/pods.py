@@ -12,16 +12,18 @@ USER = 1000
 KEYS = {"ACCESS_KEY": "access_key", "SECRET_KEY": "secret_key"}
 TRITON_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 GATEWAY_PORT, SCALER_PORT = 8090, 9095
+PROGRAMS = ("triton", "gateway", "serving-control", "serving-scaler")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where serving runs, and on what. `environment`: GENAI_* variables of this project's programs, without keys."""
+    """Where serving runs, and on what. `environment`: GENAI_* variables of this project's programs, without keys;
+    `secrets`: each program's Secret, with the store's access_key and secret_key, the gateway's pseudonym_key too."""
 
     namespace: str
     image: str
     triton_image: str
-    secret: str
+    secrets: dict[str, str]
     model_repository: str
     region: str
     environment: dict[str, str]
@@ -118,7 +120,7 @@ def triton(cluster: Cluster) -> Manifest:
         ],
         variables,
         {"AWS_ACCESS_KEY_ID": "access_key", "AWS_SECRET_ACCESS_KEY": "secret_key"},
-        cluster.secret,
+        cluster.secrets["triton"],
         TRITON_PORTS,
     ) | {
         "startupProbe": alive | {"periodSeconds": 2, "failureThreshold": 150},
@@ -136,10 +138,11 @@ def triton(cluster: Cluster) -> Manifest:
 def gateway(cluster: Cluster) -> Manifest:
     """One gateway."""
     container = _program(cluster, "gateway", ["python", "-m", "include.inferencing.gateway"], {"http": GATEWAY_PORT})
+    pseudonyms = _hidden({"GENAI_PSEUDONYM_KEY": "pseudonym_key"}, cluster.secrets["gateway"])
     drain = {"name": "GENAI_GATEWAY_LIMITS", "value": f"drain={cluster.deadline_seconds + SPARE_SECONDS:g}"}
     ready, alive = ({"httpGet": {"path": path, "port": "http"}} for path in ("/ready", "/health"))
     return container | {
-        "env": [*container["env"], drain],
+        "env": [*container["env"], *pseudonyms, drain],
         "startupProbe": alive | {"periodSeconds": 2, "failureThreshold": 60},
         "readinessProbe": ready | {"periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 2},
         "livenessProbe": alive | {"periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 3},
@@ -174,7 +177,7 @@ def _program(cluster: Cluster, name: str, command: list[str], ports: dict[str, i
     }
     keys = {f"GENAI_S3_{name}": key for name, key in KEYS.items()}
     size = {"cpu": "500m", "memory": "1Gi"}
-    container = _container(name, cluster.image, command, environment, keys, cluster.secret, ports)
+    container = _container(name, cluster.image, command, environment, keys, cluster.secrets[name], ports)
     return container | {"resources": {"requests": size, "limits": {"memory": "2Gi"}}}
 
 
@@ -187,15 +190,12 @@ def _container(
     secret: str,
     ports: dict[str, int],
 ) -> Manifest:
-    hidden = [
-        {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
-        for variable, key in keys.items()
-    ]
     return {
         "name": name,
         "image": image,
         "command": command,
-        "env": [{"name": variable, "value": value} for variable, value in sorted(environment.items())] + hidden,
+        "env": [{"name": variable, "value": value} for variable, value in sorted(environment.items())]
+        + _hidden(keys, secret),
         "ports": [{"name": port, "containerPort": number} for port, number in ports.items()],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [
@@ -203,6 +203,13 @@ def _container(
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 a volume of the pod's own
         ],
     }
+
+
+def _hidden(keys: dict[str, str], secret: str) -> list[Manifest]:
+    return [
+        {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+        for variable, key in keys.items()
+    ]
 
 
 def _scraped(container: Manifest) -> dict[str, str]:

@@ -15,6 +15,7 @@ from include.inferencing.operations.drift import drift, measure_drift
 from include.inferencing.operations.probe import adopt, measure_probe, probe
 from include.inferencing.operations.retrain import decide
 from include.inferencing.rollout import transitions
+from include.inferencing.rollout.ownership import Heart
 from include.inferencing.triton_client import TritonClient
 from tests.faults.serving.packages import stand_in
 from tests.gates import put_in_service, rollout_of, serving_of
@@ -62,6 +63,20 @@ def test_an_abandoned_rollout_is_finished(
     assert adopt(store, use_case).endswith("promoted")
     current = champion.read(store.bucket, use_case)
     assert current and current.model_name == candidate.model_name
+
+
+def test_a_rollout_that_is_driven_elsewhere_is_left_once_its_beat_moves(
+    store: ArtifactStore, use_case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.inferencing.operations.probe.SILENCE_SECONDS", 300.0)
+    candidate = serving_of(store, use_case, stand_in(store, "good"))
+    started = rollout_of(run_of(use_case), candidate, owner="elsewhere 1@1 x", config=QUICK.model_dump(mode="json"))
+    rollout = transitions.start(store.bucket, started).rollout
+    assert rollout
+    with Heart(store.bucket, rollout):
+        assert adopt(store, use_case) == ""
+    left = champion.read_alias(store.bucket, use_case)[0].rollout
+    assert left and left.owner == started.owner
 
 
 def test_no_server_is_worth_a_retry(store: ArtifactStore, use_case: str, monkeypatch: pytest.MonkeyPatch) -> None:
