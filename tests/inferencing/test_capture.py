@@ -194,10 +194,13 @@ def test_recent_exchanges_are_few_and_go() -> None:
         recent.add(one)
     assert len(recent) == 3
     assert recent.get(some[0].id, "acme") is None
-    assert recent.get(some[4].id, "acme") is some[4]
+    held = recent.get(some[4].id, "acme")
+    assert held and (held.question, held.answer) == (QUESTION, ANSWER)
     assert recent.get(some[4].id, "globex") is None
-    recent.add(exchange("assistant", answer="x" * 300))
+    long_ago = {"role": "user", "content": "x" * 1_000}
+    recent.add(exchange("assistant", answer="x" * 300, messages=[long_ago, {"role": "user", "content": "q"}]))
     assert len(recent) == 1
+    assert "x" * 1_000 not in str(recent.__dict__)
     clock[0] = 61
     assert len(recent) and recent.get("none", "acme") is None and not len(recent)
 
