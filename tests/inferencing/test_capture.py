@@ -82,7 +82,8 @@ def test_what_is_stored_was_consented_to_and_scrubbed(
     store: ArtifactStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     use_case = f"captured_{uuid.uuid4().hex[:8]}"
-    kept = [exchange(use_case), exchange(use_case, consent="opt_in", store=True)]
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    kept = [exchange(use_case, at=an_hour_ago), exchange(use_case, consent="opt_in", store=True)]
     refused = [
         exchange(use_case, consent="none", store=True),
         exchange(use_case, consent="opt_in"),
@@ -114,6 +115,9 @@ def test_what_is_stored_was_consented_to_and_scrubbed(
     assert all(one.tenant != "acme" and "What does len do?" in one.question for one in found)
     (said,) = read_said(store.bucket, use_case, now + SOON)
     assert (said.thumb, said.told_by) == ("down", "gateway")
+    # what lies under a day lies there for every gateway: the id's moment counts
+    known = opened(pseudonym_key(settings()), kept[0].id, "acme", [use_case])
+    assert known and said.answered_at == known[0].isoformat()
     # one person is one pseudonym in question, answer and correction, though the policy elsewhere keeps names
     person = said.question.split("<PERSON_")[1][:10]
     assert all(f"<PERSON_{person}>" in text for text in (said.answer, said.correction))
