@@ -57,12 +57,14 @@ def said_key(use_case: str, said: Said) -> str:
 
 
 def write_said(bucket: Bucket, use_case: str, said: Said) -> None:
-    """Write a version; what is erased takes the texts of its earlier versions with it."""
+    """Write a version; what is erased takes the texts of its other versions with it, those written later too."""
     key = said_key(use_case, said)
     bucket.put_bytes(key, said.model_dump_json().encode())
+    others = [one for one in bucket.keys(f"{said_prefix(use_case)}{said.day}/{said.id}.") if one != key]
     if said.erased:
-        earlier = bucket.keys(f"{said_prefix(use_case)}{said.day}/{said.id}.")
-        bucket.delete(one for one in earlier if one != key)
+        bucket.delete(others)
+    elif any(_is_erased(bucket, one) for one in others):
+        bucket.delete([key])
 
 
 def versions(bucket: Bucket, use_case: str, since: str = "") -> Iterator[tuple[str, Said | None]]:
@@ -98,6 +100,12 @@ def read_said(bucket: Bucket, use_case: str, before: datetime, since: str = "") 
     Objects that are no feedback are left out: the step that aggregates counts them.
     """
     return newest((said for _, said in versions(bucket, use_case, since) if said), before)
+
+
+def _is_erased(bucket: Bucket, key: str) -> bool:
+    data = _bytes(bucket, key)
+    said = _said(data) if data is not None else None
+    return bool(said and said.erased)
 
 
 def _bytes(bucket: Bucket, key: str) -> bytes | None:

@@ -37,6 +37,14 @@ def test_sentences_are_equal_for_equal_seeds_and_their_spans_are_what_was_filled
     assert len(templates()) > 200
 
 
+def test_a_text_without_white_space_is_read_in_pieces_at_its_places() -> None:
+    """The whole at once takes spaCy hours."""
+    text = "(" * 100_000 + " Anna"
+    batch = featurize([text])
+    assert batch.starts[0].tolist() == [*range(100_000), 100_001]
+    assert batch.ends[0].tolist() == [*range(1, 100_001), len(text)]
+
+
 def test_training_is_reproducible_learns_and_survives_its_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
     samples = generate(250, 5)
     digests = []

@@ -82,7 +82,8 @@ def test_what_is_stored_was_consented_to_and_scrubbed(
     store: ArtifactStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     use_case = f"captured_{uuid.uuid4().hex[:8]}"
-    kept = [exchange(use_case), exchange(use_case, consent="opt_in", store=True)]
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    kept = [exchange(use_case, at=an_hour_ago), exchange(use_case, consent="opt_in", store=True)]
     refused = [
         exchange(use_case, consent="none", store=True),
         exchange(use_case, consent="opt_in"),
@@ -114,6 +115,9 @@ def test_what_is_stored_was_consented_to_and_scrubbed(
     assert all(one.tenant != "acme" and "What does len do?" in one.question for one in found)
     (said,) = read_said(store.bucket, use_case, now + SOON)
     assert (said.thumb, said.told_by) == ("down", "gateway")
+    # what lies under a day lies there for every gateway: the id's moment counts
+    known = opened(pseudonym_key(settings()), kept[0].id, "acme", [use_case])
+    assert known and said.answered_at == known[0].isoformat()
     # one person is one pseudonym in question, answer and correction, though the policy elsewhere keeps names
     person = said.question.split("<PERSON_")[1][:10]
     assert all(f"<PERSON_{person}>" in text for text in (said.answer, said.correction))
@@ -194,10 +198,13 @@ def test_recent_exchanges_are_few_and_go() -> None:
         recent.add(one)
     assert len(recent) == 3
     assert recent.get(some[0].id, "acme") is None
-    assert recent.get(some[4].id, "acme") is some[4]
+    held = recent.get(some[4].id, "acme")
+    assert held and (held.question, held.answer) == (QUESTION, ANSWER)
     assert recent.get(some[4].id, "globex") is None
-    recent.add(exchange("assistant", answer="x" * 300))
+    long_ago = {"role": "user", "content": "x" * 1_000}
+    recent.add(exchange("assistant", answer="x" * 300, messages=[long_ago, {"role": "user", "content": "q"}]))
     assert len(recent) == 1
+    assert "x" * 1_000 not in str(recent.__dict__)
     clock[0] = 61
     assert len(recent) and recent.get("none", "acme") is None and not len(recent)
 

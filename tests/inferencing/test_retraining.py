@@ -10,25 +10,32 @@ from hypothesis import strategies as st
 from include.artifacts.history import History, Place, RunRecord, now
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
+from include.core.settings import PROJECT_ROOT
 from include.feedback.said import Said, write_said
 from include.inferencing import champion
 from include.inferencing.champion import Verdict
 from include.inferencing.config.learning import RetrainingConfig
-from include.inferencing.learning.retraining import Requests, Seen, decide, decide_retraining
+from include.inferencing.learning.retraining import Requests, Seen, counted, decide, decide_retraining, read_requests
+from include.strategy.charter import charter
+from include.strategy.config import StrategyConfig
+from include.use_cases.document import read_document
+from tests.inferencing.operations.scene import keep_charter
 
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
-CONFIG = RetrainingConfig(feedback=3, hours_between=24, budget=10, patience_hours=36)
+CONFIG = RetrainingConfig(feedback=3, hours_between=24, budget=10, tenant_share=1, patience_hours=36)
 
 
-def said(name: str, at: datetime) -> Said:
-    return Said(
+def said(name: str, at: datetime, tenant: str = "t", **changes: object) -> Said:
+    common = Said(
         id=f"chatcmpl-{name}",
-        tenant="t",
+        tenant=tenant,
         answered_at=at.isoformat(),
         recorded_at=at.isoformat(),
-        thumb="down",
+        question=f"What is {name}?",
+        correction="c",
         answer="a",
     )
+    return common.model_copy(update=changes)
 
 
 def seen(**changes: object) -> Seen:
@@ -72,7 +79,7 @@ def test_time_and_money_bound_requests_and_one_is_open_at_a_time(
 
 def test_a_refusal_says_what_is_missing() -> None:
     asked, state = decide(Requests(), seen(), CONFIG, START)
-    assert asked.wanted and "5 answers" in asked.reason
+    assert asked.wanted and "5 corrections" in asked.reason
     under_way, _ = decide(state, seen(started=True), CONFIG, START + timedelta(hours=1))
     assert not under_way.wanted and asked.run_id in under_way.reason
     soon, state = decide(state, seen(judged=True), CONFIG, START + timedelta(hours=2))
@@ -97,6 +104,9 @@ def test_feedback_counts_from_the_dataset_and_request_that_read_it(store: Artifa
     at = datetime.now(UTC)
     for number in range(3):
         write_said(store.bucket, use_case, said(f"{number}00000", at - timedelta(hours=3 + number)))
+    assert "costs is not known" in decide_retraining(store, use_case, CONFIG, [], at).reason
+    declared = read_document(PROJECT_ROOT / "include" / "use_cases" / "python_assistant.yaml")["strategy"]
+    keep_charter(store, use_case, charter(store, config=StrategyConfig.model_validate(declared)))
     first = decide_retraining(store, use_case, CONFIG, [], at)
     assert first.wanted and first.conf["as_of"] == at.isoformat()
     # nobody has triggered it yet: whoever asks again gets the same request
@@ -114,7 +124,25 @@ def test_feedback_counts_from_the_dataset_and_request_that_read_it(store: Artifa
     )
     champion.judge(store.bucket, use_case, verdict)
     later = at + timedelta(hours=30)
-    assert "0 answers" in decide_retraining(store, use_case, CONFIG, [], later).reason
+    assert "0 corrections" in decide_retraining(store, use_case, CONFIG, [], later).reason
     for number in range(3):
         write_said(store.bucket, use_case, said(f"{number}11111", at + timedelta(hours=number)))
     assert decide_retraining(store, use_case, CONFIG, [], later).wanted
+
+
+def test_a_tenant_counts_for_its_share_and_what_gives_no_data_does_not() -> None:
+    config = RetrainingConfig(feedback=20, tenant_share=0.5)
+    assert counted([said(f"{number:08}", START) for number in range(50)], config) == 10
+    assert counted([said(f"{number:08}", START, tenant=f"t{number % 4}") for number in range(40)], config) == 40
+    thumbs = [said(f"{number:08}", START, correction="", thumb="up") for number in range(50)]
+    assert counted(thumbs, config) == 0
+    same = [said(f"{number:08}", START, question="What?") for number in range(50)]
+    assert counted(same, config) == 1
+
+
+def test_looks_at_past_days_ask_for_nothing(store: ArtifactStore) -> None:
+    use_case = f"backfilled_{uuid.uuid4().hex[:8]}"
+    for days in range(90, 0, -1):
+        past = datetime.now(UTC) - timedelta(days=days)
+        assert not decide_retraining(store, use_case, CONFIG, ["questions"], past).wanted
+    assert read_requests(store, use_case).requests == ()

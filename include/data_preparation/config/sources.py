@@ -62,7 +62,9 @@ class FeedbackConfig(StepConfig):
         8, ge=1, le=1000, description="How often a correction is read for once that other questions are, at most."
     )
     thumbs_up: bool = Field(False, description="Answers with a thumb up are trained on too.")
-    most: int = Field(5_000, ge=1, le=100_000, description="Of more answers that were spoken of, the newest.")
+    most: int = Field(
+        5_000, ge=1, le=100_000, description="Of more answers that were spoken of, each tenant's newest in turn."
+    )
 
 
 class AggregateConfig(StepConfig):

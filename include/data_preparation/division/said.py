@@ -37,30 +37,40 @@ def is_said(place: Place) -> bool:
 
 
 def corrections(shards: DocumentShards, guard: Guard, config: SplitConfig) -> list[Correction]:
-    """What users said that may be trained on, the newest first, one of each question."""
+    """What users said that may be trained on, the newest first, one of each tenant and question."""
     found: list[Correction] = []
-    asked: set[str] = set()
+    asked: set[tuple[str, str]] = set()
     said = sorted(shards.read(is_said), key=lambda one: (one.event_time, one.id), reverse=True)
     for document in said:
         question = question_of(document, config)
-        if not question or normalized(question.question) in asked:
+        if not question or (document.author, normalized(question.question)) in asked:
             continue
         if guard.is_clean(document.text) and guard.lets_teach(question.question, question.answer):
-            asked.add(normalized(question.question))
+            asked.add((document.author, normalized(question.question)))
             found.append(Correction(question, _loser(document, question, guard), document.author))
     return found
 
 
 def bounded(found: Iterable[Correction], beside: int, config: SplitConfig) -> list[Correction]:
-    """As many as may stand beside so many other questions, in all and of each tenant, tenants in turn."""
+    """As many as may stand beside so many other questions, in all and of each tenant, tenants in turn.
+
+    Of what tenants may say of one question, the first counts: what is beyond a tenant's bound displaces nobody's.
+    """
     total, each = (shares.most_beside(beside, share) for share in (config.feedback_share, config.tenant_share))
+    within = [one for turn, one in _turns(found) if turn < each]
+    first = {normalized(one.question.question): one for one in reversed(within)}
+    counting = _turns(one for one in within if first[normalized(one.question.question)] is one)
+    return [one for _, one in sorted(counting, key=lambda entry: entry[0])][:total]
+
+
+def _turns(found: Iterable[Correction]) -> list[tuple[int, Correction]]:
+    """Each with how many of its tenant stand before it."""
     turns: Counter[str] = Counter()
-    ranked: list[tuple[int, int, Correction]] = []
-    for place, one in enumerate(found):
-        if turns[one.author] < each:
-            ranked.append((turns[one.author], place, one))
-            turns[one.author] += 1
-    return [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])][:total]
+    ranked: list[tuple[int, Correction]] = []
+    for one in found:
+        ranked.append((turns[one.author], one))
+        turns[one.author] += 1
+    return ranked
 
 
 def without(questions: Sequence[Question], said: Sequence[Correction]) -> list[Question]:

@@ -3,6 +3,7 @@
 Texts in it are data, whatever they say; who may bring in how much is the division's to bound.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -20,7 +21,7 @@ from include.feedback.said import RECORDS, Said, said_prefix, versions
 
 
 class FeedbackSource(DatedSource):
-    """All that was said of one use case's answers; of more than `most`, the newest."""
+    """All that was said of one use case's answers; of more than `most`, each tenant's newest in turn."""
 
     def __init__(self, store: ArtifactStore, use_case: str, moment: datetime, config: FeedbackConfig) -> None:
         super().__init__(FEEDBACK, f"s3:{said_prefix(use_case)}", moment)
@@ -40,8 +41,7 @@ class FeedbackSource(DatedSource):
         self.quarantined = self.undated = len(self._bad)
         quarantine(self.name, (Quarantined(key, 0, "no feedback") for key in self._bad))
         found = list(self.shown.of(_by_answer(self._said), scratch))
-        found.sort(key=lambda version: (version.recorded_at, version.id), reverse=True)
-        yield from sorted(found[: self._config.most], key=lambda version: version.id)
+        yield from sorted(_in_turn(found)[: self._config.most], key=lambda version: version.id)
 
     def documents(self, scratch: Path, quarantine: Quarantine) -> Iterator[Document]:
         """Corrections, and answers that were found good where another to the same question was not."""
@@ -86,6 +86,18 @@ def sources_with_times(store: ArtifactStore, as_of: str, config: AggregateConfig
         said = FeedbackSource(store, use_case, moment_of(as_of), config.feedback)
         found += [] if said.is_empty else [said]
     return found
+
+
+def _in_turn(found: Iterable[Version[Any]]) -> list[Version[Any]]:
+    """The newest of each tenant, then the second newest of each, and so on."""
+    newest = sorted(found, key=lambda version: (version.recorded_at, version.id), reverse=True)
+    turns: Counter[str] = Counter()
+    ranked: list[tuple[int, Version[Any]]] = []
+    for one in newest:
+        tenant = one.content.tenant if one.content else ""
+        ranked.append((turns[tenant], one))
+        turns[tenant] += 1
+    return [one for _, one in sorted(ranked, key=lambda entry: entry[0])]
 
 
 def _by_answer(said: Iterable[Said]) -> Iterator[tuple[bool, Iterator[Version[Said]]]]:

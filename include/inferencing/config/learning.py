@@ -9,7 +9,10 @@ class RetrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     feedback: int = Field(
-        20, ge=1, le=1_000_000, description="Answers that users spoke of since the newest dataset and request."
+        20, ge=1, le=1_000_000, description="Corrections since the newest dataset and request that ask for it."
+    )
+    tenant_share: float = Field(
+        0.5, gt=0, le=1, description="Largest share of them that one tenant counts for; 1 where there is one tenant."
     )
     drift: bool = Field(True, description="Shown drift asks for it too.")
     hours_between: float = Field(24, ge=0, le=8760, description="Least time between two requests.")

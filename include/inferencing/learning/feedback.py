@@ -106,15 +106,18 @@ class FeedbackDesk:
         }
         if not request.retract:
             common |= {"thumb": request.thumb, "correction": request.correction.strip()}
-        if recent:
-            shown = {"question": recent.question, "answer": recent.answer} if not request.retract else {}
-            names = {"model": recent.model, "triton_model": recent.triton_model, "answered_at": recent.at or now()}
-            return recent.use_case, Said.model_validate(common | shown | names | {"erased": request.retract})
-        known = opened(self.capture.key, request.id, speaker.tenant, self.capture.rules.use_cases)
-        if known is None or not speaker.may_ask(known[1]):
+        use_cases = {*self.capture.rules.use_cases, *([recent.use_case] if recent else [])}
+        known = opened(self.capture.key, request.id, speaker.tenant, use_cases)
+        if known is None or not (recent or speaker.may_ask(known[1])):
             raise FeedbackError(404, "No answer of this id was given to you.", "answer_not_found", "id")
         answered, use_case = known
-        names = {"model": use_case, "answered_at": answered.astimezone(UTC).isoformat(), "told_by": "client"}
+        # the id's moment, which every gateway knows: all that is said of an answer lies under one day
+        common["answered_at"] = answered.astimezone(UTC).isoformat()
+        if recent:
+            shown = {"question": recent.question, "answer": recent.answer} if not request.retract else {}
+            names = {"model": recent.model, "triton_model": recent.triton_model}
+            return use_case, Said.model_validate(common | shown | names | {"erased": request.retract})
+        names = {"model": use_case, "told_by": "client"}
         if request.retract:
             return use_case, Said.model_validate(common | names | {"erased": True})
         question = next((one.content for one in reversed(request.messages) if one.role == "user"), "")

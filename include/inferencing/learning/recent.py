@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 from include.inferencing.learning.exchanges import Exchange
 
@@ -24,8 +25,9 @@ class RecentExchanges:
         self._size = 0
 
     def add(self, exchange: Exchange) -> None:
-        """Hold one, and let go of what is too old or too much."""
+        """Hold one, its last question alone, and let go of what is too old or too much."""
         self.drop(exchange.id)
+        exchange = replace(exchange, messages=[{"role": "user", "content": exchange.question}])
         size = len(exchange.question) + len(exchange.answer)
         self._held[exchange.id] = (self._clock(), size, exchange)
         self._size += size

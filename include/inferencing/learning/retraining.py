@@ -6,8 +6,10 @@ trigger does no harm.
 """
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,12 +18,14 @@ from include.artifacts.document import Document
 from include.artifacts.history import History, RunRecord, sortable
 from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError
-from include.feedback.said import read_said
+from include.feedback.said import Said, read_said
 from include.inferencing import champion
 from include.inferencing.config.learning import RetrainingConfig
 
 KEPT = 50  # requests
 READS = "data_preparation.aggregate"
+# a look at an older moment than this reads what was, and asks for nothing
+LATE = timedelta(hours=1)
 
 
 class Request(BaseModel):
@@ -50,9 +54,9 @@ class Seen(BaseModel):
     """What the decision rests on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    feedback: int = Field(description="Answers spoken of since the newest dataset and the last request.")
+    feedback: int = Field(description="What counts of what was said since the newest dataset and the last request.")
     drift: tuple[str, ...] = Field((), description="What has drifted, in words; empty: nothing is shown.")
-    cost: float = Field(description="What a run is predicted to cost.")
+    cost: float | None = Field(description="What a run is predicted to cost; None where that is not known.")
     started: bool = Field(False, description="Whether the open request's run has done anything yet.")
     judged: bool = Field(False, description="Whether a run of that moment or a later one has judged a model.")
 
@@ -73,12 +77,14 @@ def decide_retraining(
     """Decide at a moment; where a run is wanted, the request is in the document before this returns.
 
     `drift` says in words what has drifted beyond chance. Trigger the workflow with `run_id` and `conf`; that such a
-    run exists already is as good.
+    run exists already is as good. A moment that is past asks for nothing: time and money are bounded as they pass.
     """
+    if datetime.now(UTC) - at > LATE:
+        return Decision(wanted=False, reason=f"{at.isoformat()} is past, and only a look at the present asks for a run")
     requests = Document(store.bucket, document_key(use_case))
     while True:
         current, version = _read(requests)
-        seen = _seen(store, use_case, current, tuple(drift), at)
+        seen = _seen(store, use_case, current, tuple(drift), config, at)
         decision, changed = decide(current, seen, config, at)
         if changed == current or requests.swap(changed.model_dump(mode="json"), version):
             return decision
@@ -96,7 +102,7 @@ def decide(before: Requests, seen: Seen, config: RetrainingConfig, at: datetime)
     if no:
         return Decision(wanted=False, reason=no), current
     asked = Request(
-        run_id=f"retraining__{at.isoformat()}", at=at.isoformat(), reason=_why(seen, config), cost=seen.cost
+        run_id=f"retraining__{at.isoformat()}", at=at.isoformat(), reason=_why(seen, config), cost=seen.cost or 0
     )
     return _decision(asked), Requests(requests=(*current.requests, asked)[-KEPT:])
 
@@ -118,7 +124,7 @@ def _decision(asked: Request) -> Decision:
 def _why(seen: Seen, config: RetrainingConfig) -> str:
     reasons = [f"drift: {', '.join(seen.drift)}"] if seen.drift and config.drift else []
     if seen.feedback >= config.feedback:
-        reasons.append(f"{seen.feedback} answers were spoken of")
+        reasons.append(f"{seen.feedback} corrections count")
     return "; ".join(reasons)
 
 
@@ -127,12 +133,14 @@ def _refusal(current: Requests, seen: Seen, config: RetrainingConfig, at: dateti
     why = _why(seen, config)
     if not why:
         drift = "drift does not count" if seen.drift else "no drift is shown"
-        return f"{drift}, and {seen.feedback} answers were spoken of, fewer than {config.feedback}"
+        return f"{drift}, and {seen.feedback} corrections count, fewer than {config.feedback}"
     if current.requests:
         last = current.requests[-1]
         free = datetime.fromisoformat(last.at) + timedelta(hours=config.hours_between)
         if at < free:
             return f"{why}; but the last request was made at {last.at}, and the next may be at {free.isoformat()}"
+    if seen.cost is None:
+        return f"{why}; but what a run costs is not known: none of the workflow has left a charter and its seconds yet"
     spent = current.spent(at.isoformat()[:7])
     if spent + seen.cost > config.budget or not config.budget:
         left = f"{spent:.4g} of {config.budget:.4g} are spent this month"
@@ -150,7 +158,21 @@ def _closed(before: Requests, seen: Seen, config: RetrainingConfig, at: datetime
     return Requests(requests=(*before.requests[:-1], last.model_copy(update={"closed": how})))
 
 
-def _seen(store: ArtifactStore, use_case: str, current: Requests, drift: tuple[str, ...], at: datetime) -> Seen:
+def counted(said: Iterable[Said], config: RetrainingConfig) -> int:
+    """How many give data: corrections of questions, one of each, and of a tenant no more than its share."""
+    questions = {(one.tenant, one.question.strip().casefold()) for one in said if one.correction and one.question}
+    most = ceil(config.feedback * config.tenant_share)
+    return sum(min(most, count) for count in Counter(tenant for tenant, _ in questions).values())
+
+
+def _seen(
+    store: ArtifactStore,
+    use_case: str,
+    current: Requests,
+    drift: tuple[str, ...],
+    config: RetrainingConfig,
+    at: datetime,
+) -> Seen:
     newest = History(store.bucket).newest(use_case, at.isoformat())
     records = [record for record in newest.values() if datetime.fromisoformat(record.place.as_of) <= at]
     moments = [record.place.as_of for record in records if record.place.task == READS]
@@ -161,7 +183,7 @@ def _seen(store: ArtifactStore, use_case: str, current: Requests, drift: tuple[s
     verdict = champion.read_alias(store.bucket, use_case)[0].verdict
     judged = bool(last and verdict and sortable(verdict.as_of) >= sortable(last.at))
     return Seen(
-        feedback=sum(datetime.fromisoformat(one.recorded_at) >= since for one in said),
+        feedback=counted((one for one in said if datetime.fromisoformat(one.recorded_at) >= since), config),
         drift=drift,
         cost=_cost(store, records),
         started=any(last and record.place.run_id == last.run_id for record in records),
@@ -169,16 +191,19 @@ def _seen(store: ArtifactStore, use_case: str, current: Requests, drift: tuple[s
     )
 
 
-def _cost(store: ArtifactStore, records: Sequence[RunRecord]) -> float:
-    """What the newest run's steps took, in money, as if none were reused: metered device seconds, or one device's."""
+def _cost(store: ArtifactStore, records: Sequence[RunRecord]) -> float | None:
+    """What the newest run's steps took, in money, as if none were reused: metered device seconds, or one device's.
+
+    None where there is no charter, or nothing that took time.
+    """
     seconds = sum(float(record.metrics.get("device_seconds") or record.seconds) for record in records)
     charter = next((record.ref for record in records if record.place.task == "strategy.charter"), None)
     if charter is None or not seconds:
-        return 0.0
+        return None
     figures = json.loads(store.read(charter, "charter.json"))
     sizing, devices = figures["sizing"], figures["training"]["devices"]
     hours = sizing["training_seconds"] * devices / 3600
-    return float(seconds / 3600 * sizing["training_cost"] / hours) if hours else 0.0
+    return float(seconds / 3600 * sizing["training_cost"] / hours) if hours else None
 
 
 def _read(requests: Document) -> tuple[Requests, str | None]:

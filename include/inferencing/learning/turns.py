@@ -1,4 +1,4 @@
-"""Jobs that wait for the scrubber: tenants take turns, and whoever has most waiting loses one where there is no room."""
+"""Jobs that wait for the scrubber: tenants take turns, and who has most waiting loses one for want of room."""
 
 import asyncio
 from collections import OrderedDict, deque

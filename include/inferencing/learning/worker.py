@@ -1,8 +1,8 @@
 """Scrub what gateways hand over, and store it: `python -m include.inferencing.learning.worker GATEWAY`.
 
-One JSON object a line comes in (Job); one goes out when it is scrubbed, and one when it is stored or given up (Done). Raw texts are in
-this process's memory alone: nothing of them is logged, and no core is dumped. It ends when its input does, with all
-stored that it had read, and by itself after a long silence.
+One JSON object a line comes in (Job); one goes out when it is scrubbed, and one when it is stored or given up (Done).
+Raw texts are in this process's memory alone: nothing of them is logged, and no core is dumped. It ends when its input
+does, with all stored that it had read, and by itself after a long silence.
 """
 
 import logging

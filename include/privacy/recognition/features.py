@@ -99,7 +99,7 @@ def featurize(texts: Iterable[str]) -> Batch:
 
 
 def _tokens(nlp: Any, text: str) -> Any:
-    """Attributes, place, length and word of each token; what has no white space is cut into pieces of 200 characters."""
+    """Attributes, place, length and word of each token; what has no white space is read in pieces of 200."""
     import numpy as np
 
     cuts = [0, *(match.end() for match in _PIECE.finditer(text)), len(text)]

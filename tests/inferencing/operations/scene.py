@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from include.artifacts.bucket import Bucket
+from include.artifacts.history import History, Place, RunRecord
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
@@ -75,7 +76,15 @@ def put_served(store: ArtifactStore, use_case: str, name: str = "good", question
     gate: ArtifactRef = gate_of(store, package, charter=signed, dataset=dataset)
     served = Serving(model_name=champion.model_name(use_case, package), package=package, gate=gate)
     put_in_service(store, run_of(use_case), served)
+    keep_charter(store, use_case, signed)
     return served
+
+
+def keep_charter(store: ArtifactStore, use_case: str, signed: ArtifactRef) -> None:
+    """The run that signed the charter took a minute: what another costs is known by it."""
+    place = Place(**run_of(use_case).model_dump(), task="strategy.charter")
+    record = RunRecord(place=place, ref=signed, reused=False, reason="", metrics={}, seconds=60, at=place.as_of)
+    History(store.bucket).write(record)
 
 
 def served_at(store: ArtifactStore, use_case: str, at: datetime = NOW, **config: object) -> Served:

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -20,7 +21,7 @@ from include.inferencing.triton_client import TritonClient
 from tests.faults.serving.packages import stand_in
 from tests.gates import put_in_service, rollout_of, serving_of
 from tests.inferencing.conftest import QUICK, TritonServer, run_of
-from tests.inferencing.operations.scene import NOW, complaint, exchanges, put_served, question, served_at, write_asked
+from tests.inferencing.operations.scene import HOUR, complaint, exchanges, put_served, question, served_at, write_asked
 
 
 def test_a_dead_stub_is_mended_and_what_cannot_be_is_named(
@@ -91,17 +92,18 @@ def test_no_server_is_worth_a_retry(store: ArtifactStore, use_case: str, monkeyp
 
 def test_drift_asks_for_training_once_and_a_retry_for_the_same_run(store: ArtifactStore, use_case: str) -> None:
     draw = random.Random(1)
+    present = datetime.now(UTC)
     put_served(store, use_case, questions=[question(draw) for _ in range(200)])
-    write_asked(store.bucket, use_case, exchanges([complaint(draw) for _ in range(200)]))
-    look = drift.run(store, {"found": measure_drift(served_at(store, use_case)), "day": "2026-11-25"}).ref
+    write_asked(store.bucket, use_case, exchanges([complaint(draw) for _ in range(200)], present - HOUR))
+    look = drift.run(store, {"found": measure_drift(served_at(store, use_case, present)), "day": "2026-11-25"}).ref
 
-    first, page = decide(served_at(store, use_case), look)
-    again, _ = decide(served_at(store, use_case), look)
+    first, page = decide(served_at(store, use_case, present), look)
+    again, _ = decide(served_at(store, use_case, present), look)
     assert first.wanted and again.run_id == first.run_id and page.metrics["wanted"]
     requests = Requests.model_validate_json(store.bucket.get_bytes(document_key(use_case))[0])
     assert len(requests.requests) == 1
     # its model was judged and did not replace the champion
     closed = requests.requests[0].model_copy(update={"closed": "judged", "at": "2026-10-01T00:00:00+00:00"})
     store.bucket.put_bytes(document_key(use_case), Requests(requests=(closed,)).model_dump_json().encode())
-    later, page = decide(served_at(store, use_case, NOW.replace(day=28)), look)
+    later, page = decide(served_at(store, use_case, present + timedelta(days=3)), look)
     assert not later.wanted and "has asked for this champion before" in page.metrics["reason"]
