@@ -94,6 +94,7 @@ class Alias(BaseModel):
     rollout: Rollout | None = None
     leaving: tuple[Leaving, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
+    earlier: tuple[Serving, ...] = Field((), description="Champions until now, the latest last; bounded.")
     log: tuple[Transition, ...] = Field((), description="The newest transitions, the last one last; bounded.")
 
     @model_validator(mode="before")

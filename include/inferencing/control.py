@@ -30,12 +30,16 @@ LOOK_SECONDS = 1.0
 
 
 class Control:
-    """A thread a server, and one a rollout that is taken over; `look` never waits for either."""
+    """A thread a server, one a rollout that is taken over, one a use case from which models leave.
+
+    `look` never waits for any of them.
+    """
 
     def __init__(self, store: ArtifactStore) -> None:
         self.store, self.wanted, self.watchman = store, Wanted(store), Watchman()
         self.keepers: dict[str, Keeper] = {}
         self.drivers: dict[str, threading.Thread] = {}
+        self.leavers: dict[str, threading.Thread] = {}
         self.departures: dict[str, Departures] = {}
         self.trouble: dict[str, str] = {}
 
@@ -46,7 +50,10 @@ class Control:
             self._told(use_case, partial(self._attend, use_case, alias))
         found = fleet.addresses()
         for address in found:
-            if address not in self.keepers:
+            keeper = self.keepers.get(address)
+            if keeper is not None and not keeper.is_alive:
+                LOG.error("%s: its keeper ended by an error, see above, and begins anew", address)
+            if keeper is None or not keeper.is_alive:
                 self.keepers[address] = Keeper(self.store, address, self.wanted)
                 self.keepers[address].start()
         for address in set(self.keepers) - set(found):
@@ -58,18 +65,24 @@ class Control:
             keeper.stop()
 
     def _attend(self, use_case: str, alias: Alias) -> None:
-        driven = self.drivers.get(use_case)
-        if driven is not None and driven.is_alive():
-            return
-        for one in self.departures.setdefault(use_case, Departures()).due(alias.leaving):
-            take_out(self.store, use_case, one.model_name)
-        if alias.rollout is not None and self.watchman.is_abandoned(alias.rollout):
+        """Rollouts first: nothing that leaves may keep them waiting."""
+        is_driven = _is_alive(self.drivers.get(use_case))
+        if not is_driven and alias.rollout is not None and self.watchman.is_abandoned(alias.rollout):
             owner = new_owner()
             taken = transitions.take_over(self.store.bucket, alias.rollout, owner)
             if taken.rollout is not None and taken.rollout.owner == owner:
                 LOG.warning("goes on with the rollout of %s", alias.rollout.candidate.model_name)
                 self.drivers[use_case] = threading.Thread(target=self._drive, args=(use_case, owner), daemon=True)
                 self.drivers[use_case].start()
+        due = self.departures.setdefault(use_case, Departures()).due(alias.leaving)
+        if due and not _is_alive(self.leavers.get(use_case)):
+            names = [one.model_name for one in due]
+            self.leavers[use_case] = threading.Thread(target=self._take_out, args=(use_case, names), daemon=True)
+            self.leavers[use_case].start()
+
+    def _take_out(self, use_case: str, names: list[str]) -> None:
+        for name in names:
+            self._told(f"{use_case}: {name} leaves", partial(take_out, self.store, use_case, name))
 
     def _drive(self, use_case: str, owner: str) -> None:
         try:
@@ -88,6 +101,10 @@ class Control:
         if problem != self.trouble.get(name, ""):
             LOG.log(logging.WARNING if problem else logging.INFO, "%s: %s", name, problem or "all is well again")
         self.trouble[name] = problem
+
+
+def _is_alive(thread: threading.Thread | None) -> bool:
+    return thread is not None and thread.is_alive()
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ def deploy(
 
 def _frozen(store: ArtifactStore, alias: Alias, rollout: Rollout, config: DeployConfig) -> str:
     """Why a burnt error budget keeps the champion; a rollout under way goes on."""
-    under_way = alias.rollout is not None and alias.rollout.candidate == rollout.candidate
+    under_way = alias.rollout is not None and alias.rollout.candidate.package == rollout.candidate.package
     if alias.champion is None or under_way or config.despite_budget:
         return ""
     reason = freeze(store.bucket, rollout.use_case)
@@ -82,7 +82,7 @@ def roll_out(store: ArtifactStore, rollout: Rollout) -> tuple[SmokeTest | None, 
     since, watchman, name = rollout.started_at, Watchman(), rollout.candidate.model_name
     driver = Driver(store, rollout.use_case, rollout.owner)
     alias = transitions.start(store.bucket, rollout)
-    while (its := alias.rollout) is not None and its.candidate == rollout.candidate:
+    while (its := alias.rollout) is not None and its.candidate.model_name == name:
         if its.owner == rollout.owner:
             alias = driver.drive()
         elif watchman.is_abandoned(its):

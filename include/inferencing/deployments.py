@@ -8,7 +8,7 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError
 from include.inferencing import champion
-from include.inferencing.champion import Champion
+from include.inferencing.champion import Alias, Champion, Serving
 
 TASK, GATE = "inferencing.deploy", "customization.gate"
 CHAMPION, PREVIOUS, EARLIER = "champion", "previous champion", "deployed earlier"
@@ -35,9 +35,9 @@ def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
     found: list[Deployment] = []
     damaged: list[str] = []
     for use_case in sorted({*champion.use_cases(store.bucket), *history.use_cases()}):
-        current = None
+        alias = Alias()
         try:
-            current = champion.read(store.bucket, use_case)
+            alias = champion.read_alias(store.bucket, use_case)[0]
         except CorruptedArtifactError:
             damaged.append(use_case)
         by_name: dict[str, list[RunRecord]] = defaultdict(list)
@@ -45,22 +45,29 @@ def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
             # a run whose verdict was not the newest left the champion as it was
             if record.metrics.get("deployed", True):
                 by_name[champion.model_name(use_case, record.ref)].append(record)
-        for serving in (current, current and current.previous):
-            if serving:
-                by_name.setdefault(serving.model_name, [])
+        current = alias.champion
+        # the control loop finishes rollouts, too: of those no run has a record
+        known = {one.model_name: one for one in (*alias.earlier, current and current.previous, current) if one}
+        for name in known:
+            by_name.setdefault(name, [])
         gates = {one.place.run_id: one.ref for one in history.records(use_case, GATE) if one.metrics.get("passed")}
-        found += [_deployment(use_case, name, current, runs, gates) for name, runs in by_name.items()]
+        found += [_deployment(use_case, name, current, known.get(name), runs, gates) for name, runs in by_name.items()]
     return found, damaged
 
 
 def _deployment(
-    use_case: str, name: str, current: Champion | None, runs: list[RunRecord], gates: dict[str, ArtifactRef]
+    use_case: str,
+    name: str,
+    current: Champion | None,
+    known: Serving | None,
+    runs: list[RunRecord],
+    gates: dict[str, ArtifactRef],
 ) -> Deployment:
     gate = next((gates[run.place.run_id] for run in reversed(runs) if run.place.run_id in gates), None)
+    package, state, since = known.package if known else runs[-1].ref, EARLIER, ""
+    gate = (known and known.gate) or gate
     if current and current.model_name == name:
-        gate = current.gate or gate
-        return Deployment(use_case, name, current.package, CHAMPION, current.moved_at, tuple(runs), gate)
-    if current and current.previous and current.previous.model_name == name:
-        gate = current.previous.gate or gate
-        return Deployment(use_case, name, current.previous.package, PREVIOUS, "", tuple(runs), gate)
-    return Deployment(use_case, name, runs[-1].ref, EARLIER, "", tuple(runs), gate)
+        state, since = CHAMPION, current.moved_at
+    elif current and current.previous and current.previous.model_name == name:
+        state = PREVIOUS
+    return Deployment(use_case, name, package, state, since, tuple(runs), gate)

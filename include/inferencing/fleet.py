@@ -15,6 +15,8 @@ from include.inferencing.triton_client import CALL_SECONDS, TritonClient
 
 LOG = logging.getLogger("genai.inferencing.fleet")
 T = TypeVar("T")
+OVERLOADED = "[overloaded]"
+BUSY_SECONDS = 0.5
 
 
 def addresses() -> list[str]:
@@ -89,12 +91,24 @@ def load(triton: TritonClient, model: str, seconds: float) -> None:
         time.sleep(0.1)
 
 
+def is_busy(error: GenaiError) -> bool:
+    """Whether a model says that it has too much to do: it lives, and is not loaded again."""
+    return OVERLOADED in error.problem
+
+
 def _tried(triton: TritonClient, model: str, config: DeployConfig) -> SmokeTest:
-    try:
-        return smoke_test(triton, model, config)
-    except (ModelError, ServerUnavailableError) as error:
-        triton.check()
-        LOG.warning("%s does not answer on %s and is loaded again: %s", model, triton.address, error)
+    deadline = time.monotonic() + config.ready_seconds
+    while True:
+        try:
+            return smoke_test(triton, model, config)
+        except (ModelError, ServerUnavailableError) as error:
+            triton.check()
+            if not is_busy(error):
+                LOG.warning("%s does not answer on %s and is loaded again: %s", model, triton.address, error)
+                break
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(BUSY_SECONDS)
     triton.unload(model)
     load(triton, model, config.ready_seconds)
     return smoke_test(triton, model, config)

@@ -6,7 +6,14 @@ import threading
 import time
 
 from include.artifacts.store import ArtifactStore
-from include.core.errors import CorruptedArtifactError, GenaiError, ModelError, PermanentError, TransientError
+from include.core.errors import (
+    CorruptedArtifactError,
+    GateError,
+    GenaiError,
+    ModelError,
+    PermanentError,
+    TransientError,
+)
 from include.inferencing import champion, fleet
 from include.inferencing.champion import Alias, Serving
 from include.inferencing.gated import require_gated
@@ -31,6 +38,7 @@ class Wanted:
         self.aliases: dict[str, Alias] = {}
         self.prefixes: set[str] = set()
         self.gated: dict[tuple[str, str, str], str] = {}
+        self.told: dict[tuple[str, str, str], str] = {}
 
     def refresh(self) -> None:
         """Read all aliases; one that cannot be read stays as it was."""
@@ -66,8 +74,13 @@ class Wanted:
                 require_gated(self.store, one)
                 self.gated[key] = ""
             except PermanentError as error:
+                if self.told.get(key) != str(error):
+                    LOG.warning("not loaded: %s", error)
+                self.told[key] = str(error)
+                if not isinstance(error, GateError) or error.__cause__ is not None:
+                    # what is missing or damaged may be put back
+                    return str(error)
                 self.gated[key] = str(error)
-                LOG.warning("never loaded: %s", error)
         return self.gated[key]
 
     def is_ours(self, model: str) -> bool:
@@ -91,6 +104,11 @@ class Keeper:
     def start(self) -> None:
         """Begin to look."""
         self.thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it looks, or is about to."""
+        return self.thread.is_alive()
 
     def stop(self) -> None:
         """End after the look that is under way."""
@@ -151,6 +169,10 @@ class Keeper:
             self._ask(triton, model)
             return True
         except (ModelError, TransientError) as error:
+            if fleet.is_busy(error):
+                self.answered[model] = time.monotonic()
+                self.timeouts.pop(model, None)
+                return True
             LOG.warning("%s does not answer on %s: %s", model, self.address, error)
             triton.check()
             self.timeouts[model] = self.timeouts.get(model, 0) + 1

@@ -60,6 +60,7 @@ class Server(TritonClient):
 
 
 SLOW = ServerUnavailableError("m", "here", "the answer did not come before its deadline", "")
+BUSY = ModelError("m", "here", "Triton answers: [overloaded] 64 answers are under way", "")
 DEAD = ModelError("m", "here", "Stub process 'm' is not healthy", "")
 
 
@@ -69,6 +70,7 @@ DEAD = ModelError("m", "here", "Stub process 'm' is not healthy", "")
         ((SLOW, None, SLOW), []),
         ((SLOW, SLOW), ["unload", "load"]),
         ((DEAD,), ["unload", "load"]),
+        ((BUSY, BUSY, BUSY), []),
     ],
 )
 def test_a_busy_champion_stays_loaded_and_a_dead_one_does_not(
@@ -79,6 +81,30 @@ def test_a_busy_champion_stays_loaded_and_a_dead_one_does_not(
     for _ in failures:
         keeper._keep(server, serving)
     assert server.calls == calls
+
+
+def test_a_gate_that_was_missing_is_looked_at_again(store: ArtifactStore) -> None:
+    wanted, serving = Wanted(store), serving_of(store, "nobody", stand_in(store, "put back"))
+    assert serving.gate
+    key = next(key for key in store.bucket.keys(serving.gate.prefix) if key.endswith("manifest.json"))
+    kept, _ = store.bucket.get_bytes(key)
+    store.bucket.delete([key])
+    assert "is gone" in wanted.refused(serving)
+    store.bucket.put_bytes(key, kept)
+    assert not wanted.refused(serving)
+
+
+def test_a_keeper_that_died_is_replaced(
+    store: ArtifactStore, triton: TritonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = Control(store)
+    with monkeypatch.context() as patch:
+        patch.setattr("include.inferencing.keeper.Keeper._run", lambda _: None)
+        control.look()
+        wait_until(lambda: not any(keeper.is_alive for keeper in control.keepers.values()), 5)
+    control.look()
+    assert all(keeper.is_alive for keeper in control.keepers.values())
+    control.stop()
 
 
 @pytest.mark.parametrize("garbage", [b"{torn", b"\xff\xfe", b"[]", b'{"model_name": 1}'])

@@ -18,7 +18,7 @@ from include.inferencing.rollout.drive import Driver
 from include.inferencing.rollout.leave import leave
 from include.inferencing.triton_client import TritonClient
 from tests.faults.serving.packages import BAD, stand_in
-from tests.gates import gate_of, rollout_of, serving_of
+from tests.gates import gate_of, put_in_service, rollout_of, serving_of
 from tests.inferencing.conftest import QUICK, TritonServer, deploy, run_of
 from tests.tiny_model import tiny_dataset
 
@@ -178,3 +178,41 @@ def test_an_earlier_champion_comes_back_and_what_it_replaced_stays_out_until_its
     transitions.start(store.bucket, rollout_of(run_of(use_case, 5), serving_of(store, use_case, third)))
     assert rollback(store, use_case, QUICK) == champion.model_name(use_case, next_one)
     assert champion.read_alias(store.bucket, use_case)[0].is_withdrawn(champion.model_name(use_case, third))
+
+
+def test_a_person_going_back_is_finished_by_the_next_call_and_undone_by_no_run(
+    store: ArtifactStore, triton: TritonServer, use_case: str
+) -> None:
+    good, bad, third, fourth = (serving_of(store, use_case, stand_in(store, name)) for name in ("good", "b", "c", "d"))
+    for day, one in enumerate((good, bad), 1):
+        put_in_service(store, run_of(use_case, day), one)
+    back = deployment.begun(good, run_of(use_case, 3), QUICK, "back")
+    transitions.start(store.bucket, back)
+    transitions.release(store.bucket, back)
+    refused = transitions.start(store.bucket, rollout_of(run_of(use_case, 28), third))
+    assert refused.rollout and refused.rollout.candidate == good
+    assert "a person brings" in transitions.refusal(refused, rollout_of(run_of(use_case, 28), third))
+
+    assert rollback(store, use_case, QUICK) == good.model_name
+    alias, _ = champion.read_alias(store.bucket, use_case)
+    assert alias.is_withdrawn(bad.model_name) and not alias.is_withdrawn(good.model_name)
+    with pytest.raises(ConfigurationError, match="no champion before that is not taken out of service"):
+        rollback(store, use_case, QUICK)
+    for day, one in enumerate((third, fourth), 4):
+        put_in_service(store, run_of(use_case, day), one)
+    assert rollback(store, use_case, QUICK, good.model_name) == good.model_name
+
+
+def test_a_rollout_goes_on_for_a_later_run_of_the_same_package_with_its_gate(store: ArtifactStore) -> None:
+    use_case, package = "again", stand_in(store, "good")
+    first = rollout_of(run_of(use_case, 1), serving_of(store, use_case, package))
+    gate = gate_of(store, package, dataset=tiny_dataset(store, rows=10))
+    later = first.candidate.model_copy(update={"gate": gate})
+    transitions.start(store.bucket, first)
+    joined = transitions.start(store.bucket, rollout_of(run_of(use_case, 2), later, owner="later")).rollout
+    assert joined and (joined.owner, joined.run_id, joined.candidate) == (first.owner, "day-2", later)
+    assert transitions.start(store.bucket, first).rollout == joined
+    verdict = champion.Verdict(**dict(run_of(use_case, 2)), passed=True, report=gate, at=now())
+    assert champion.judge(store.bucket, use_case, verdict)
+    promoted = transitions.promote(store.bucket, first).champion
+    assert promoted and champion.serving(promoted) == later

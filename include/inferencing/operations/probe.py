@@ -167,7 +167,7 @@ def _ask(triton: TritonClient, model: str, config: ProbeConfig) -> str:
         for _ in triton.stream(model, config.question, config.max_tokens, config.answer_seconds):
             pass
     except (ModelError, TransientError) as error:
-        return error.problem
+        return "" if fleet.is_busy(error) else error.problem
     return ""
 
 

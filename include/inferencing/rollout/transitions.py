@@ -18,13 +18,15 @@ from include.inferencing.champion import (
 
 MOST_TRANSITIONS = 200
 MOST_WITHDRAWN = 50
+MOST_EARLIER = 50
 What = Literal["started", "probing", "canary", "promoted", "rolled_back", "taken_over", "left"]
 
 
 def start(bucket: Bucket, rollout: Rollout) -> Alias:
     """Begin a rollout, unless its candidate serves, a newer run decides, or a person took the package out of service.
 
-    A rollout of another package that is under way is rolled back where this run looks at no earlier moment.
+    A rollout of another package that is under way is rolled back where this run looks at no earlier moment; one of the
+    same package goes on, as that of the run that looks at the later moment and with its gate.
     """
 
     def started(alias: Alias) -> Alias | None:
@@ -34,7 +36,7 @@ def start(bucket: Bucket, rollout: Rollout) -> Alias:
         if refusal(alias, rollout):
             return None
         if current and current.candidate.model_name == name:
-            return None
+            return _adopted(alias, current, rollout)
         if current:
             alias = _undone(alias, f"run {rollout.run_id} rolls out {name}")
         leaving = tuple(one for one in alias.leaving if one.model_name != name)
@@ -55,7 +57,11 @@ def refusal(alias: Alias, rollout: Rollout) -> str:
     if alias.is_withdrawn(rollout.candidate.model_name):
         return "a person took this package out of service"
     other = alias.rollout
-    if other and other.candidate != rollout.candidate and sortable(other.as_of) > sortable(rollout.as_of):
+    if other is None or other.candidate.model_name == rollout.candidate.model_name:
+        return ""
+    if other.kind == "back":
+        return f"a person brings {other.candidate.model_name} back"
+    if sortable(other.as_of) > sortable(rollout.as_of):
         return f"run {other.run_id} (as of {other.as_of}) rolls out {other.candidate.model_name}"
     return ""
 
@@ -108,15 +114,16 @@ def promote(bucket: Bucket, mine: Rollout) -> Alias:
     """Make the candidate the champion; the one until now leaves. Nothing happens where a verdict forbids it by now."""
 
     def promoted(alias: Alias) -> Alias | None:
-        if not owns(alias, mine) or alias.rollout is None or refusal(alias, mine):
+        if not owns(alias, mine) or alias.rollout is None or refusal(alias, alias.rollout):
             return None
-        before, new = alias.champion, mine.candidate
+        before, new = alias.champion, alias.rollout.candidate
         moved = Champion(**dict(new), previous=serving(before) if before else None, moved_at=now())
         withdrawn = tuple(one for one in alias.withdrawn if one.model_name != new.model_name)
         if before and mine.kind == "back":
             withdrawn = _withdraw(withdrawn, before)
         update = {"champion": moved, "rollout": None, "withdrawn": withdrawn, "leaving": _leave(alias, before, mine)}
-        return _logged(alias.model_copy(update=update), "promoted", new, mine.run_id)
+        update |= {"earlier": _earlier(alias, before)}
+        return _logged(alias.model_copy(update=update), "promoted", new, alias.rollout.run_id)
 
     return change(bucket, mine.use_case, promoted)
 
@@ -142,10 +149,10 @@ def roll_back(bucket: Bucket, mine: Rollout, reason: str) -> Alias:
 
 
 def call_off(bucket: Bucket, use_case: str, model_name: str) -> Alias:
-    """A person ends the rollout of a model, whoever drives it; the package is taken out of service."""
+    """A person ends a run's rollout of a model, whoever drives it; the package is taken out of service."""
 
     def called_off(alias: Alias) -> Alias | None:
-        if alias.rollout is None or alias.rollout.candidate.model_name != model_name:
+        if alias.rollout is None or (alias.rollout.candidate.model_name, alias.rollout.kind) != (model_name, "deploy"):
             return None
         candidate = alias.rollout.candidate
         new = _undone(alias, "a person called it off")
@@ -170,7 +177,16 @@ def left(bucket: Bucket, use_case: str, model_name: str) -> Alias:
 def owns(alias: Alias, mine: Rollout) -> bool:
     """Whether the rollout under way is `mine`, with the same owner."""
     its = alias.rollout
-    return its is not None and (its.owner, its.candidate) == (mine.owner, mine.candidate)
+    return its is not None and (its.owner, its.candidate.model_name) == (mine.owner, mine.candidate.model_name)
+
+
+def _adopted(alias: Alias, current: Rollout, rollout: Rollout) -> Alias | None:
+    """The rollout under way, for the later run and with its gate; a person's stays as it is."""
+    update = {name: getattr(rollout, name) for name in ("run_id", "as_of", "candidate")}
+    stands = all(getattr(current, name) == value for name, value in update.items())
+    if stands or current.kind == "back" or sortable(rollout.as_of) < sortable(current.as_of):
+        return None
+    return alias.model_copy(update={"rollout": current.model_copy(update=update)})
 
 
 def _gated(alias: Alias, serves: Champion, candidate: Serving) -> Alias | None:
@@ -185,6 +201,13 @@ def _undone(alias: Alias, reason: str) -> Alias:
     assert rollout is not None
     new = alias.model_copy(update={"rollout": None, "leaving": _leave(alias, rollout.candidate, rollout)})
     return _logged(new, "rolled_back", rollout.candidate, rollout.run_id, rollout.share, reason)
+
+
+def _earlier(alias: Alias, before: Champion | None) -> tuple[Serving, ...]:
+    if before is None:
+        return alias.earlier
+    rest = tuple(one for one in alias.earlier if one.model_name != before.model_name)
+    return (*rest, serving(before))[-MOST_EARLIER:]
 
 
 def _withdraw(withdrawn: tuple[Withdrawn, ...], one: Serving) -> tuple[Withdrawn, ...]:
