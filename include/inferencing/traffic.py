@@ -59,6 +59,9 @@ class ModelTraffic(BaseModel):
     failed: int = Field(0, description="Of those, ended by an error that is not the client's.")
     cancelled: int = Field(0, description="Of those, given up by the client.")
     retried: int = Field(0, description="Attempts that it failed before anything was sent: made again elsewhere.")
+    begun: int = Field(
+        0, description="Attempts that were sent to it, when they were; without those given up for no fault of its own."
+    )
     empty: int = Field(0, description="Answers without any text.")
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ import pytest
 from include.artifacts.store import ArtifactStore
 from include.core.pseudonym_key import pseudonym_key
 from include.core.settings import settings
-from include.feedback.said import Said, read_said, said_prefix
+from include.feedback.said import read_said, said_prefix
 from include.inferencing.config.learning import LearningConfig
 from include.inferencing.learning.capture import Capture
 from include.inferencing.learning.exchanges import Consent, Exchange, exchanges_prefix, read_exchanges
@@ -25,8 +24,6 @@ from include.inferencing.learning.feedback import FeedbackDesk, FeedbackError, S
 from include.inferencing.learning.ids import new_id, opened
 from include.inferencing.learning.recent import RecentExchanges
 from include.inferencing.learning.rules import publish_rules
-from include.inferencing.learning.turns import Turns
-from include.inferencing.learning.worker import Job
 from include.privacy.policy import HidingConfig
 
 QUESTION = "I am Anna Schmidt (anna.schmidt@acme.example, +49 30 1234567). What does len do?"
@@ -227,57 +224,3 @@ def test_a_queue_that_is_full_drops_and_counts(store: ArtifactStore, monkeypatch
             assert (error.value.status, error.value.after) == (503, 5)
 
     asyncio.run(scene())
-
-
-# dies of the text "poison", talks on "chatter", and is silent on "stall"
-HOSTILE = """
-import json, sys, time
-for line in sys.stdin:
-    job = json.loads(line)
-    question = job["exchange"]["question"]
-    if "poison" in question:
-        sys.exit(1)
-    if "chatter" in question:
-        print("not an outcome", flush=True)
-    if "stall" in question:
-        time.sleep(600)
-    for outcome in ("scrubbed", "stored"):
-        print(json.dumps({"number": job["number"], "outcome": outcome}), flush=True)
-"""
-
-
-def test_a_text_that_ends_the_scrubber_is_lost_alone(store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_case = f"poison_{uuid.uuid4().hex[:8]}"
-    monkeypatch.setattr("include.inferencing.learning.pipe.STALL_SECONDS", 1.0)
-    monkeypatch.setattr("include.inferencing.learning.pipe.START_SECONDS", 5.0)
-    monkeypatch.setattr("include.inferencing.learning.pipe.RESTART_SECONDS", 0.0)
-    texts = ["fine", "poison", "fine", "chatter", "stall", "fine", "fine"]
-
-    async def scene() -> None:
-        async with capturing(store, use_case, monkeypatch) as capture:
-            capture._pipe._command = (sys.executable, "-c", HOSTILE)
-            for text in texts:
-                capture.offer(exchange(use_case, messages=[{"role": "user", "content": text}]))
-            await until(lambda: sum(capture.counts[name] for name in ("stored", "dropped: scrubber ended twice")) == 7)
-            assert capture.counts["dropped: scrubber ended twice"] == 3
-            assert capture.counts["stored"] == 4
-
-    asyncio.run(scene())
-
-
-def test_tenants_take_turns_and_whoever_floods_loses() -> None:
-    async def scene() -> list[str]:
-        turns = Turns(4)
-        gone = [
-            turns.put(Job(number=n, use_case="a", hiding=HidingConfig(), keep_days=1, said=words))
-            for n, words in enumerate([said_by("flood"), *[said_by("flood")] * 5, said_by("acme"), said_by("globex")])
-        ]
-        assert [job.tenant for job in gone if job] == ["flood"] * 4
-        return [(await turns.get()).tenant for _ in range(4)]
-
-    assert asyncio.run(scene()) == ["flood", "acme", "globex", "flood"]
-
-
-def said_by(tenant: str) -> Said:
-    moment = datetime.now(UTC).isoformat()
-    return Said(id="chatcmpl-1", tenant=tenant, answered_at=moment, recorded_at=moment, thumb="up")

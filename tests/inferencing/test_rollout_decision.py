@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from include.inferencing.config import DeployConfig
-from include.inferencing.rollout.decide import Observed, decide
+from include.inferencing.rollout.decide import Looks, Observed, decide
 from include.inferencing.traffic import ModelTraffic, Times
 
 CONFIG = DeployConfig()
@@ -45,6 +45,9 @@ def seen(requests: int, bad: int = 0, first: float = 0.2, gap: float = 0.02) -> 
         (seen(30), seen(30), [(50, 20)] * 10, False, "roll_back", "chrF -30"),
         (seen(30), seen(30), [(50, 80)] * 10, False, "go_on", ""),
         (seen(30), seen(30), [(50, 0), (0, 49), (50, 20)], False, "wait", "chrF"),
+        # no worse on average, and perhaps far worse
+        (seen(30), seen(30), [(50, 95), (90, 10), (50, 95), (40, 15)], False, "wait", "chrF"),
+        (seen(200, 5), seen(200), NO_PAIRS, True, "go_on", ""),
         (seen(30), seen(30), [(50, 0), (0, 49), (50, 20)], True, "roll_back", "undecided: chrF"),
     ],
 )
@@ -89,6 +92,40 @@ def test_of_equal_models_hardly_any_goes_back_and_of_bad_ones_hardly_any_goes_on
     assert share(0.30, 2.0, 2.0, "go_on") <= 0.02
     assert share(0.01, 6.0, 2.0, "go_on") <= 0.02
     assert share(0.01, 2.0, -15.0, "go_on") <= 0.02
+
+
+def goes_through(draw: random.Random, fails: float, base: float) -> bool:
+    """A rollout under traffic, looked at as its driver does: whether it goes on at each share."""
+    for share in CONFIG.shares:
+        looks, step = Looks(CONFIG.least_requests, 1 + len(CONFIG.shares)), "wait"
+        asked, bad = [0, 0], [0, 0]
+        while step == "wait":
+            which = int(draw.random() < share)
+            asked[which] += 1
+            bad[which] += draw.random() < (base, fails)[which]
+            over = asked[1] >= 16 * CONFIG.least_requests
+            if which and (looks.is_due(asked[1]) or over):
+                champion, candidate = (Observed(*seen) for seen in zip(asked, bad, strict=True))
+                step = decide(candidate, champion, NO_PAIRS, CONFIG, over=over, risk=looks.spend()).step
+        if step == "roll_back":
+            return False
+    return True
+
+
+@pytest.mark.parametrize("fails", [0.05, 0.1, 0.25])
+def test_equal_models_pass_however_often_they_are_looked_at(fails: float) -> None:
+    draw = random.Random(7)
+    assert sum(not goes_through(draw, fails, fails) for _ in range(300)) <= 15
+
+
+def test_a_much_worse_model_is_found_under_traffic() -> None:
+    draw = random.Random(7)
+    assert sum(goes_through(draw, 0.4, 0.1) for _ in range(100)) <= 2
+
+
+def test_what_hangs_is_under_way() -> None:
+    found = Observed.of(ModelTraffic(begun=10, requests=6, retried=1))
+    assert (found.begun, found.under_way) == (10, 3)
 
 
 def test_what_clients_gave_up_says_nothing_about_a_model() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -142,13 +143,25 @@ async def health() -> JSONResponse:
 async def ready(request: Request) -> JSONResponse:
     """Whether requests may come here: the store was read once, and the gateway is not about to end."""
     state = request.app.state.gateway.state()
+    if not _may_see(request):
+        del state["servers"]
     return JSONResponse(state, 200 if state["ready"] else 503)
 
 
 @ROUTES.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """For Prometheus."""
+    """For Prometheus: names tenants, models and servers."""
+    if not _may_see(request):
+        raise ApiError(403, "Only programs of this machine read this.", code="forbidden")
     return Response(request.app.state.gateway.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _may_see(request: Request) -> bool:
+    """Whether the peer may know tenants and addresses; a proxy of this machine speaks for somebody else."""
+    if request.app.state.gateway.limits.details_to_all:
+        return True
+    forwarded = {"forwarded", "x-forwarded-for", "x-real-ip", "via"}.intersection(request.headers.keys())
+    return not forwarded and request.client is not None and ip_address(request.client.host).is_loopback
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

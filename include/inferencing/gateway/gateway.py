@@ -32,8 +32,8 @@ class Gateway:
         self.name = f"{socket.gethostname().partition('.')[0]}-{secrets.token_hex(4)}"
         self.known, self.fleet = Known(StoreReader(store)), Fleet(addresses, limits)
         self.admission = Admission(self.known)
-        self.relay = Relay(self.known, self.fleet, limits)
         self.metrics, self.tally = Metrics(), Tally(self.name)
+        self.relay = Relay(self.known, self.fleet, limits, self.tally)
         self.recorder = Recorder(self.metrics, self.tally)
         self.ending = False
         queues = self.relay.queues

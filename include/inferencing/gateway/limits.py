@@ -24,6 +24,9 @@ class GatewayLimits(BaseModel):
     waiting: int = Field(256, ge=0, le=100_000, description="Requests that wait for a place, per model.")
     poll: float = Field(1, gt=0, le=60, description="Between two looks at the store and at each server.")
     report: float = Field(2, gt=0, le=60, description="Between two traffic documents.")
+    details_to_all: bool = Field(
+        False, description="Tell /metrics and the servers of /ready to others than programs of this machine, too."
+    )
     drain: float = Field(30, gt=0, le=3600, description="Answers under way may take so long after SIGTERM.")
 
 

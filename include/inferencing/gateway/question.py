@@ -53,6 +53,7 @@ NUMBERS: dict[str, tuple[Any, float, float]] = {
     "repetition_penalty": (REAL, 0.01, 10),
 }
 OF_ALL = {"model", "stream", "stream_options", "stop", "max_completion_tokens"}
+PARAMETERS = {"messages", "prompt"} | OF_ALL | HARMLESS | NUMBERS.keys() | NEUTRAL.keys()
 MOST_STOPS, LONGEST_STOP, MOST_MESSAGES = 16, 1_000, 1_000
 # OpenAI's own for /v1/completions
 COMPLETION_TOKENS = 16

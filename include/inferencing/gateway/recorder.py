@@ -2,14 +2,18 @@
 
 import json
 import logging
+import re
 import time
 from datetime import UTC, datetime
 
 from include.inferencing.gateway.call import Call
 from include.inferencing.gateway.errors import ApiError
 from include.inferencing.gateway.metrics import Metrics
+from include.inferencing.gateway.question import PARAMETERS
 from include.inferencing.gateway.tally import Tally
+from include.inferencing.learning.feedback import FeedbackRequest
 
+KNOWN = PARAMETERS | FeedbackRequest.model_fields.keys() | {"x-request-timeout"}
 REQUESTS = logging.getLogger("genai.gateway.requests")
 
 
@@ -48,7 +52,15 @@ class Recorder:
         self.metrics.refused(tenant, error.status, error.code or error.kind)
         self.tally.refused(error.status)
         line = {"at": _now(), "id": identifier, "tenant": tenant, "key": key, "status": error.status}
-        REQUESTS.info("%s", json.dumps(line | {"error": error.code or error.kind, "param": error.param}))
+        REQUESTS.info("%s", json.dumps(line | {"error": error.code or error.kind, "param": _known(error.param)}))
+
+
+def _known(param: str | None) -> str | None:
+    """The parameter that is meant, without what is within it; "" for a name of the client's own: it may be a text."""
+    if param is None:
+        return None
+    name = re.split(r"[.\[]", param, maxsplit=1)[0]
+    return name if name in KNOWN else ""
 
 
 def _now() -> str:

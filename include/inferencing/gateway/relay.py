@@ -14,6 +14,7 @@ from include.inferencing.gateway.known import Known
 from include.inferencing.gateway.limits import GatewayLimits
 from include.inferencing.gateway.queues import Queues
 from include.inferencing.gateway.servers import Copy
+from include.inferencing.gateway.tally import Tally
 from include.inferencing.gateway.view import Model
 
 LOG = logging.getLogger("genai.gateway.relay")
@@ -28,8 +29,8 @@ def in_share(identifier: str, share: float) -> bool:
 class Relay:
     """Queues a call, chooses model and server, and tries again elsewhere while nothing of the answer was sent."""
 
-    def __init__(self, known: Known, fleet: Fleet, limits: GatewayLimits) -> None:
-        self.known, self.fleet, self.limits = known, fleet, limits
+    def __init__(self, known: Known, fleet: Fleet, limits: GatewayLimits, tally: Tally) -> None:
+        self.known, self.fleet, self.limits, self.tally = known, fleet, limits, tally
         self.queues = Queues(self.places, limits.waiting, lambda: len(known.now.access.tenants))
 
     def places(self, use_case: str) -> int:
@@ -48,6 +49,7 @@ class Relay:
             while True:
                 copy = await self._copy(call, failed)
                 call.triton_model, call.server = copy.model.name, copy.server.address
+                self.tally.attempted(copy.model.name)
                 try:
                     async with aclosing(
                         copy.pieces(call.question, call.adapter, max(0.01, call.left), self.limits)
@@ -72,6 +74,8 @@ class Relay:
             raise failure.error(chat=call.question.chat) from failure
         if failure.is_fault and not failure.dead:
             call.blamed.append(copy.model.name)
+        else:
+            self.tally.attempted(copy.model.name, -1)
         call.again()
         if failure.code in ("not_ready", "unloading"):
             await self.known.refresh(min(call.left, 2 * self.limits.poll))

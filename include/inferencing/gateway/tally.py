@@ -46,6 +46,10 @@ class Tally:
         refused = self.minute.refused
         refused[str(status)] = refused.get(str(status), 0) + 1
 
+    def attempted(self, model: str, count: int = 1) -> None:
+        """Count an attempt at a model; -1 takes one back that says nothing about it."""
+        self.minute.models.setdefault(model, ModelTraffic()).begun += count
+
     def ended(self, call: Call) -> None:
         """Count a request that was let in."""
         if not call.triton_model:

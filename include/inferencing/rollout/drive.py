@@ -11,9 +11,10 @@ from include.inferencing import champion, fleet
 from include.inferencing.champion import Alias, Rollout
 from include.inferencing.config import DeployConfig
 from include.inferencing.gated import require_gated
+from include.inferencing.gateway.limits import GatewayLimits
 from include.inferencing.publish import publish
 from include.inferencing.rollout import transitions
-from include.inferencing.rollout.decide import Decision, decide
+from include.inferencing.rollout.decide import Decision, Looks, Observed, decide
 from include.inferencing.rollout.observe import Observer
 from include.inferencing.rollout.ownership import Heart
 from include.inferencing.rollout.probes import Probed, ask_both, questions
@@ -23,6 +24,8 @@ LOG = logging.getLogger("genai.inferencing.rollout")
 LOOK_SECONDS = 0.5
 # questions of one rollout, asked again and again, are of use for times and failures only
 MOST_ROUNDS = 3
+# by then a gateway has given up an answer that did not begin, and it counts as failed
+HANG_SECONDS = GatewayLimits.model_fields["first_token"].default + 2.0
 
 
 class Driver:
@@ -77,9 +80,9 @@ class Driver:
         self._answers(mine, config)
         if mine.kind == "back":
             return self._further(alias, mine, config)
-        decision = Decision("wait", "")
+        decision, looks = Decision("wait", ""), Looks(config.least_requests, 1 + len(config.shares))
         while decision.step == "wait":
-            decision = self._ask(alias, mine, config)
+            decision = self._ask(alias, mine, config, looks)
         LOG.info("probes of %s: %s: %s", mine.candidate.model_name, decision.step, decision.reason)
         if decision.step == "roll_back":
             return transitions.roll_back(self.bucket, mine, decision.reason)
@@ -91,6 +94,7 @@ class Driver:
         if serves is None:
             return self._promote(mine, config)
         observer = Observer(self.bucket, mine, serves.model_name)
+        looks = Looks(config.least_requests, 1 + len(config.shares))
         started, decision = time.monotonic(), Decision("wait", "")
         while decision.step == "wait":
             current = self._read()
@@ -100,10 +104,14 @@ class Driver:
             if age < config.settle_seconds:
                 time.sleep(min(LOOK_SECONDS, config.settle_seconds - age))
                 continue
-            if traffic.candidate.requests >= config.least_requests:
-                decision = decide(traffic.candidate, traffic.champion, self._pairs(), config, over=False)
-            if decision.step == "wait" and (age >= config.canary_seconds or not traffic.anything):
-                decision = self._ask(alias, mine, config, observer)
+            hangs = _hangs(traffic.candidate, config) and age < max(config.canary_seconds, HANG_SECONDS)
+            if looks.is_due(traffic.candidate.requests):
+                seen, champions = traffic.candidate, traffic.champion
+                decision = decide(seen, champions, self._pairs(), config, over=False, risk=looks.spend())
+            if decision.step == "go_on" and hangs:
+                decision = Decision("wait", "")
+            if decision.step == "wait" and not hangs and (age >= config.canary_seconds or not traffic.anything):
+                decision = self._ask(alias, mine, config, looks, observer)
             elif decision.step == "wait":
                 time.sleep(LOOK_SECONDS)
         LOG.info("%s at %.0f%%: %s: %s", mine.candidate.model_name, 100 * mine.share, decision.step, decision.reason)
@@ -111,7 +119,9 @@ class Driver:
             return transitions.roll_back(self.bucket, mine, decision.reason)
         return self._further(alias, mine, config)
 
-    def _ask(self, alias: Alias, mine: Rollout, config: DeployConfig, observer: Observer | None = None) -> Decision:
+    def _ask(
+        self, alias: Alias, mine: Rollout, config: DeployConfig, looks: Looks, observer: Observer | None = None
+    ) -> Decision:
         """Decide by what the probes have shown, and by more of them where that is not enough."""
         serves = alias.champion
         for _ in range(2):
@@ -120,7 +130,8 @@ class Driver:
                 traffic = observer.look()
                 seen, champions = seen + traffic.candidate, champions + traffic.champion
             over = self.rounds >= MOST_ROUNDS
-            decision = decide(seen, champions if serves else None, self._pairs(), config, over=over)
+            against, risk = champions if serves else None, looks.spend() if seen.requests else 1.0
+            decision = decide(seen, against, self._pairs(), config, over=over, risk=risk)
             if decision.step != "wait":
                 return decision
             self._answers(mine, config)
@@ -152,3 +163,8 @@ class Driver:
 
     def _read(self) -> Alias:
         return champion.read_alias(self.bucket, self.use_case)[0]
+
+
+def _hangs(seen: Observed, config: DeployConfig) -> bool:
+    """Whether more of what clients asked has not ended than may be late."""
+    return seen.under_way > config.late_share * seen.begun

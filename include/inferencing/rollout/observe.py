@@ -10,7 +10,8 @@ from include.inferencing.traffic import ModelTraffic, Times, by_model, read_traf
 
 # gateways name minutes by their own clocks
 CLOCKS_APART = timedelta(minutes=10)
-COUNTS, TIMES = ("requests", "failed", "cancelled", "empty"), ("first_token", "token_gap")
+COUNTS = ("requests", "failed", "cancelled", "retried", "empty", "begun")
+TIMES = ("first_token", "token_gap")
 
 
 @dataclass(frozen=True)

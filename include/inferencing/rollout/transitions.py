@@ -121,8 +121,8 @@ def promote(bucket: Bucket, mine: Rollout) -> Alias:
         withdrawn = tuple(one for one in alias.withdrawn if one.model_name != new.model_name)
         if before and mine.kind == "back":
             withdrawn = _withdraw(withdrawn, before)
-        update = {"champion": moved, "rollout": None, "withdrawn": withdrawn, "leaving": _leave(alias, before, mine)}
-        update |= {"earlier": _earlier(alias, before)}
+        update: dict[str, object] = {"champion": moved, "rollout": None, "withdrawn": withdrawn}
+        update |= {"leaving": _leave(alias, before, mine), "earlier": _earlier(alias, before)}
         return _logged(alias.model_copy(update=update), "promoted", new, alias.rollout.run_id)
 
     return change(bucket, mine.use_case, promoted)

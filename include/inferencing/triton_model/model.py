@@ -186,6 +186,7 @@ class TritonPythonModel:
                 self.stepped.set()
                 self.arrived.wait(IDLE_SECONDS)
         except Exception as error:
+            # whatever it is, it is told to every answer that waits for a step, and raised on
             self.broken = f"generation failed, the model must be loaded again: {' '.join(str(error).split())[-300:]}"
             self.stepped.set()
             raise
@@ -198,7 +199,8 @@ class TritonPythonModel:
                 try:
                     under_way = self._advance(answer)
                 except UNFORESEEN as error:
-                    # one answer that cannot be sent is not the others'
+                    # of the engine or of Triton's sender: an answer that cannot be read or sent is given up alone, as
+                    # an exception that left this thread would end all others' too
                     pb.Logger.log_error(f"an answer was given up: {error!r}")
                     answer.handle.cancel()
                     under_way = False

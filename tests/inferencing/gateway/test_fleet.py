@@ -13,7 +13,7 @@ from include.inferencing.gateway.limits import GatewayLimits
 class Alive(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
     """What Triton says of itself."""
 
-    async def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802 the protocol's name
+    async def ServerLive(self, request: Any, context: Any) -> Any:
         return service_pb2.ServerLiveResponse(live=True)
 
 

@@ -159,7 +159,7 @@ class Scaled:
 
     def __init__(self, store: ArtifactStore, stack: Stack) -> None:
         self.store, self.servers, self.control = store, LocalServers(stack.settings), Control(store)
-        wish = Wish(Target(0.95, 10.0), Capacity(0.1, 0.01, 0.0, 10.0, 8))
+        wish = Wish(Target(0.95, 10.0), Capacity(0.01, 0.001, 0.0, 10.0, 32))
         self.rules = Rules({USE_CASE: wish}, Bounds(floor=1, ceiling=2, instances=1, stabilization=1.0, boot=1.0))
 
     def asked(self, count: int) -> None:
