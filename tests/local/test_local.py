@@ -104,7 +104,7 @@ def test_servers_elsewhere_replace_the_local_ones(tmp_path: Path) -> None:
     credentials = layout(settings).credentials()
     names = [program.name for program in programs(settings, credentials)]
 
-    assert names == list(airflow.COMPONENTS)
+    assert names == ["gateway", *airflow.COMPONENTS]
     assert store_address(settings, credentials).access_key == "k"
 
 

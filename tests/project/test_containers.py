@@ -85,14 +85,15 @@ def test_every_program_reads_the_same_settings(services: dict[str, Any]) -> None
         if "GENAI_S3_ENDPOINT" in service.get("environment", {})
     ]
     assert len(read) == len(services) - 3  # all but Postgres, MinIO and Triton
-    # only Airflow's tasks make pseudonyms, so no other program has their key; the gateway alone is called from outside
+    # Airflow's tasks and the gateway make pseudonyms: no other program has their key; the gateway alone is called from
+    # outside
     shared = [settings.model_dump(exclude={"pseudonym_key", "host"}) for settings in read]
     assert all(settings == shared[0] for settings in shared)
     keyed = {name for name, one in services.items() if "GENAI_PSEUDONYM_KEY" in one.get("environment", {})}
     assert (
         {"scheduler"}
         <= keyed
-        <= {name for name, one in services.items() if "AIRFLOW__CORE__EXECUTOR" in one["environment"]}
+        <= {"gateway"} | {name for name, one in services.items() if "AIRFLOW__CORE__EXECUTOR" in one["environment"]}
     )
     assert (read[0].s3_address, read[0].triton_address) == ("minio:9000", "triton:8001")
 

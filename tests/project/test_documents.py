@@ -12,6 +12,8 @@ from include.core.settings import PROJECT_ROOT, Settings
 
 PAGES = [PROJECT_ROOT / "README.md", PROJECT_ROOT / "AGENTS.md"]
 DECISIONS = sorted((PROJECT_ROOT / "docs" / "adr").glob("*.md"))
+# keys of the object store, and addresses of a server
+ELSEWHERE = ("/", "serving/", "feedback/", "aliases/")
 ROOT_FILE = re.compile(r"[\w-]+\.(md|yaml|toml)|Dockerfile|Makefile|LICENSE")
 
 
@@ -28,11 +30,11 @@ def commands(tool: str) -> set[str]:
 
 
 def named_paths(page: Path) -> set[str]:
-    """Paths in the repository that a page names; what a run creates and placeholders are none."""
+    """Paths in the repository that a page names; what a run creates, placeholders, keys and addresses are none."""
     settings_left_out = re.sub(r"^\| `GENAI_.*$", "", page.read_text(), flags=re.MULTILINE)
     spans = re.findall(r"`([\w./-]+)`", settings_left_out)
     inside = [span for span in spans if "/" in span or ROOT_FILE.fullmatch(span)]
-    return {path for path in inside if not path.startswith(".genai")}
+    return {path for path in inside if not path.startswith((".genai", *ELSEWHERE))}
 
 
 def test_every_make_target_that_is_named_exists() -> None:

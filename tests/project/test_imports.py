@@ -12,7 +12,11 @@ from include.core.settings import PROJECT_ROOT
 HEAVY = {"torch", "transformers", "deepspeed", "peft", "datasets", "spacy", "sdv", "pandas", "pyarrow", "openvino"}
 HEAVY |= {"presidio_analyzer", "presidio_anonymizer", "openvino_genai", "rensa", "sacrebleu"}
 # programs of the serving environment, whose libraries this one does not have
-SERVING = ("include.inferencing.export_openvino", "include.inferencing.triton_model")
+SERVING = (
+    "include.inferencing.export_openvino",
+    "include.inferencing.graph_adapters",
+    "include.inferencing.triton_model",
+)
 
 
 def modules(package: str = "include") -> list[str]:

@@ -18,7 +18,9 @@ def test_tickets_are_not_read_undeclared() -> None:
 
 
 def test_a_personal_source_has_to_be_anonymized() -> None:
-    with pytest.raises(ConfigurationError, match=r"data_preparation\.anonymize\.sources = .*tickets as personal"):
+    with pytest.raises(
+        ConfigurationError, match=r"data_preparation\.anonymize\.sources = .*tickets, feedback as personal"
+    ):
         load_use_case("python_assistant", {"data_preparation.anonymize.sources": ["docstrings"]})
 
 
@@ -58,7 +60,9 @@ def test_collections_are_declared_by_name_and_anonymized_where_they_are_personal
 
 def test_what_is_personal_keeps_nothing_that_leads_to_people() -> None:
     for kind in ("PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "STREET_ADDRESS", "IBAN_CODE", "ACCOUNT_NUMBER"):
-        with pytest.raises(ConfigurationError, match=rf"anonymize\.policy\.{kind} = 'keep'.*tickets would be"):
+        with pytest.raises(
+            ConfigurationError, match=rf"anonymize\.policy\.{kind} = 'keep'.*tickets, feedback would be"
+        ):
             load_use_case("python_assistant", {"data_preparation.anonymize.policy": {kind: "keep"}})
     load_use_case("python_assistant", {"data_preparation.anonymize.policy": {"AGE": "keep", "PERSON": "redact"}})
 
@@ -81,7 +85,7 @@ def test_files_of_pairs_are_declared_and_hold_nothing_personal() -> None:
     for sensitivity, said in (("personal", r"files\.0 = 'people': .*not anonymized"), ("internal", "")):
         declared = {"strategy.data_sources": [*sources, {"name": "people", "sensitivity": sensitivity}]}
         if said:
-            anonymized = {"data_preparation.anonymize.sources": ["tickets", "people"]}
+            anonymized = {"data_preparation.anonymize.sources": ["tickets", "feedback", "people"]}
             with pytest.raises(ConfigurationError, match=said):
                 load_use_case("python_assistant", files | declared | anonymized)
         else:
