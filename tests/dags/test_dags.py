@@ -161,7 +161,7 @@ def test_a_run_that_changes_privacy_or_gates_has_a_charter_that_nobody_has_appro
     assert digest({"training.pretrain.steps": 7}) == approved
     for path, value in (
         ("data_preparation.anonymize.policy", {"PERSON": "redact"}),
-        ("data_preparation.anonymize.sources", ["tickets"]),
+        ("data_preparation.anonymize.sources", ["tickets", "feedback", "docstrings"]),
         ("data_preparation.check.max_leaked_numbers", 1_000),
     ):
         assert digest({path: value}) != approved, path
