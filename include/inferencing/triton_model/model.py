@@ -27,6 +27,8 @@ FINAL = pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 KV_BLOCK = 32
 CANCEL_SECONDS = 0.25  # each look costs a message to the server
 LOOK_SECONDS = 0.05
+# between rounds of sending: what is sent costs the engine its processor, and nobody reads 100 pieces a second
+PACE_SECONDS = 0.03
 IDLE_SECONDS = 1.0
 UNLOAD_SECONDS = 5.0
 # of the engine, the tokenizer and Triton, whose exceptions have no name here: they end one answer, never all
@@ -193,6 +195,8 @@ class TritonPythonModel:
 
     def _deliver(self) -> None:
         while not self.stopping:
+            if self.active:
+                time.sleep(PACE_SECONDS)
             self.stepped.wait(LOOK_SECONDS if self.active else IDLE_SECONDS)
             self.stepped.clear()
             for answer in self.active.copy():
