@@ -30,7 +30,7 @@ def run(folder: Path, server: ObjectStoreServer, seed: int, rollouts: int, calm:
         quiet = storm.rest(rest)
         storm.run(rollouts)
         storm.end()
-        found = problems(storm.requests, storm.log, storm.kills, storm.ungated) + storm.left_loaded()
+        found = problems(storm.requests, storm.log, storm.kills, storm.ungated) + storm.outcomes() + storm.left_loaded()
         return figures(storm, quiet) | {"problems": found}
     finally:
         storm.end()

@@ -9,6 +9,8 @@ from include.inferencing.champion import Transition
 
 # a gateway reads the alias each second, and reads and requests take time on busy processors
 POLL = 3.0
+# what may be killed in the middle of an answer: deployers and serving-control answer nobody
+ANSWERING = ("triton", "stub", "gateway")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def is_excused(one: Request, kills: Sequence[Kill]) -> bool:
     Of an answer that is not streamed the client sees no token; the gateway says that the model failed in the middle.
     """
     begun = one.tokens > 0 or (not one.stream and "model_failed" in one.error)
-    return begun and any(one.started <= kill.struck and one.ended >= kill.at for kill in kills)
+    answering = [kill for kill in kills if kill.kind in ANSWERING]
+    return begun and any(one.started <= kill.struck and one.ended >= kill.at for kill in answering)
 
 
 def p99(requests: Collection[Request]) -> float | None:

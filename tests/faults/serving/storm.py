@@ -55,6 +55,7 @@ class Storm:
         self.kills: list[Kill] = []
         self.transitions: dict[tuple[str, ...], Transition] = {}
         self.ungated: set[str] = set()
+        self.wrong: list[str] = []
         self.rolling: list[tuple[float, float]] = []
         self.deployer: subprocess.Popen[bytes] | None = None
         self.over, self.number, self.output = threading.Event(), 0, scene.folder / "deployer.log"
@@ -113,6 +114,8 @@ class Storm:
         self._look()
         serves = champion.read(self.store.bucket, USE_CASE)
         promoted = serves is not None and serves.model_name == name
+        if promoted and kind != "good":
+            self.wrong.append(f"promoted: {name}, which {kind}")
         how = "promoted" if promoted else "refused" if code == REFUSED else "not promoted"
         self.ended[f"{kind}: {how}"] += 1
 
@@ -178,6 +181,13 @@ class Storm:
         else:
             name = "control" if kind == "control" else f"{kind}-{number + 1}"
             self.scene.programs[name].kill()
+
+    def outcomes(self) -> list[str]:
+        """What is wrong with how the rollouts ended: a bad one promoted, or more than a fifth of the good not."""
+        good = sum(count for how, count in self.ended.items() if how.startswith("good: "))
+        promoted = self.ended["good: promoted"]
+        too_few = promoted < min(good - 1, 0.8 * good)
+        return self.wrong + [f"of {good} good packages {promoted} were promoted"] * too_few
 
     def left_loaded(self) -> list[str]:
         """What is wrong with what the Tritons have loaded at rest: the champion, and nothing else."""
