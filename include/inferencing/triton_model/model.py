@@ -9,6 +9,7 @@ until the last). Errors read `[code] message`.
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ IDLE_SECONDS = 1.0
 UNLOAD_SECONDS = 5.0
 # of the engine, the tokenizer and Triton, whose exceptions have no name here: they end one answer, never all
 UNFORESEEN = Exception
+UNLOADING = "[unloading] the model is being unloaded"
 INPUTS = ("messages", "text_input", "parameters", "adapter")
 
 
@@ -99,6 +101,7 @@ class TritonPythonModel:
         self.tokenizer = self.pipe.get_tokenizer()
         self.prompts = Prompts(self.tokenizer, self.limits)
         self.active: list[Answer] = []
+        self.entering: deque[tuple[Answer, Any, Any]] = deque()
         self.number = 0
         self.broken = ""
         self.stopping = False
@@ -122,7 +125,7 @@ class TritonPythonModel:
     def finalize(self) -> None:
         """End: answers under way get their time, later ones an error."""
         until = time.monotonic() + UNLOAD_SECONDS
-        while self.active and not self.broken and time.monotonic() < until:
+        while (self.active or self.entering) and not self.broken and time.monotonic() < until:
             time.sleep(LOOK_SECONDS)
         self.stopping = True
         self.arrived.set()
@@ -132,19 +135,30 @@ class TritonPythonModel:
     def _admit(self, request: Any, answer: Answer) -> None:
         if self.broken:
             raise RequestError("failed", self.broken)
-        if len(self.active) >= self.limits["max_sequences"] + self.limits["max_waiting"]:
-            raise RequestError("overloaded", f"{len(self.active)} requests are already here: ask again later")
+        here = len(self.active) + len(self.entering)
+        if here >= self.limits["max_sequences"] + self.limits["max_waiting"]:
+            raise RequestError("overloaded", f"{here} requests are already here: ask again later")
         asked = read(self._inputs(request), self.limits)
         prompt = self.prompts.build(asked)
         answer.prompt_tokens, answer.shift = prompt.tokens.shape[1], prompt.shift
         answer.written = Written(self._decode, asked.stop)
-        self.number += 1
-        try:
-            answer.handle = self.pipe.add_request(self.number, ov.Tensor(prompt.tokens), self._config(asked, prompt))
-        except RuntimeError as error:
-            raise refused("parameters", " ".join(str(error).split())[-200:]) from None
-        self.active.append(answer)
+        self.entering.append((answer, ov.Tensor(prompt.tokens), self._config(asked, prompt)))
         self.arrived.set()
+
+    def _enter(self) -> None:
+        """Between two steps, for the pipeline keeps others out while it steps: one would wait for a step each."""
+        while self.entering:
+            answer, tokens, config = self.entering.popleft()
+            if self.stopping or self.broken:
+                answer.fail(f"[failed] {self.broken}" if self.broken else UNLOADING)
+                continue
+            self.number += 1
+            try:
+                answer.handle = self.pipe.add_request(self.number, tokens, config)
+            except RuntimeError as error:
+                answer.fail(str(refused("parameters", " ".join(str(error).split())[-200:])))
+                continue
+            self.active.append(answer)
 
     def _inputs(self, request: Any) -> dict[str, bytes]:
         found = {}
@@ -182,9 +196,11 @@ class TritonPythonModel:
         try:
             while not self.stopping:
                 self.arrived.clear()
+                self._enter()
                 while not self.stopping and self.pipe.has_non_finished_requests():
                     self.pipe.step()
                     self.stepped.set()
+                    self._enter()
                 self.stepped.set()
                 self.arrived.wait(IDLE_SECONDS)
         except Exception as error:
@@ -192,6 +208,8 @@ class TritonPythonModel:
             self.broken = f"generation failed, the model must be loaded again: {' '.join(str(error).split())[-300:]}"
             self.stepped.set()
             raise
+        finally:
+            self._enter()
 
     def _deliver(self) -> None:
         while not self.stopping:
@@ -211,7 +229,7 @@ class TritonPythonModel:
                 if not under_way:
                     self.active.remove(answer)
         for answer in self.active:
-            answer.fail("[unloading] the model is being unloaded")
+            answer.fail(UNLOADING)
 
     def _advance(self, answer: Answer) -> bool:
         """Send what `answer` gained; False when it is over."""
