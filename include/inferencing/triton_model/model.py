@@ -243,9 +243,9 @@ class TritonPythonModel:
                     answer.handle.cancel()
                     answer.sender.send(flags=FINAL)
                     return False
-            over = answer.take()
-            if not over and now > answer.deadline:
+            if now > answer.deadline:
                 raise RequestError("deadline", "the deadline passed before the answer was complete")
+            over = answer.take()
             answer.send(over)
         except RequestError as error:
             answer.handle.cancel()

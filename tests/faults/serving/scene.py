@@ -77,6 +77,7 @@ class Scene:
             self.tritons.append(TritonServer(folder / f"triton-{number}", server))
             self.tritons[-1].start()
         self.addresses = [one.address for one in self.tritons]
+        self.before = os.environ.get("GENAI_TRITON_URL", "")
         os.environ["GENAI_TRITON_URL"] = ",".join(self.addresses)
         settings.cache_clear()
         self.keys = [self._key(tenant) for tenant in TENANTS]
@@ -143,7 +144,7 @@ class Scene:
             program.end()
         for one in self.tritons:
             remove(tritonserver.leftovers(one.settings))
-        del os.environ["GENAI_TRITON_URL"]
+        os.environ["GENAI_TRITON_URL"] = self.before
         settings.cache_clear()
 
 
