@@ -21,7 +21,7 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]:
         folder = tmp_path_factory.mktemp("stack")
         for part in PARTS:
             (folder / part).symlink_to((PROJECT_ROOT / ".genai" / part).resolve())
-        base = free_ports(12)
+        base = free_ports(20)
         # two stacks run side by side in `make test`
         values = {"memory_needed_gb": 2} | values
         names = (

@@ -208,6 +208,8 @@ def test_a_taken_port_is_one_line_before_anything_starts(stack: Stack) -> None:
     import socket
 
     with socket.socket() as taken:
+        # connections that Triton closed linger on its port
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", stack.settings.triton_grpc_port))
         taken.listen()
         with pytest.raises(PrerequisiteError, match=rf"GENAI_TRITON_GRPC_PORT = .*process {os.getpid()}"):
