@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from include.core.errors import ModelError
+from include.inferencing.chat_template import render_chat
 
 QUESTIONS = ("What does len() do?", "Explain:\n\n    x = [1, 2]  # naïve 日本")
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -101,18 +102,9 @@ def special_tokens(tokenizer: Any) -> list[str]:
 def render(tokenizer: Any, messages: list[dict[str, str]]) -> str:
     """The conversation as text up to where the answer starts; ModelError where the template is not one."""
     from jinja2 import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     try:
-        return str(
-            environment.from_string(str(tokenizer.chat_template)).render(
-                messages=messages,
-                add_generation_prompt=True,
-                bos_token=tokenizer.bos_token or "",
-                eos_token=tokenizer.eos_token or "",
-            )
-        )
+        return render_chat(str(tokenizer.chat_template), messages, tokenizer.bos_token or "", tokenizer.eos_token or "")
     except (TemplateError, TypeError, ValueError) as error:
         raise ModelError(
             "chat_template", None, f"it cannot be rendered in a sandbox ({error})", "Correct the chat template"

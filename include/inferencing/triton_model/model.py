@@ -61,12 +61,13 @@ class Answer:
         if status == GenerationStatus.IGNORED:
             raise RequestError("prompt_too_long", "the key-value cache is too small for this request")
         over = status != GenerationStatus.RUNNING
-        self.tokens += len(tokens)
-        if tokens or over:
-            self.text += self.written.add(tokens, last=over)
-        if self.written.stopped and not over:
-            self.handle.stop()
+        used, text = self.written.take(tokens, last=over)
+        self.tokens, self.text = self.tokens + used, self.text + text
+        if self.written.stopped:
+            # the engine may have ended by itself since, of its length
             self.reason = "stop"
+            if not over:
+                self.handle.stop()
         return over or self.written.stopped
 
     def send(self, over: bool) -> None:
@@ -147,8 +148,11 @@ class TritonPythonModel:
 
     def _enter(self) -> None:
         """Between two steps, for the pipeline keeps others out while it steps: one would wait for a step each."""
-        while self.entering:
-            answer, tokens, config = self.entering.popleft()
+        while True:
+            try:
+                answer, tokens, config = self.entering.popleft()
+            except IndexError:
+                return
             if self.stopping or self.broken:
                 answer.fail(f"[failed] {self.broken}" if self.broken else UNLOADING)
                 continue
@@ -208,8 +212,6 @@ class TritonPythonModel:
             self.broken = f"generation failed, the model must be loaded again: {' '.join(str(error).split())[-300:]}"
             self.stepped.set()
             raise
-        finally:
-            self._enter()
 
     def _deliver(self) -> None:
         while not self.stopping:
@@ -217,6 +219,8 @@ class TritonPythonModel:
                 time.sleep(PACE_SECONDS)
             self.stepped.wait(LOOK_SECONDS if self.active else IDLE_SECONDS)
             self.stepped.clear()
+            if self.broken:
+                self._enter()
             for answer in self.active.copy():
                 try:
                     under_way = self._advance(answer)
@@ -228,6 +232,7 @@ class TritonPythonModel:
                     under_way = False
                 if not under_way:
                     self.active.remove(answer)
+        self._enter()
         for answer in self.active:
             answer.fail(UNLOADING)
 

@@ -20,6 +20,19 @@ class Written:
         self._held = ""  # text that a stop string may begin with
         self.stopped = False
 
+    def take(self, tokens: Sequence[int], last: bool = False) -> tuple[int, str]:
+        """How many of the tokens belong to the answer, and the text that is final with them.
+
+        What comes behind a stop string counts for nothing, however much came at once.
+        """
+        pieces = [[token] for token in tokens] if self._stops else [list(tokens)] if tokens else []
+        used, text = 0, ""
+        for piece in pieces:
+            if self.stopped:
+                break
+            used, text = used + len(piece), text + self.add(piece)
+        return used, text + (self.add([], last=True) if last else "")
+
     def add(self, tokens: Sequence[int], last: bool = False) -> str:
         """Text that is final now; with `last`, all that is left. Empty after a stop string."""
         if self.stopped:

@@ -1,9 +1,9 @@
 """Packages of Triton's vLLM backend: it takes a raw prompt, so that the chat template is rendered here."""
 
 import re
-from functools import lru_cache
 from typing import Any
 
+from include.inferencing.chat_template import render_chat
 from include.inferencing.gateway.backends import Failure, Piece, json_input, number_of, text_input, text_of
 from include.inferencing.gateway.errors import ApiError, refused
 from include.inferencing.gateway.question import Question
@@ -94,14 +94,11 @@ def render(messages: list[dict[str, str]], info: dict[str, Any]) -> str:
     messages = [message | {"content": harmless(message["content"], info)} for message in messages]
     # a system message stays first
     first = 1 if messages[0]["role"] == "system" else 0
-    values = {"bos_token": info.get("bos_token", ""), "eos_token": info.get("eos_token", "")}
+    conversation = messages[:first] + shown + messages[first:]
     try:
-        text: str = _template(info["chat_template"]).render(
-            messages=messages[:first] + shown + messages[first:], add_generation_prompt=True, **values
-        )
+        return render_chat(info["chat_template"], conversation, info.get("bos_token", ""), info.get("eos_token", ""))
     except TemplateError as error:
         raise refused(f"The model's chat template refuses these messages: {error}", "messages") from None
-    return text
 
 
 def harmless(text: str, info: dict[str, Any]) -> str:
@@ -110,16 +107,3 @@ def harmless(text: str, info: dict[str, Any]) -> str:
         if len(token) > 1 and token in text:
             text = text.replace(token, f"{token[0]}\u200b{token[1:]}")
     return text
-
-
-@lru_cache(maxsize=32)
-def _template(text: str) -> Any:
-    from jinja2 import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def refuse(message: str) -> None:
-        raise TemplateError(message)
-
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.globals["raise_exception"] = refuse
-    return environment.from_string(text)
