@@ -16,7 +16,8 @@ from include.inferencing.packaging.adapters import Live, add_rows, matrices
 from include.inferencing.packaging.checks import QUESTIONS, special_tokens
 
 EXPORTER = "include.inferencing.export_openvino"
-BACKEND = tuple(f"include/inferencing/triton_model/{name}.py" for name in ("model", "asked", "written", "prompts"))
+MODULES = ("model", "answer", "asked", "engine", "engine_process", "prompts", "written")
+BACKEND = tuple(f"include/inferencing/triton_model/{name}.py" for name in MODULES)
 RESOURCES = (
     *BACKEND,
     "include/inferencing/export_openvino.py",

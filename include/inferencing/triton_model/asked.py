@@ -38,6 +38,17 @@ class Asked:
     stop: tuple[str, ...] = ()
     sampling: dict[str, Any] = field(default_factory=dict)
 
+    def generation(self) -> dict[str, Any]:
+        """Values of the engine's GenerationConfig."""
+        found = dict(self.sampling)
+        samples = found.get("temperature", 0.0) > 0
+        if not samples:
+            found = {name: value for name, value in found.items() if name not in ("temperature", "top_p", "top_k")}
+        if not found.get("top_k", 1):
+            del found["top_k"]
+        named = {"rng_seed" if name == "seed" else name: value for name, value in found.items()}
+        return named | {"max_new_tokens": self.max_tokens, "do_sample": samples}
+
 
 def read(inputs: dict[str, bytes], limits: dict[str, Any]) -> Asked:
     """`inputs`: the request's tensors by name. RequestError with the first thing that is wrong."""
