@@ -26,6 +26,7 @@ class Serving(BaseModel):
     model_name: str
     package: ArtifactRef
     gate: ArtifactRef | None = Field(None, description="Report of the gate that let it pass; without one none serves.")
+    card: ArtifactRef | None = Field(None, description="Its model card, which lies beside what Triton serves.")
 
 
 class Champion(Serving):
@@ -123,7 +124,7 @@ class Alias(BaseModel):
 
 def serving(one: Serving) -> Serving:
     """A champion or a leaving model as the package that it is."""
-    return Serving(model_name=one.model_name, package=one.package, gate=one.gate)
+    return Serving(**{name: getattr(one, name) for name in Serving.model_fields})
 
 
 def model_name(use_case: str, package: ArtifactRef) -> str:

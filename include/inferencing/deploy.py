@@ -26,9 +26,16 @@ LOOK_SECONDS = 0.5
 
 
 def deploy(
-    store: ArtifactStore, package: ArtifactRef, run: RunName, config: DeployConfig, gate: ArtifactRef
+    store: ArtifactStore,
+    package: ArtifactRef,
+    run: RunName,
+    config: DeployConfig,
+    gate: ArtifactRef,
+    card: ArtifactRef | None = None,
 ) -> Outcome:
     """Serve `package`, which `gate` let pass, as the champion of the run's use case; `reused` where it already is.
+
+    `card`, its model card, goes where it is served.
 
     Where a verdict looks at a later moment than `run` does, or a person took the package out of service, the champion
     stays: metrics say deployed False. GateError where the gate did not let it pass, ModelError where it fails to load,
@@ -36,7 +43,7 @@ def deploy(
     answers.
     """
     started = time.monotonic()
-    serving = Serving(model_name=champion.model_name(run.use_case, package), package=package, gate=gate)
+    serving = Serving(model_name=champion.model_name(run.use_case, package), package=package, gate=gate, card=card)
     require_gated(store, serving)
     rollout = begun(serving, run, config)
     alias = champion.read_alias(store.bucket, run.use_case)[0]
@@ -107,7 +114,7 @@ def is_champion(alias: Alias, serving: Serving) -> bool:
 
 def keep(store: ArtifactStore, serving: Serving, config: DeployConfig) -> SmokeTest:
     """Load the champion again where it was lost; its answer."""
-    publish(store, serving.package, serving.model_name)
+    publish(store, serving.package, serving.model_name, serving.card)
     fleet.load_everywhere(serving.model_name, config)
     return fleet.try_everywhere(serving.model_name, config)
 

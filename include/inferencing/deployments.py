@@ -27,6 +27,8 @@ class Deployment:
     runs: tuple[RunRecord, ...]
     gate: ArtifactRef | None = None
     """Report of the gate that let it pass; None where none is known."""
+    card: ArtifactRef | None = None
+    """Its model card; None where none is known."""
 
 
 def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
@@ -70,4 +72,4 @@ def _deployment(
         state, since = CHAMPION, current.moved_at
     elif current and current.previous and current.previous.model_name == name:
         state = PREVIOUS
-    return Deployment(use_case, name, package, state, since, tuple(runs), gate)
+    return Deployment(use_case, name, package, state, since, tuple(runs), gate, known.card if known else None)

@@ -155,7 +155,7 @@ class Keeper:
         self.timeouts.pop(model, None)
         started = time.monotonic()
         if not is_published(self.store, one.package, model):
-            publish(self.store, one.package, model)
+            publish(self.store, one.package, model, one.card)
         fleet.load(triton, model, LOAD_SECONDS)
         self._ask(triton, model)
         LOG.info("loaded %s on %s in %.1f s", model, self.address, time.monotonic() - started)

@@ -14,7 +14,7 @@ from include.inferencing.config import PackageConfig
 from include.inferencing.packaging import openvino, vllm
 from include.inferencing.packaging.adapters import DEFAULT, Live, keep_adapter, live_adapters
 from include.inferencing.packaging.checks import check_config, check_template, special_tokens
-from include.inferencing.packaging.licences import licence_chain, write_card, write_licences
+from include.inferencing.packaging.licences import licence_chain, write_licences
 
 
 @step("package", resources=openvino.RESOURCES)
@@ -26,9 +26,8 @@ def package(
     tenants: list[ArtifactRef] | None = None,
     names: list[str] | None = None,
     gates: list[ArtifactRef] | None = None,
-    model_card: ArtifactRef | None = None,
 ) -> None:
-    """A Triton model folder (config.pbtxt, 1/), package_info.json, LICENSES/, and the model card where one is given.
+    """A Triton model folder (config.pbtxt, 1/), package_info.json and LICENSES/.
 
     `adapter` is what customized the model: in its weights, or beside them where the configuration says live.
     `tenants` are further adapters of the same model, LoRA or soft prompts, each chosen by its name of `names`, each
@@ -56,7 +55,6 @@ def package(
         **beside,
         "engine": config.engine,
         "licences": chain,
-        "model_card": "model_card.md" if write_card(work, model_card) else None,
         "live_adapter": "1/adapter" if kept else None,
     }
     (work.output / "package_info.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -156,7 +154,6 @@ def _report(work: Workspace, config: PackageConfig, info: dict[str, Any]) -> Non
         ("adapter", str(info["adapter"] or "none")),
         ("adapters that requests may name", ", ".join(info["adapters"]) or "none"),
         *((f"licence of {one['part']} {one['name']}", one["license"]) for one in info["licences"]),
-        ("model card", info["model_card"] or "none"),
     ]
     rows += [(name, str(value)) for name, value in (*info["limits"].items(), *list(work.metrics.items())[:3])]
     Report("Package").table(["property", "value"], rows).text(info["chat_template"], "Chat template").write(work.output)

@@ -1,4 +1,4 @@
-"""Copy a package into Triton's repository."""
+"""Copy what serves into Triton's repository."""
 
 import logging
 
@@ -11,10 +11,16 @@ from include.core.settings import settings
 
 LOG = logging.getLogger("genai.inferencing.publish")
 CONFIG_FILE = "config.pbtxt"
+CARD = ("model_card.json", "model_card.md")
 
 
-def publish(store: ArtifactStore, package: ArtifactRef, name: str) -> None:
-    """Copy the package, verified, into Triton's repository on the store's side, config.pbtxt last."""
+def publish(store: ArtifactStore, package: ArtifactRef, name: str, card: ArtifactRef | None = None) -> None:
+    """Copy the package, verified, into Triton's repository on the store's side, config.pbtxt last; its model card, as
+    it was when the package went live, beside it."""
+    if card:
+        described = store.manifest(card)
+        for entry in (one for one in described.files if one.path in CARD):
+            store.bucket.copy(described.key(entry), f"{settings().model_repository}/{name}/{entry.path}")
     manifest = store.manifest(package)
     target = f"{settings().model_repository}/{name}"
     present = set(store.bucket.keys(f"{target}/"))

@@ -49,7 +49,7 @@ def _target(store: ArtifactStore, use_case: str, alias: Alias, to: str) -> Servi
         known = ", ".join(found) or "none"
         raise ConfigurationError("to", wanted, f"{use_case} was never served by it", f"Name one of: {known}")
     one = found[wanted]
-    return Serving(model_name=one.model_name, package=one.package, gate=one.gate)
+    return Serving(model_name=one.model_name, package=one.package, gate=one.gate, card=one.card)
 
 
 def _before(use_case: str, alias: Alias) -> str:

@@ -173,19 +173,20 @@ class DeployModelOperator(LineageEvents, BaseOperator):
 
     :param package: reference of the package.
     :param gate: reference of the gate's report that let it pass.
+    :param card: reference of the model card, which goes where the package is served.
     :param charter: reference of the charter, whose prediction is reported beside what was measured.
     :param config: dotted path of the deployment's configuration in the use case.
     """
 
-    template_fields = ("package", "gate", "charter")
+    template_fields = ("package", "gate", "card", "charter")
     operator_extra_links = (ReportLink(),)
     ui_color = "#e3f5e6"
 
     def __init__(
-        self, *, package: Any, gate: Any, charter: Any, config: str = "inferencing.deploy", **kwargs: Any
+        self, *, package: Any, gate: Any, card: Any, charter: Any, config: str = "inferencing.deploy", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.package, self.gate, self.charter, self.config = package, gate, charter, config
+        self.package, self.gate, self.card, self.charter, self.config = package, gate, card, charter, config
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Deploy, and hand on what `RunStepOperator` hands on."""
@@ -197,7 +198,8 @@ class DeployModelOperator(LineageEvents, BaseOperator):
             rules = import_module("include.inferencing.learning.rules")
             hiding = use_case.at("data_preparation.anonymize")
             rules.publish_rules(store.bucket, place.use_case, use_case.at("inferencing.learning"), hiding)
-            outcome: Outcome = deploy(store, package, place, use_case.at(self.config), gate=restore_refs(self.gate))
+            gate, card = restore_refs(self.gate), restore_refs(self.card)
+            outcome: Outcome = deploy(store, package, place, use_case.at(self.config), gate=gate, card=card)
             outcome = beside_prediction(store, restore_refs(self.charter), outcome)
             record(store, place, outcome)
             self.trace.outcome = outcome

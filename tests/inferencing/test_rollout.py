@@ -1,5 +1,6 @@
 """A rollout on a real Triton: to its end, back, and on from wherever its owner died."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 from include.artifacts.bucket import Bucket
 from include.artifacts.history import now
 from include.artifacts.ref import ArtifactRef
+from include.artifacts.step import Step
 from include.artifacts.store import ArtifactStore
+from include.artifacts.workspace import Workspace
 from include.core.errors import ConfigurationError, ModelError
+from include.core.settings import settings
 from include.inferencing import champion
 from include.inferencing import deploy as deployment
 from include.inferencing.rollback import rollback
@@ -178,6 +182,31 @@ def test_an_earlier_champion_comes_back_and_what_it_replaced_stays_out_until_its
     transitions.start(store.bucket, rollout_of(run_of(use_case, 5), serving_of(store, use_case, third)))
     assert rollback(store, use_case, QUICK) == champion.model_name(use_case, next_one)
     assert champion.read_alias(store.bucket, use_case)[0].is_withdrawn(champion.model_name(use_case, third))
+
+
+def test_the_model_card_lies_beside_what_serves_also_when_it_comes_back(
+    store: ArtifactStore, triton: TritonServer, use_case: str
+) -> None:
+    def beside(package: ArtifactRef) -> list[bytes]:
+        folder = f"{settings().model_repository}/{champion.model_name(use_case, package)}"
+        return [store.bucket.get_bytes(f"{folder}/model_card.{kind}")[0] for kind in ("json", "md")]
+
+    described, plain = stand_in(store, "described"), stand_in(store, "plain")
+    card = Step(_card, "report").run(store, {"text": "learnt from tickets"}).ref
+    run, gate = run_of(use_case), gate_of(store, described)
+    deployment.deploy(store, described, run, QUICK, gate=gate, card=card)
+    assert beside(described) == [b'{"text": "learnt from tickets"}', b"learnt from tickets"]
+
+    deploy(store, plain, run_of(use_case, 2), QUICK)
+    prefix = f"{settings().model_repository}/{champion.model_name(use_case, described)}/"
+    store.bucket.delete(list(store.bucket.keys(prefix)))
+    rollback(store, use_case, QUICK)
+    assert beside(described)[1] == b"learnt from tickets"
+
+
+def _card(work: Workspace, text: str) -> None:
+    (work.output / "model_card.json").write_text(json.dumps({"text": text}))
+    (work.output / "model_card.md").write_text(text)
 
 
 def test_a_person_going_back_is_finished_by_the_next_call_and_undone_by_no_run(

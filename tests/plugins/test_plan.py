@@ -103,7 +103,7 @@ def test_a_changed_knob_runs_and_what_depends_on_it_may(place: ArtifactStore, hi
     assert found["customization.gate"][1] == "depends on customization.tune, customization.evaluate, which may run"
     assert found["inferencing.package"] == (
         "may run",
-        "depends on customization.gate, customization.model_card, which may run",
+        "depends on customization.gate, which may run",
     )
 
 

@@ -95,7 +95,7 @@ def test_half_goes_on_from_its_adapter_and_people_approve_what_the_gate_chose(
     shown = client.get(page, headers={"Authorization": f"Bearer {token_of('admin', 'reader')}"}).text
     assert "<td>ada</td>" in shown and "well measured" in shown
 
-    assert "customization.model_card" in dag.get_task("inferencing.package").upstream_task_ids
+    assert "customization.model_card" in dag.get_task("inferencing.deploy").upstream_task_ids
     told = {task.task: task for task in plan(dag, place).tasks if task.task.startswith("customization.")}
     assert {task.state for task in told.values()} == {"reused"}, {name: task.reason for name, task in told.items()}
     assert [len(told[f"customization.{name}"].instances) for name in ("rung_1.tune", "tune")] == [2, 1]

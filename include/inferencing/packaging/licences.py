@@ -4,12 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from include.artifacts.ref import ArtifactRef
-from include.artifacts.step import Workspace
 from include.evaluation.trained_on import LICENCES, TEXTS
 
 FOLDER = "LICENSES"
-CARD = ("model_card.json", "model_card.md")
 
 
 def licence_chain(model: Path, adapters: dict[str, Path]) -> list[dict[str, Any]]:
@@ -46,16 +43,6 @@ def write_licences(output: Path, model: Path, chain: list[dict[str, Any]]) -> No
     for path in sorted(model.iterdir()):
         if path.is_file() and path.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE", "COPYING")):
             (folder / path.name).write_bytes(path.read_bytes())
-
-
-def write_card(work: Workspace, card: ArtifactRef | None) -> bool:
-    """Put the model card beside the model, where there is one."""
-    if card is None:
-        return False
-    folder = work.fetch(card)
-    for name in CARD:
-        (work.output / name).write_bytes((folder / name).read_bytes())
-    return True
 
 
 def _read(path: Path) -> dict[str, Any]:

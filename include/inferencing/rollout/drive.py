@@ -71,7 +71,7 @@ class Driver:
 
     def _load(self, alias: Alias, mine: Rollout, config: DeployConfig) -> Alias:
         name = mine.candidate.model_name
-        publish(self.store, mine.candidate.package, name)
+        publish(self.store, mine.candidate.package, name, mine.candidate.card)
         fleet.load_everywhere(name, config)
         return transitions.advance(self.bucket, mine, "probing")
 

@@ -12,8 +12,8 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
             task_id="package",
             step="inferencing.package",
             config="inferencing.package",
-            arguments={"model": model, "adapter": adapter, "model_card": _model_card(adapter)},
-            doc_md="Lays out the model as Triton serves it, with licences and the model card beside it.",
+            arguments={"model": model, "adapter": adapter},
+            doc_md="Lays out the model as Triton serves it, with licences beside it.",
         ).output
         # people may have to approve what the gate has chosen
         adapter.operator.task_group >> package
@@ -37,6 +37,7 @@ def inferencing(charter: XComArg, dataset: XComArg, model: XComArg, adapter: XCo
             task_id="deploy",
             package=package,
             gate=adapter.operator.output,
+            card=_model_card(adapter),
             charter=charter,
             doc_md="Loads the package beside the champion, compares them under traffic, promotes or rolls back.",
         ).output
