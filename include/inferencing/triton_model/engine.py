@@ -2,13 +2,15 @@
 
 `step()` holds the interpreter's lock: beside it, everything else in the process waits for a step each time.
 
-Messages are JSON. Heard: ["add", number, tokens, config], ["drop", number]. Told: once "ready"; then, after each step,
-a list of [number, tokens since, ending, problem] of the answers that gained something; last the text of what broke it.
-An ending is empty while the answer goes on, else stop, length, full (no room in the cache) or refused, for `problem`.
+Messages are JSON. Heard: ["add", number, tokens, config], ["drop", number]. Told: once "ready"; then lists of [number,
+tokens since, ending, problem] of the answers that gained something; last the text of what broke it. An ending is empty
+while the answer goes on, else stop, length, full (no room in the cache) or refused, for `problem`.
 """
 
 import json
+import select
 import sys
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ import openvino_genai as genai
 from openvino_genai.py_openvino_genai import GenerationFinishReason, GenerationStatus
 
 KV_BLOCK = 32
+# told at once: beginnings and endings. Between them nobody reads 100 pieces a second, and telling costs every stream
+PACE_SECONDS = 0.03
 LENGTH, FULL, STOP, REFUSED = "length", "full", "stop", "refused"
 # several instances on one machine: each would pin its threads to the same first processors
 UNPINNED = {"ENABLE_CPU_PINNING": False}
@@ -35,20 +39,25 @@ class Engine:
         scheduler.enable_prefix_caching = True
         self.pipe = genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", limits["engine"] | UNPINNED)
         self.other, self.handles = other, dict[int, Any]()
+        self.begun, self.told = set[int](), 0.0
+        self.mail = select.poll()
+        self.mail.register(other, select.POLLIN)
 
     def serve(self) -> None:
         """Until the other side is gone: EOFError."""
         while True:
-            while self.other.poll(0 if self.handles else None):
+            while self.mail.poll(0 if self.handles else None):
                 self._hear(*json.loads(self.other.recv_bytes()))
             if self.pipe.has_non_finished_requests():
                 self.pipe.step()
-            self._tell([[number, *_read(handle)] for number, handle in self.handles.items()])
+            if self._is_due():
+                self._tell([[number, *_read(handle)] for number, handle in self.handles.items()])
 
     def _hear(self, what: str, number: int, *rest: Any) -> None:
         if what == "drop":
             if handle := self.handles.pop(number, None):
                 handle.cancel()
+                self.begun.discard(number)
             return
         tokens, asked = rest
         try:
@@ -57,12 +66,23 @@ class Engine:
         except RuntimeError as error:
             self._tell([[number, [], REFUSED, brief(error)]])
 
+    def _is_due(self) -> bool:
+        """Whether an answer has begun or ended, or a round is over."""
+        running = GenerationStatus.RUNNING
+        return time.monotonic() - self.told > PACE_SECONDS or any(
+            handle.get_status() != running or (number not in self.begun and handle.can_read())
+            for number, handle in self.handles.items()
+        )
+
     def _tell(self, found: list[list[Any]]) -> None:
         news = [one for one in found if one[1] or one[2]]
         for number, _, ending, *_ in news:
+            self.begun.add(number)
             if ending:
                 self.handles.pop(number, None)
+                self.begun.discard(number)
         if news:
+            self.told = time.monotonic()
             tell(self.other, news)
 
     def _config(self, shift: int, **asked: Any) -> Any:

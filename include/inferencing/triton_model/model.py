@@ -27,8 +27,6 @@ from .written import Written
 
 CANCEL_SECONDS = 0.25  # each look costs a message to the server
 LOOK_SECONDS = 0.05
-# between rounds of sending: what is sent costs a processor that others want, and nobody reads 100 pieces a second
-PACE_SECONDS = 0.03
 IDLE_SECONDS = 1.0
 UNLOAD_SECONDS = 5.0
 # of the tokenizer and Triton, whose exceptions have no name here: they end one answer, never all
@@ -107,8 +105,6 @@ class TritonPythonModel:
                     del self.active[number]
                     if not answer.ending:
                         self._tell(self.engine.drop, number)
-            if self.active:
-                time.sleep(PACE_SECONDS)
         for answer in self.active.values():
             answer.fail(UNLOADING)
 
