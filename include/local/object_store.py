@@ -27,7 +27,7 @@ def new_identity(name: str, *actions: str) -> Identity:
 
 
 def write_identities(path: Path, *identities: Identity, policies: Mapping[str, Any] | None = None) -> None:
-    """SeaweedFS's s3.json, readable by its owner only. `policies` has the documents of those identities that have one."""
+    """SeaweedFS's s3.json, readable by its owner only. `policies`: documents of those that have one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     bound = policies or {}
