@@ -186,8 +186,8 @@ def test_airflow_knows_every_option(services: dict[str, Any]) -> None:
     assert len(names) > 8
     for name in names:
         _, section, option = name.lower().split("__")
-        # the executor's own come with its package
-        assert section.startswith("celery") or option in known[section]["options"], name
+        # the executor's and the provider's own come with their packages
+        assert section.startswith(("celery", "openlineage")) or option in known[section]["options"], name
 
 
 def test_long_running_services_are_watched_and_restarted(services: dict[str, Any]) -> None:
