@@ -26,7 +26,8 @@ def use_case_page() -> str:
         if model in sections:
             continue
         sections[model] = path
-        below = list(_below(path, model))
+        # a model that several fields hold is described where it has a fixed place
+        below = sorted(_below(path, model), key=lambda section: "NAME" in section[0])
         # depth first, so that a section's parts follow it
         waiting = [*below, *waiting]
         written.append((path, model))
