@@ -41,11 +41,13 @@ def spans_of(page: Path) -> list[str]:
 
 
 def blocks_of(page: Path) -> list[str]:
-    """Lines of blocks that a reader types."""
+    """Lines of blocks that a reader types; the lists of decisions are indented, and are none."""
     text = page.read_text()
-    fenced = "".join(FENCED.findall(text)).replace("\\\n", " ").splitlines()
-    indented = re.findall(r"^    (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
-    return [line for line in [*fenced, *indented] if not TREE.match(line)]
+    fenced = "".join(FENCED.findall(text))
+    rest = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    indented = "" if page in DECISIONS else "\n".join(re.findall(r"^    (.+)$", rest, re.MULTILINE))
+    lines = f"{fenced}{indented}".replace("\\\n", " ").splitlines()
+    return [line for line in lines if not TREE.match(line)]
 
 
 def commands_of(line: str) -> Iterator[list[str]]:

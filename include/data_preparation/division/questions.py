@@ -91,7 +91,8 @@ def _for_label(document: Document, asked: LabelQuestionConfig) -> Question | Non
     if document.label in ("", OTHER):
         return None
     before = asked.question.replace("{title}", document.title)
-    text = textwrap.shorten(document.text, max(LONGEST - len(before), 1), placeholder="")
+    room = LONGEST - len(before.replace("{text}", ""))
+    text = textwrap.shorten(document.text, max(room, 1), placeholder="")
     if not text:
         return None
     return _row(document, before.replace("{text}", text), asked.answer.replace("{label}", document.label), text)
