@@ -124,6 +124,13 @@ class History:
         with ThreadPoolExecutor(READERS) as pool:
             return [record for record in pool.map(self._read, keys) if record]
 
+    def of_run(self, use_case: str, run_id: str) -> list[RunRecord]:
+        """What the tasks of one run did, as they ended."""
+        ending = f"~{quote(run_id, safe='')}.json"
+        keys = [key for key, _ in self._keys(f"{RUNS}{use_case}/") if key.endswith(ending)]
+        with ThreadPoolExecutor(READERS) as pool:
+            return sorted(filter(None, pool.map(self._read, keys)), key=lambda record: record.at)
+
     def _keys(self, prefix: str) -> list[tuple[str, datetime]]:
         return [(item.key, item.modified) for item in self.bucket.objects(prefix)]
 

@@ -183,6 +183,8 @@ def install_project() -> None:
 def install_extra(part: str) -> None:
     """What tests and checks, or benchmarks, need."""
     uv("venv", "--requirement", str(EXTRAS[part]))
+    if part == "dev":
+        run("venv", str(STATE / "venv/bin/python"), "-m", "include.local.browser")
 
 
 def install_mlflow() -> None:

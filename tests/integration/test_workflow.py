@@ -265,8 +265,8 @@ def test_a_backfill_rebuilds_each_interval_trains_only_on_news_and_leaves_the_ch
     build_model(tmp_path)
     assert workflow.run_named(DATED)[0] == 0
     champion = read(workflow.store.bucket, DATED)
-    days = ["2025-10-11", "2025-10-12", "2025-10-13", "2025-10-14"]
-    ends = [f"2025-10-{day}T03:00:00+00:00" for day in (12, 13, 14, 15)]
+    days = ["2025-10-11", "2025-10-12", "2025-10-13"]
+    ends = [f"2025-10-{day}T03:00:00+00:00" for day in (12, 13, 14)]
     config = load_use_case(DATED, folder=workflow.stack.settings.use_cases_folder).data_preparation.aggregate
     news = {sha256_of(observed(workflow.store, end, config)) for end in ends}
     assert len(news) == 2
