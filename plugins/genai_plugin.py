@@ -6,12 +6,14 @@ from genai_airflow.portfolio_view import router as portfolio_router
 from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.report_view import app
 from genai_airflow.review_view import router as review_router
+from genai_airflow.views.overview_view import router as overview_router
 from genai_airflow.views.pages import router as assets_router
 
 app.include_router(router)
 app.include_router(portfolio_router)
 app.include_router(review_router)
 app.include_router(assets_router)
+app.include_router(overview_router)
 
 
 class GenaiPlugin(AirflowPlugin):
@@ -38,8 +40,14 @@ class GenaiPlugin(AirflowPlugin):
             "destination": "dag",
             "url_route": "review",
         },
+        # pages of their own: Airflow's frame would not let their links lead to the DAGs
         {
-            # a page of its own: Airflow's frame would not let its links lead to the DAGs
+            "name": "Use cases",
+            "href": VIEW_PREFIX + "/workflow",
+            "destination": "nav",
+            "category": "browse",
+        },
+        {
             "name": "Portfolio",
             "href": VIEW_PREFIX + "/portfolio",
             "destination": "nav",

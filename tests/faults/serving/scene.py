@@ -1,11 +1,13 @@
 """Two Tritons, two gateways and serving-control on free ports, each started again when it dies."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from include.core.errors import GenaiError
@@ -136,6 +138,17 @@ class Scene:
         for address in self.addresses:
             with TritonClient(address) as triton:
                 found.append(fleet.loaded(triton))
+        return found
+
+    def asked(self) -> dict[str, str]:
+        """Request's id -> the Triton that it was on last, of the gateways' logs."""
+        found = {}
+        for gateway in self.gateways:
+            for line in gateway.log.read_text().splitlines():
+                # a killed gateway may leave half a line
+                with suppress(ValueError):
+                    told = json.loads(line) if line.startswith('{"at"') else {}
+                    found[told.get("id", "")] = told.get("server", "")
         return found
 
     def end(self) -> None:
