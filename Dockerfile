@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # Four images: `workflow` (Airflow, training, export, gateway), `cluster` (the same on Kubernetes), `triton` (serving),
-# `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch, whose build the index decides.
+# `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch, whose build the
+# index decides.
 
 FROM python:3.11.14-slim-bookworm AS environments
 WORKDIR /tmp/locks
