@@ -111,6 +111,11 @@ class History:
         with ThreadPoolExecutor(READERS) as pool:
             yield from (record for record in pool.map(self._read, keys) if record)
 
+    def of_run(self, use_case: str, run_id: str) -> list[RunRecord]:
+        """What the tasks of one run did, as they ended."""
+        keys = [key for key, _ in self.by_run(use_case).get(run_id, [])]
+        return sorted(self.read(keys), key=lambda record: record.at)
+
     def by_run(self, use_case: str) -> dict[str, list[tuple[str, datetime]]]:
         """Run -> keys of its records and when each was written, by one listing; the run written to last comes first."""
         found: dict[str, list[tuple[str, datetime]]] = {}
@@ -123,13 +128,6 @@ class History:
         """The records under these keys that can be read."""
         with ThreadPoolExecutor(READERS) as pool:
             return [record for record in pool.map(self._read, keys) if record]
-
-    def of_run(self, use_case: str, run_id: str) -> list[RunRecord]:
-        """What the tasks of one run did, as they ended."""
-        ending = f"~{quote(run_id, safe='')}.json"
-        keys = [key for key, _ in self._keys(f"{RUNS}{use_case}/") if key.endswith(ending)]
-        with ThreadPoolExecutor(READERS) as pool:
-            return sorted(filter(None, pool.map(self._read, keys)), key=lambda record: record.at)
 
     def _keys(self, prefix: str) -> list[tuple[str, datetime]]:
         return [(item.key, item.modified) for item in self.bucket.objects(prefix)]
