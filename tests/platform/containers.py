@@ -107,7 +107,7 @@ class Containers:
         image = image_environment(service["build"]["target"]) if "build" in service else {}
         given = {key: self._here(name, value) for key, value in (image | service.get("environment", {})).items()}
         kept = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS_")}
-        return kept | {"PATH": self._path(name)} | given | self._port_variables(name) | {"PATH": self._path(name)}
+        return kept | given | self._port_variables(name) | {"PATH": self._path(name)}
 
     def command(self, name: str) -> list[str]:
         """The service's command, of the programs that are here."""
@@ -145,6 +145,7 @@ class Containers:
         granted |= {entry["target"] for entry in service.get("volumes", []) if not entry.get("read_only")}
         lines = ["mount --make-rprivate /", "mount -o remount,bind,ro /"]
         for here, there in (
+            (Path("/tmp"), {"/tmp"}),
             (home, {"/tmp"}),
             (home / "airflow", {"/opt/airflow"}),
             (home / "state", {"/var/lib/genai"}),
