@@ -40,7 +40,9 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics["technique"] = name
     if work.step == "training.import_pretrained":
         work.metrics |= {"name": name, "license": "Apache-2.0"}
-    Report(work.step).text("What the step says of its result.").table(["figure", "value"], [["a", 1]]).write(work.output)
+    Report(work.step).text("What the step says of its result.").table(["figure", "value"], [["a", 1]]).write(
+        work.output
+    )
 
 
 def play(dag: Any, store: ArtifactStore, run_id: str, as_of: str, **changes: str) -> dict[str, Any]:
