@@ -56,5 +56,6 @@ def test_nobody_sees_a_use_case_whose_dag_they_may_not_read(
 def test_the_page_is_in_the_menu(client: Any) -> None:
     found = client.get("/api/v2/plugins", headers={"Authorization": f"Bearer {token_of('admin')}"}).json()
     (genai,) = [plugin for plugin in found["plugins"] if plugin["name"] == "genai"]
-    (entry,) = [view for view in genai["external_views"] if view["destination"] == "nav"]
-    assert (entry["name"], entry["href"], entry.get("url_route")) == ("Portfolio", PAGE, None)
+    entries = [view for view in genai["external_views"] if view["destination"] == "nav"]
+    found = {(entry["name"], entry["href"], entry.get("url_route")) for entry in entries}
+    assert found == {("Use cases", "/genai/workflow", None), ("Portfolio", PAGE, None)}
