@@ -9,7 +9,6 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.settings import settings
-from include.inferencing import champion
 from tests.conftest import ObjectStoreServer
 from tests.plugins import made_cases
 from tests.plugins.conftest import token_of
