@@ -90,3 +90,10 @@ def test_a_source_is_asked_about_once_and_has_labels(tmp_path: Path) -> None:
     assert load_use_case("routing", folder=tmp_path)
     with pytest.raises(ConfigurationError, match=r"label_questions\.0\.sources = 'requests': no taxonomy labels"):
         load_use_case("routing", {"data_preparation.label.taxonomies": []}, tmp_path)
+
+
+def test_a_correction_of_one_word_is_learned_where_the_use_case_says_so() -> None:
+    corrected = Document("feedback:1", "feedback", "Which team? It rains in.", "Facilities", "MIT")
+    assert question_of(corrected, CONFIG) is None
+    found = question_of(corrected, load_use_case("request_routing").data_preparation.split)
+    assert found and (found.question, found.answer) == ("Which team? It rains in.", "Facilities")

@@ -53,4 +53,3 @@ def test_each_use_case_has_a_row_with_its_steps_champion_indicators_and_cost(
 
     page = client.get(PAGE, headers=user())
     assert page.status_code == 200
-    print(page.text)

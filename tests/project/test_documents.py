@@ -187,7 +187,8 @@ def test_the_readme_is_one_screen() -> None:
 
 
 def test_every_decision_says_what_would_break_it() -> None:
-    assert [page.name[:4] for page in DECISIONS] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
+    numbers = [page.name[:4] for page in DECISIONS]
+    assert sorted(set(numbers)) == numbers
     for page in DECISIONS:
         last = page.read_text().strip().split("\n\n")[-1]
         assert last.startswith("A change breaks this when"), page.name

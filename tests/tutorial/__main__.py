@@ -25,12 +25,14 @@ PORTS = ("AIRFLOW", "AIRFLOW_HEALTH", "TRITON_HTTP", "TRITON_GRPC", "TRITON_METR
 LEFT_OUT = ("GENAI_", "AIRFLOW", "PYTHON", "VIRTUAL_ENV")
 
 
-def environment(clone: Path) -> dict[str, str]:
+def environment(clone: Path, *, linked: bool) -> dict[str, str]:
     """The caller's, without settings of its own, with ports that are free."""
     base = free_ports(20)
     ports = {f"GENAI_{name}_PORT": str(base + 4 + number) for number, name in enumerate(PORTS)}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
-    return kept | ports | {"GENAI_S3_PORT": str(base), "GENAI_TRITON_SERVERS": "1", "PYTHONPATH": str(clone)}
+    found = kept | ports | {"GENAI_S3_PORT": str(base), "GENAI_TRITON_SERVERS": "1"}
+    # linked environments name this checkout, and the machine may be busy with it
+    return found | {"PYTHONPATH": str(clone), "GENAI_MEMORY_NEEDED_GB": "3"} if linked else found
 
 
 def link_environments(clone: Path) -> None:
@@ -48,9 +50,8 @@ def link_environments(clone: Path) -> None:
         (state / "stamps" / part).write_text(digest)
 
 
-def follow(clone: Path) -> list[str]:
+def follow(clone: Path, around: dict[str, str]) -> list[str]:
     """Write what the page writes, run what it runs; what did not come out as it says."""
-    around = environment(clone)
     for number, step in enumerate(read_page((clone / "docs" / "tutorial.md").read_text()), 1):
         if isinstance(step, WrittenFile):
             (clone / step.path).write_text(step.text)
@@ -88,10 +89,11 @@ def main() -> int:
     subprocess.run(["git", "clone", "--quiet", PROJECT_ROOT, clone], check=True)
     if parsed.linked:
         link_environments(clone)
+    around = environment(clone, linked=parsed.linked)
     try:
-        problems = follow(clone)
+        problems = follow(clone, around)
     finally:
-        subprocess.run(["make", "stop"], cwd=clone, check=False, capture_output=True, env=environment(clone))
+        subprocess.run(["make", "stop"], cwd=clone, check=False, capture_output=True, env=around)
     for problem in problems:
         print(f"tutorial: {problem}")
     if parsed.keep:
