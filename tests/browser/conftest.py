@@ -21,20 +21,30 @@ from include.core.settings import PROJECT_ROOT, settings
 from include.local import browser as chromium
 from tests.browser import scene
 from tests.conftest import ObjectStoreServer, free_ports
-from tests.plugins import airflow_home
+from tests.plugins import airflow_home, made_full_case
 from tests.plugins.sample_workflow import connection_json
 
-USE_CASE, BROKEN = "python_assistant", "broken_assistant"
+USE_CASE, TRAINING, BROKEN = "python_assistant", "training_assistant", "broken_assistant"
 SIZE = {"width": 1440, "height": 900}
 STARTS = 120
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where Airflow's web UI is, the runs that it has, the newer one last, and an administrator's token."""
+
+    address: str
+    runs: tuple[str, str]
+    token: str
+
+
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory, object_store_server: ObjectStoreServer) -> Iterator[None]:
-    """Two use cases, one of which has a wrong knob, and the connection to the tests' own S3 server."""
+    """Three use cases, one of which has a wrong knob, and the connection to the tests' own S3 server."""
     folder = tmp_path_factory.mktemp("use_cases")
     real = PROJECT_ROOT / "include" / "use_cases" / f"{USE_CASE}.yaml"
     shutil.copy(real, folder)
+    shutil.copy(real, folder / f"{TRAINING}.yaml")
     (folder / f"{BROKEN}.yaml").write_text(real.read_text().replace("rank:", "rnk:"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENAI_USE_CASES_FOLDER", str(folder))
@@ -52,8 +62,8 @@ def pages_store(object_store_server: ObjectStoreServer) -> ArtifactStore:
 
 
 @pytest.fixture(scope="session")
-def server(environment: None, pages_store: ArtifactStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `airflow api-server`, which starts while the runs are made."""
+def site(environment: None, pages_store: ArtifactStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Site"]:
+    """`airflow api-server`, which starts while the runs are made."""
     from airflow.utils.db import initdb
 
     initdb()
@@ -64,9 +74,10 @@ def server(environment: None, pages_store: ArtifactStore, tmp_path_factory: pyte
     with log.open("wb") as file:
         process = subprocess.Popen(line, stdout=file, stderr=file, env=variables, start_new_session=True)
     try:
-        scene.airflow_runs(pages_store, USE_CASE)
+        runs = scene.airflow_runs(pages_store, USE_CASE)
+        made_full_case.make_full_case(pages_store, TRAINING)
         _await(f"{address}/api/v2/version", process, log)
-        yield address
+        yield Site(address, runs, _token())
     finally:
         os.killpg(process.pid, 15)
         process.wait()
@@ -101,19 +112,20 @@ class Look:
     """A window of a signed-in user, and what went wrong in it."""
 
     page: Any
-    address: str
+    site: Site
     folder: Path | None
     complaints: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> Any:
         """Go to a path; the page."""
-        answer = self.page.goto(self.address + path)
+        answer = self.page.goto(self.site.address + path)
         assert answer.status == 200, f"{path}: {answer.status}"
         return self.page
 
     def keep(self, name: str) -> None:
         """A picture, where they are wanted."""
         if self.folder:
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=self.folder / f"{name}.png", full_page=True)
 
     def findings(self, frame: Any = None) -> list[str]:
@@ -129,23 +141,23 @@ class Look:
 
 
 @pytest.fixture(params=["light", "dark"])
-def look(request: pytest.FixtureRequest, chrome: Any, server: str, admin: str) -> Iterator[Look]:
+def look(request: pytest.FixtureRequest, chrome: Any, site: Site) -> Iterator[Look]:
     """A window in light or dark; whatever the browser complains of, or asks of another origin, fails the test."""
-    yield from _looking(request, chrome, server, admin, request.param)
+    yield from _looking(request, chrome, site, request.param)
 
 
 @pytest.fixture
-def light(request: pytest.FixtureRequest, chrome: Any, server: str, admin: str) -> Iterator[Look]:
-    yield from _looking(request, chrome, server, admin, "light")
+def light(request: pytest.FixtureRequest, chrome: Any, site: Site) -> Iterator[Look]:
+    yield from _looking(request, chrome, site, "light")
 
 
-def _looking(request: pytest.FixtureRequest, chrome: Any, server: str, admin: str, scheme: str) -> Iterator[Look]:
+def _looking(request: pytest.FixtureRequest, chrome: Any, site: Site, scheme: str) -> Iterator[Look]:
     context = chrome.new_context(color_scheme=scheme, viewport=SIZE, reduced_motion="reduce")
-    context.add_cookies([{"name": "_token", "value": admin, "url": server}])
-    seen = Look(context.new_page(), server, request.config.getoption("--screenshots"))
+    context.add_cookies([{"name": "_token", "value": site.token, "url": site.address}])
+    seen = Look(context.new_page(), site, request.config.getoption("--screenshots"))
     seen.page.on("console", lambda said: seen.complaints.append(said.text) if said.type == "error" else None)
     seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-    context.on("request", lambda asked: _is_own(asked.url, server) or seen.complaints.append(f"asked {asked.url}"))
+    context.on("request", lambda asked: _is_own(asked.url, site.address) or seen.complaints.append(f"asked {asked.url}"))
     yield seen
     context.close()
     assert seen.complaints == []
@@ -155,9 +167,8 @@ def _is_own(url: str, server: str) -> bool:
     return url.startswith((server, "data:", "blob:"))
 
 
-@pytest.fixture(scope="session")
-def admin(server: str) -> str:
-    """A signed-in administrator's token."""
+def _token() -> str:
+    """A signed-in administrator's."""
     from airflow.api_fastapi.app import create_app, get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 

@@ -46,7 +46,7 @@ def _work(work: Workspace, **arguments: Any) -> None:
 
 
 def play(dag: Any, store: ArtifactStore, run_id: str, as_of: str, **changes: str) -> dict[str, Any]:
-    """A run of all tasks; `changes` are a task group and a value that makes its steps run anew. Task -> what it gave."""
+    """A run of all tasks; `changes` are a task group and what makes its steps run anew. Task -> what it gave."""
     given: dict[str, Any] = {}
     for task in dag.topological_sort():
         place = Place(use_case=dag.dag_id, run_id=run_id, as_of=as_of, task=task.task_id)
@@ -108,7 +108,7 @@ def _deploy(store: ArtifactStore, package: ArtifactRef, gate: ArtifactRef, place
     return package
 
 
-def airflow_runs(store: ArtifactStore, use_case: str) -> None:
+def airflow_runs(store: ArtifactStore, use_case: str) -> tuple[str, str]:
     """Two runs; of the newer one Airflow knows, too, and its first task was a real one."""
     from airflow.dag_processing.dagbag import DagBag
 
@@ -118,3 +118,4 @@ def airflow_runs(store: ArtifactStore, use_case: str) -> None:
     play(dag, store, "manual__before", "2026-11-01T00:00:00+00:00")
     run = dag.partial_subset(["strategy.charter"]).test()
     play(dag, store, run.run_id, run.run_after.isoformat(), customization="another rank")
+    return "manual__before", run.run_id
