@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
-# Three images: `workflow` (Airflow, training, export, gateway), `triton` (serving), `mlflow` (tracking). No secret is
-# built into any; what pip installs is locked with hashes, but torch, whose build the index decides.
+# Four images: `workflow` (Airflow, training, export, gateway), `cluster` (the same on Kubernetes), `triton` (serving),
+# `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch, whose build the
+# index decides.
 
 FROM python:3.11.14-slim-bookworm AS environments
 WORKDIR /tmp/locks
@@ -43,6 +44,14 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER 1000
 ENTRYPOINT ["tini", "--"]
 CMD ["airflow", "version"]
+
+# Airflow on Kubernetes: the executor, users and logs in S3; the client of Kubernetes is the one that the executor takes
+FROM workflow AS cluster
+USER 0
+COPY include/platform/kubernetes/requirements.txt /tmp/cluster.txt
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/cluster.txt \
+    && rm /tmp/cluster.txt
+USER 1000
 
 # Python 3.12 is inside this base; what a model process imports has wheels for it in the same lock
 FROM nvcr.io/nvidia/tritonserver:24.12-py3 AS triton

@@ -6,6 +6,7 @@ from genai_airflow.portfolio_view import router as portfolio_router
 from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.report_view import app
 from genai_airflow.review_view import router as review_router
+from genai_airflow.views.case_view import router as case_router
 from genai_airflow.views.overview_view import router as overview_router
 from genai_airflow.views.pages import router as assets_router
 
@@ -14,6 +15,7 @@ app.include_router(portfolio_router)
 app.include_router(review_router)
 app.include_router(assets_router)
 app.include_router(overview_router)
+app.include_router(case_router)
 
 
 class GenaiPlugin(AirflowPlugin):

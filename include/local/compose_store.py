@@ -44,7 +44,7 @@ def prepare_bucket(bucket: Bucket, repository: str) -> None:
 def make_users(address: StoreAddress, repository: str, environment: Mapping[str, str]) -> None:
     """A user for each role, by MinIO's admin API; StoreAccessError where the server refuses."""
     keys = StaticProvider(address.access_key, address.secret_key.get_secret_value())
-    admin = MinioAdmin(address.endpoint, keys, region=address.region, secure=address.secure)
+    admin = MinioAdmin(endpoint=address.endpoint, credentials=keys, region=address.region, secure=address.secure)
     for name, role in roles(repository).items():
         access, secret = (_required(environment, f"S3_{name.upper()}_{kind}_KEY") for kind in ("ACCESS", "SECRET"))
         try:

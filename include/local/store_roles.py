@@ -1,5 +1,4 @@
-"""Who may do what in the object store, for servers that have users: one table, as MinIO's policies and SeaweedFS's
-actions."""
+"""Who may do what in the object store: one table, as policies of S3's kind, which MinIO and SeaweedFS both keep."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +34,7 @@ def roles(repository: str) -> dict[str, Role]:
 
 
 def policy(role: Role, bucket: str) -> dict[str, Any]:
-    """The role as a policy document of S3's kind."""
+    """The role as a policy document."""
     statements = [
         _allow([f"arn:aws:s3:::{bucket}"], "ListBucket", "GetBucketLocation", *_uploads(role)),
         _allow(_objects(bucket, role.reads), "GetObject"),
@@ -44,12 +43,6 @@ def policy(role: Role, bucket: str) -> dict[str, Any]:
         names = ("PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts")
         statements.append(_allow(_objects(bucket, role.writes), *names))
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def seaweed_actions(role: Role, bucket: str) -> tuple[str, ...]:
-    """The role in SeaweedFS's words."""
-    rights = [("Read", prefix) for prefix in role.reads] + [("Write", prefix) for prefix in role.writes]
-    return (f"List:{bucket}", *(f"{right}:{bucket}/{prefix}*" for right, prefix in rights))
 
 
 def _uploads(role: Role) -> tuple[str, ...]:

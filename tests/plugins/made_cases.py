@@ -30,6 +30,10 @@ TASKS = {
 }
 
 
+ALL_TASKS = tuple(f"{step}.{name}" for step, names in TASKS.items() for name in names)
+ALL_DONE = dict.fromkeys(TASKS, "success")
+
+
 def commit(
     store: ArtifactStore,
     kind: Kind,
@@ -91,7 +95,9 @@ def make_charter(store: ArtifactStore, run: RunName, budget: float = 100.0) -> A
     return ref
 
 
-def make_verdict(store: ArtifactStore, run: RunName, charter: ArtifactRef, *, bits: float = 1.074) -> ArtifactRef:
+def make_verdict(
+    store: ArtifactStore, run: RunName, charter: ArtifactRef, *, bits: float = 1.074, document: Any = None
+) -> ArtifactRef:
     """A gate's report and record, and the alias of what it let pass, with its champion; passed below 1.6 bits."""
     values = {"answer_bits_per_char": (bits, 0.971, 1.188), "answer_chrf": (19.36, 14.91, 23.94)}
     rows = []
@@ -110,7 +116,14 @@ def make_verdict(store: ArtifactStore, run: RunName, charter: ArtifactRef, *, bi
         "predicted_cost": 0.0391,
         "currency": "EUR",
     }
-    gate = commit(store, "report", "customization.gate", {"gate.json": {}}, metrics, {"charter": charter})
+    gate = commit(
+        store,
+        "report",
+        "customization.gate",
+        {"gate.json": document or {"indicator": "answer_nll"}},
+        metrics,
+        {"charter": charter},
+    )
     keep_record(store, run, "customization.gate", gate, **metrics)
     package = commit(store, "package", "inferencing.package", {"package.json": {}})
     serving = Serving(model_name=champion.model_name(run.use_case, package), package=package, gate=gate)
@@ -131,6 +144,7 @@ def airflow_run(
     state: str = "success",
     run_id: str = RUN,
     as_of: datetime = MOMENT,
+    tasks: Sequence[str] = ALL_TASKS,
 ) -> None:
     """A DAG and a run of it in Airflow's database; `states` are the states of all tasks of a step, or of one task."""
     from airflow.models.dag import DagModel
@@ -168,7 +182,7 @@ def airflow_run(
             "log_template_id": None,
         }
         session.execute(insert(DagRun.__table__).values(**run))
-        _task_instances(session, use_case, run_id, states, as_of)
+        _task_instances(session, (use_case, run_id), {task: _state(states, task) for task in tasks}, as_of)
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -180,38 +194,36 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def _task_instances(session: Any, use_case: str, run_id: str, states: Mapping[str, str], as_of: datetime) -> None:
+def _state(states: Mapping[str, str], task: str) -> str | None:
+    return states.get(task, states.get(task.partition(".")[0]))
+
+
+def _task_instances(session: Any, run: tuple[str, str], states: Mapping[str, str | None], as_of: datetime) -> None:
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import insert
 
     rows = []
-    for step, tasks in TASKS.items():
-        for task in (f"{step}.{name}" for name in tasks):
-            state = states.get(task, states.get(step)) or None
-            began = state not in (None, "upstream_failed", "queued", "scheduled")
-            ended = state in ("success", "failed", "skipped")
-            rows.append(
-                {
-                    "id": uuid.uuid4(),
-                    "task_id": task,
-                    "dag_id": use_case,
-                    "run_id": run_id,
-                    "map_index": -1,
-                    "state": state,
-                    "start_date": as_of + timedelta(minutes=1) if began else None,
-                    "end_date": as_of + timedelta(minutes=2, seconds=30) if ended else None,
-                    "duration": 90.0 if ended else None,
-                    "pool": "default_pool",
-                    "pool_slots": 1,
-                    "try_number": 1,
-                    "max_tries": 2,
-                    "span_status": "not_started",
-                }
-            )
+    for task, state in states.items():
+        began = state not in (None, "upstream_failed", "queued", "scheduled")
+        ended = state in ("success", "failed", "skipped")
+        rows.append(
+            {
+                "id": uuid.uuid4(),
+                "task_id": task,
+                "dag_id": run[0],
+                "run_id": run[1],
+                "map_index": -1,
+                "state": state,
+                "start_date": as_of + timedelta(minutes=1) if began else None,
+                "end_date": as_of + timedelta(minutes=2, seconds=30) if ended else None,
+                "pool": "default_pool",
+                "pool_slots": 1,
+                "try_number": 1,
+                "max_tries": 2,
+                "span_status": "not_started",
+            }
+        )
     session.execute(insert(TaskInstance.__table__), rows)
-
-
-ALL_DONE = dict.fromkeys(TASKS, "success")
 
 
 def make_case(

@@ -9,7 +9,6 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.core.settings import settings
-from include.inferencing import champion
 from tests.conftest import ObjectStoreServer
 from tests.plugins import made_cases
 from tests.plugins.conftest import token_of
@@ -54,4 +53,3 @@ def test_each_use_case_has_a_row_with_its_steps_champion_indicators_and_cost(
 
     page = client.get(PAGE, headers=user())
     assert page.status_code == 200
-    print(page.text)

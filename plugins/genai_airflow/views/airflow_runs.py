@@ -96,7 +96,7 @@ def _counts(session: Session, runs: Collection[int]) -> Mapping[str, list[TaskCo
 
 
 def _costs(session: Session, use_cases: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Use case -> the metrics of the newest look at its cost, if the last run of its operations that has ended looked."""
+    """Use case -> the metrics of the newest look at its cost, if its last run of operations made one."""
     dags = [f"{name}{OPERATIONS_SUFFIX}" for name in use_cases]
     newest = (
         select(DagRun.dag_id, func.max(DagRun.logical_date).label("moment"))

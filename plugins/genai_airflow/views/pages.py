@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genai_airflow.report_link import VIEW_PREFIX, below_base
+from genai_airflow.views import words
 
 HERE = Path(__file__).parent
 ASSETS = {"style.css": "text/css", "script.js": "text/javascript"}
@@ -76,4 +77,5 @@ def _templates() -> Environment:
         loader=FileSystemLoader(HERE / "templates"),
     )
     made.globals |= {"url": below_base, "asset": _asset_url}
+    made.filters |= words.FILTERS
     return made

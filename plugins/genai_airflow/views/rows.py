@@ -1,13 +1,14 @@
 """A use case's row of the overview as it is shown, sorted and filtered."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 from genai_airflow.views.airflow_runs import Name
-from genai_airflow.views.words import STATES, STEP_NAMES, URGENCY, ago, clock, number
+from genai_airflow.views.words import STATES, STEP_NAMES, URGENCY, ago, clock, money, number
+from include.inferencing.champion import model_prefix
 from include.overview.cases import Money, Row
-from include.overview.indicators import Judged
+from include.overview.indicators import Indicator, Judged
 from include.overview.steps import StepState
 
 # what may be asked for -> what the choice is called
@@ -45,6 +46,7 @@ class Shown(NamedTuple):
     champion: Cell
     rollout: str
     indicators: Cell
+    missed: str
     cost: Cell
     activity: Cell
     problem: str
@@ -56,7 +58,6 @@ def shown(row: Row, name: Name | None, problem: str) -> Shown:
     told = "; ".join(one for one in (problem, row.problem) if one)
     dag = quote(row.name, safe="")
     run = quote(row.run.run_id, safe="")
-    now = datetime.now(UTC)
     return Shown(
         title=name.title if name else row.name,
         name=row.name,
@@ -65,11 +66,12 @@ def shown(row: Row, name: Name | None, problem: str) -> Shown:
         run=f"/dags/{dag}/runs/{run}" if run and name else "",
         paused=bool(name and name.paused),
         steps=tuple((STEP_NAMES[step.step], _step(step)) for step in row.run.steps),
-        champion=Cell(row.champion, row.champion or "~"),
+        champion=Cell(row.champion.removeprefix(model_prefix(row.name)), row.champion or "~", title=row.champion),
         rollout=row.rollout,
         indicators=_indicators(row.judged),
+        missed=", ".join(one.name for one in _counted(row.judged) if not one.met),
         cost=_cost(row.cost),
-        activity=Cell(ago(row.activity, now), row.activity, title=clock(row.activity)),
+        activity=Cell(ago(row.activity), row.activity, title=clock(row.activity)),
         problem=told,
         tags=_tags(row, told),
     )
@@ -80,18 +82,19 @@ def _step(step: StepState) -> Cell:
     return Cell(word, URGENCY.index(step.state), look, step.told)
 
 
+def _counted(judged: Judged | None) -> Sequence[Indicator]:
+    """The required indicators; where none is required, all."""
+    return (judged.required or judged.indicators) if judged else ()
+
+
 def _indicators(judged: Judged | None) -> Cell:
-    """Of the required ones, how many are met; of all where none is required."""
-    if judged is None:
+    counted = _counted(judged)
+    if judged is None or not counted:
         return Cell("", 2)
-    counted = judged.required or judged.indicators
     met = sum(one.met for one in counted)
-    words = f"{met} of {len(counted)}"
-    missed = "; ".join(
-        f"{one.name}: {number(one.customized) or 'not measured'}, asked: {one.asked}" for one in counted if not one.met
-    )
     look = "good" if met == len(counted) else "bad" if judged.required else "warn"
-    return Cell(words, met / max(1, len(counted)), look, missed or "all are met")
+    kind = "required ones" if judged.required else "all of them, none is required"
+    return Cell(f"{met} of {len(counted)}", met / len(counted), look, kind)
 
 
 def _cost(cost: Money | None) -> Cell:
@@ -100,7 +103,7 @@ def _cost(cost: Money | None) -> Cell:
     look = "bad" if cost.share > 1 else "warn" if cost.share > 0.8 else ""
     share = f"{cost.share:.0%}" if cost.budget else "no budget"
     return Cell(
-        f"{number(round(cost.spent, 2))} of {number(cost.budget)} {cost.currency}",
+        f"{money(cost.spent)} of {number(cost.budget)} {cost.currency}",
         cost.share,
         look,
         f"{share} of the budget, {cost.what}",

@@ -1,6 +1,7 @@
 """How figures, moments and states read on the pages."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from include.overview.steps import State
@@ -27,10 +28,10 @@ STEP_NAMES = {
 UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
-def ago(moment: str, now: datetime) -> str:
+def ago(moment: str) -> str:
     """How long ago an ISO 8601 moment was; empty for none."""
     try:
-        seconds = (now - datetime.fromisoformat(moment)).total_seconds()
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
     except (TypeError, ValueError):
         return ""
     for length, name in UNITS:
@@ -66,3 +67,23 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.3g} s"
     whole = round(seconds)
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def money(value: float | None) -> str:
+    """An amount to the cent, smaller ones to four places that count; empty for none."""
+    if value is None or abs(value) < 1:
+        return number(value)
+    return f"{value:,.2f}"
+
+
+# for templates
+FILTERS: dict[str, Callable[..., str]] = {
+    "number": number,
+    "money": money,
+    "duration": duration,
+    "clock": clock,
+    "ago": ago,
+    "step_name": STEP_NAMES.__getitem__,
+    "step_word": lambda state: STATES[state][0],
+    "step_look": lambda state: STATES[state][1],
+}

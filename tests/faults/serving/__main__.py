@@ -26,16 +26,17 @@ def run(
 ) -> dict[str, Any]:
     """One storm: figures, and all that must not have happened."""
     scene = Scene(folder, server)
-    storm = Storm(scene, seed, calm, real=real)
     try:
-        storm.begin()
-        quiet = storm.rest(rest)
-        storm.run(rollouts)
-        storm.end()
+        storm = Storm(scene, seed, calm, real=real)
+        try:
+            storm.begin()
+            quiet = storm.rest(rest)
+            storm.run(rollouts)
+        finally:
+            storm.end()
         found = problems(storm.requests, storm.log, storm.kills, storm.ungated, storm.voices.verdicts)
         return figures(storm, quiet) | {"problems": found + storm.outcomes() + storm.left()}
     finally:
-        storm.end()
         scene.end()
 
 

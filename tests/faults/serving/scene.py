@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT, settings
 from include.inferencing import champion, fleet
@@ -25,6 +26,8 @@ USE_CASE = "storm"
 TENANTS = ("ada", "bob")
 UNLIMITED = {"models": ["*"], "requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000}
 PAUSE = 0.3
+# the store answers late where processors are busy
+PATIENT = 6
 
 
 class Supervised:
@@ -71,7 +74,8 @@ class Scene:
     """All programs, and what they serve."""
 
     def __init__(self, folder: Path, server: ObjectStoreServer) -> None:
-        self.folder, self.server, self.store = folder, server, server.store()
+        self.folder, self.server = folder, server
+        self.store = ArtifactStore(server.address(), retries=PATIENT)
         self.store.bucket.put_bytes(f"{settings().model_repository}/README", b"Triton's model repository")
         self.tritons, self.gateways = list[TritonServer](), list[GatewayServer]()
         for number in (1, 2):

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
@@ -89,24 +90,26 @@ class Storm:
 
     def run(self, rollouts: int) -> None:
         """All rollouts, with kills beside them."""
-        watcher = threading.Thread(target=self._watch, daemon=True)
-        killer = threading.Thread(target=self._kill_now_and_then, daemon=True)
-        watcher.start()
-        killer.start()
         kinds = [*BAD, UNGATED]
-        for _ in range(rollouts):
-            kind = self.random.choice(kinds) if self.random.random() < BAD_SHARE else "good"
-            if kind == "good" and self.real and self.random.random() < REAL_SHARE:
-                kind = REAL
-            voice = self.random.choice(KINDS) if self.random.random() < VOICE_SHARE else ""
-            began = time.time()
-            self.rollout(kind, voice)
-            self.rolling.append((began, time.time()))
-            print(f"{self.number - 1} of {rollouts}: {dict(self.ended)}, {len(self.kills)} kills", file=sys.stderr)
-        self.over.set()
-        killer.join()
+        with ThreadPoolExecutor(2) as pool:
+            beside = [pool.submit(self._watch), pool.submit(self._kill_now_and_then)]
+            try:
+                for _ in range(rollouts):
+                    kind = self.random.choice(kinds) if self.random.random() < BAD_SHARE else "good"
+                    if kind == "good" and self.real and self.random.random() < REAL_SHARE:
+                        kind = REAL
+                    voice = self.random.choice(KINDS) if self.random.random() < VOICE_SHARE else ""
+                    began = time.time()
+                    self.rollout(kind, voice)
+                    self.rolling.append((began, time.time()))
+                    done = f"{self.number - 1} of {rollouts}"
+                    print(f"{done}: {dict(self.ended)}, {len(self.kills)} kills", file=sys.stderr, flush=True)
+            finally:
+                self.over.set()
+        for one in beside:
+            one.result()
         wait_for(self.scene.is_whole, 120, "all programs answer at the end")
-        watcher.join()
+        self._look()
 
     def rollout(self, kind: str, voice: str = "") -> None:
         """One rollout, by as many deployers as it takes, or by serving-control."""
@@ -123,7 +126,7 @@ class Storm:
             code = self._deployed(package, gate)
         over.set()
         if speaks:
-            speaks.join()
+            speaks.result()
         wait_for(lambda: champion.read_alias(self.store.bucket, USE_CASE)[0].rollout is None, 240, "the rollout's end")
         self._look()
         spoken = f", {voice}" if self.voices.said.total() > said else ""
@@ -150,7 +153,6 @@ class Storm:
         """The alias keeps the newest transitions only."""
         while not self.over.wait(0.5):
             self._look()
-        self._look()
 
     def _look(self) -> None:
         for one in champion.read_alias(self.store.bucket, USE_CASE)[0].log:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from include.artifacts.manifest import RunName
@@ -33,22 +34,19 @@ def run_of(number: int, later: float = 0.0) -> RunName:
 
 
 class Voices:
-    """What was said, when, and whom a person brought back."""
+    """What was said, and which verdicts stood when."""
 
     def __init__(self, scene: Scene, config: DeployConfig, seed: int) -> None:
         self.scene, self.config, self.random = scene, config, random.Random(seed)
         self.bucket = scene.store.bucket
         self.said: Counter[str] = Counter()
         self.verdicts: list[Judged] = []
-        self.back: set[str] = set()
         self.person: subprocess.Popen[bytes] | None = None
+        self.pool = ThreadPoolExecutor(1)
 
-    def begin(self, kind: str, number: int, package: ArtifactRef, over: threading.Event) -> threading.Thread:
+    def begin(self, kind: str, number: int, package: ArtifactRef, over: threading.Event) -> "Future[None]":
         """Speak once the package's rollout is under way, unless it is `over` before."""
-        arguments = (kind, number, package, self.random.uniform(0, LATEST), over)
-        thread = threading.Thread(target=self._speak, args=arguments, daemon=True)
-        thread.start()
-        return thread
+        return self.pool.submit(self._speak, kind, number, package, self.random.uniform(0, LATEST), over)
 
     def _speak(self, kind: str, number: int, package: ArtifactRef, delay: float, over: threading.Event) -> None:
         name = champion.model_name(USE_CASE, package)
@@ -61,7 +59,6 @@ class Voices:
             self._ask_person(kind, "")
         elif kind == GO_BACK:
             if earlier := self._earlier():
-                self.back.add(earlier)
                 self._ask_person(kind, earlier)
         else:
             self._judge(kind, number, package)

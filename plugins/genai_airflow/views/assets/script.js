@@ -70,3 +70,82 @@ function makeFilters(form) {
 
 document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
 document.querySelectorAll("form[data-filters]").forEach(makeFilters);
+
+// ---- pictures of what is still being measured: asked for again while a training goes on
+const SVG = "http://www.w3.org/2000/svg";
+const POLL_SECONDS = 5;
+
+function made(name, attributes, text) {
+  const node = document.createElementNS(SVG, name);
+  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+// the same as the macro `plot` of parts.html
+function draw(figure, plot) {
+  const picture = figure.querySelector("svg[role=img]");
+  picture.querySelector("desc").textContent = plot.description;
+  picture.querySelector(".ticks").replaceChildren(
+    ...plot.y_ticks.flatMap(tick => [
+      made("line", {class: "grid", x1: 58, x2: 626, y1: tick.at, y2: tick.at}),
+      made("text", {x: 52, y: tick.at + 4, "text-anchor": "end"}, tick.text),
+    ]),
+    ...plot.x_ticks.map(tick => made("text", {x: tick.at, y: 218, "text-anchor": "middle"}, tick.text)),
+  );
+  picture.querySelector(".lines").replaceChildren(
+    ...plot.lines.map((line, place) => made("polyline", {class: "line s" + place, points: line.points})));
+  const legend = figure.querySelector(".legend");
+  legend.hidden = plot.lines.length < 2;
+  legend.replaceChildren(...plot.lines.map((line, place) => {
+    const item = document.createElement("li"), key = made("svg", {viewBox: "0 0 24 8", "aria-hidden": "true"});
+    key.append(made("line", {class: "line s" + place, x1: 0, x2: 24, y1: 4, y2: 4}));
+    item.append(key, line.name);
+    return item;
+  }));
+  const row = (cells, kind) => {
+    const line = document.createElement("tr");
+    line.append(...cells.map(text => {
+      const cell = document.createElement(kind);
+      cell.className = "number";
+      if (kind === "th") cell.scope = "col";
+      cell.textContent = text;
+      return cell;
+    }));
+    return line;
+  };
+  const table = figure.querySelector("table");
+  table.tHead.replaceChildren(row(plot.headers, "th"));
+  table.tBodies[0].replaceChildren(...plot.rows.map(cells => row(cells, "td")));
+}
+
+async function follow(section) {
+  const told = section.querySelector("[data-live-told]");
+  for (let live = true; live;) {
+    await new Promise(done => setTimeout(done, 1000 * POLL_SECONDS));
+    if (document.hidden) continue;
+    try {
+      const answer = await fetch(section.dataset.live, {credentials: "same-origin"});
+      if (!answer.ok) throw new Error("HTTP " + answer.status);
+      const found = await answer.json();
+      for (const {plot, words} of found.curves) {
+        const figure = document.getElementById(plot.id);
+        if (!figure || figure.querySelector("b").textContent !== plot.title) {
+          told.textContent = "Another training has begun: reload the page to see it.";
+          continue;
+        }
+        draw(figure, plot);
+        figure.querySelector("[data-words]").textContent = words;
+      }
+      live = found.live;
+      if (!live) {
+        section.querySelector("h2 .live")?.remove();
+        told.textContent = "The training has ended: reload the page to see what came of it.";
+      }
+    } catch (error) {
+      told.textContent = "Not up to date: " + error.message;
+    }
+  }
+}
+
+document.querySelectorAll("[data-live]").forEach(follow);
