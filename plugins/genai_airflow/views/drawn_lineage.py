@@ -55,7 +55,7 @@ def _downwards(shown: "View", places: dict[str, tuple[float, float]]) -> list["I
 
 def _box(view: "View", item: "Item", asked: "Asked") -> dict[str, Any]:
     name, of = _names(item)
-    many = f" × {len(item.members)}" if item.members else ""
+    many = f" \N{MULTIPLICATION SIGN} {len(item.members)}" if item.members else ""
     state = _state(view, item)
     return {
         "id": item.id,
@@ -150,7 +150,9 @@ def _row(view: "View", shown: "View", item: "Item", asked: "Asked") -> dict[str,
         "kind": item.kind,
         "state": "gone" if item.gone else _state(view, item),
         "made": item.facts.get("made", "")[:16].replace("T", " "),
-        "figures": ", ".join(f"{key} {value}" for key, value in list(_figures(item.facts.get("metrics", {})).items())[:3]),
+        "figures": ", ".join(
+            f"{key} {value}" for key, value in list(_figures(item.facts.get("metrics", {})).items())[:3]
+        ),
         "sources": ", ".join(" ".join(filter(None, reversed(_names(shown.items[id])))) for id in sources),
         "url": asked.url(item.id),
     }
