@@ -126,7 +126,7 @@ class Containers:
         for process in self.running.values():
             if process.poll() is None:
                 process.terminate()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 2
         for process in self.running.values():
             while process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.1)
