@@ -146,15 +146,22 @@ def roll_back(bucket: Bucket, mine: Rollout, reason: str) -> Alias:
     return change(bucket, mine.use_case, undone)
 
 
-def call_off(bucket: Bucket, use_case: str, model_name: str) -> Alias:
-    """A person ends a run's rollout of a model, whoever drives it; the package is taken out of service."""
+def call_off(bucket: Bucket, use_case: str, candidate: Serving) -> Alias:
+    """A person ends a run's rollout of a package, whoever drives it, and takes it out of service.
+
+    Out of service it is, too, where its rollout has gone back meanwhile; nothing happens where it was promoted, or
+    another person brings it back.
+    """
 
     def called_off(alias: Alias) -> Alias | None:
-        if alias.rollout is None or (alias.rollout.candidate.model_name, alias.rollout.kind) != (model_name, "deploy"):
+        name, its = candidate.model_name, alias.rollout
+        if alias.is_withdrawn(name) or (alias.champion and alias.champion.model_name == name):
             return None
-        candidate = alias.rollout.candidate
-        new = _undone(alias, "a person called it off")
-        return new.model_copy(update={"withdrawn": _withdraw(alias.withdrawn, candidate)})
+        if its and its.candidate.model_name == name:
+            if its.kind == "back":
+                return None
+            alias = _undone(alias, "a person called it off")
+        return alias.model_copy(update={"withdrawn": _withdraw(alias.withdrawn, candidate)})
 
     return change(bucket, use_case, called_off)
 
