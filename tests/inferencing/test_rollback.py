@@ -62,3 +62,21 @@ def test_what_went_back_before_it_was_called_off_is_out_of_service(
     alias, _ = read_alias(store.bucket, use_case)
     assert alias.champion and alias.champion.model_name == good.model_name
     assert alias.is_withdrawn(regretted.model_name)
+
+
+def test_a_person_takes_the_place_of_a_run_that_rolls_the_same_package_out(store: ArtifactStore) -> None:
+    use_case = "same-package"
+    serves, wanted = (serving_of(store, use_case, stand_in(store, name)) for name in ("serves", "wanted"))
+    put_in_service(store, run_of(use_case), serves)
+    runs = rollout_of(run_of(use_case, 2), wanted, owner="run")
+    transitions.start(store.bucket, runs)
+    transitions.advance(store.bucket, runs, "canary", 0.5)
+    persons = rollout_of(run_of(use_case, 1), wanted, owner="person", kind="back")
+    for _ in range(2):
+        assert transitions.start(store.bucket, persons).rollout == persons
+    assert transitions.roll_back(store.bucket, runs, "worse").rollout == persons
+    assert transitions.start(store.bucket, runs).rollout == persons
+
+    alias = transitions.promote(store.bucket, persons)
+    assert alias.champion and alias.champion.model_name == wanted.model_name
+    assert alias.is_withdrawn(serves.model_name)

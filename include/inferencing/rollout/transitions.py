@@ -26,7 +26,8 @@ def start(bucket: Bucket, rollout: Rollout) -> Alias:
     """Begin a rollout, unless its candidate serves, a newer run decides, or a person took the package out of service.
 
     A rollout of another package that is under way is rolled back where this run looks at no earlier moment; one of the
-    same package goes on, as that of the run that looks at the later moment and with its gate.
+    same package goes on, as that of the run that looks at the later moment and with its gate. A person's takes the
+    place of a run's.
     """
 
     def started(alias: Alias) -> Alias | None:
@@ -35,9 +36,10 @@ def start(bucket: Bucket, rollout: Rollout) -> Alias:
             return _gated(alias, alias.champion, rollout.candidate)
         if refusal(alias, rollout):
             return None
-        if current and current.candidate.model_name == name:
+        same = current is not None and current.candidate.model_name == name
+        if current and same and (current.kind, rollout.kind) != ("deploy", "back"):
             return _adopted(alias, current, rollout)
-        if current:
+        if current and not same:
             alias = _undone(alias, f"run {rollout.run_id} rolls out {name}")
         leaving = tuple(one for one in alias.leaving if one.model_name != name)
         new = alias.model_copy(update={"rollout": rollout, "leaving": leaving})
