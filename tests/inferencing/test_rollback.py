@@ -4,12 +4,14 @@ import pytest
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.store import ArtifactStore
+from include.core.errors import ModelError
 from include.inferencing import rollback as going_back
 from include.inferencing.champion import Alias, Rollout, Serving, read_alias
+from include.inferencing.deploy import begun, roll_out
 from include.inferencing.rollback import rollback
 from include.inferencing.rollout import transitions
 from tests.faults.serving.packages import stand_in
-from tests.gates import put_in_service, rollout_of, serving_of
+from tests.gates import gate_of, put_in_service, rollout_of, serving_of
 from tests.inferencing.conftest import QUICK, run_of
 
 
@@ -80,3 +82,19 @@ def test_a_person_takes_the_place_of_a_run_that_rolls_the_same_package_out(store
     alias = transitions.promote(store.bucket, persons)
     assert alias.champion and alias.champion.model_name == wanted.model_name
     assert alias.is_withdrawn(serves.model_name)
+
+
+def test_how_a_rollout_ended_is_told_whatever_the_clocks_of_two_machines_say(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_case = "clocks"
+    package = stand_in(store, "refused")
+    candidate = serving_of(store, use_case, package)
+    refused = candidate.model_copy(update={"gate": gate_of(store, package, passed=False)})
+    for _ in range(3):
+        put_in_service(store, run_of(use_case), candidate)
+        put_in_service(store, run_of(use_case), serving_of(store, use_case, stand_in(store, "good")))
+    monkeypatch.setattr(transitions, "now", lambda: "2026-01-01T00:00:00+00:00")
+    monkeypatch.setattr(transitions, "MOST_TRANSITIONS", 4)
+    with pytest.raises(ModelError, match="it was rolled back: .*gate"):
+        roll_out(store, begun(refused, run_of(use_case, 2), QUICK))
