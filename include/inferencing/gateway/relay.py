@@ -67,12 +67,13 @@ class Relay:
     async def _failed(self, call: Call, copy: Copy, failure: Failure) -> None:
         """Return where another try is worth it."""
         copy.failed(failure)
+        owed = (failure.dead or failure.code == "ended") and copy.deaths.blame()
         sent = call.question.stream and call.first_token is not None
         if not failure.is_refusal:
             LOG.warning("%s at %s: %s: %s", call.id, copy.server.address, failure.code, failure.message[:300])
         if sent or failure.is_refusal or call.retried + 1 >= self.limits.attempts or call.left <= 0:
             raise failure.error(chat=call.question.chat) from failure
-        if failure.is_fault and not failure.dead:
+        if owed or (failure.is_fault and not failure.killed):
             call.blamed.append(copy.model.name)
         else:
             self.tally.attempted(copy.model.name, -1)
