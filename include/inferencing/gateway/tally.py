@@ -10,6 +10,7 @@ from include.core.errors import GenaiError
 from include.inferencing.gateway.call import CANCELLED, Call
 from include.inferencing.traffic import Minute, ModelTraffic, TrafficReport, minute_of
 
+BAD_REQUEST = 400
 LOG = logging.getLogger("genai.gateway.tally")
 # hours that are kept while they cannot be written
 MOST_HOURS = 6
@@ -55,11 +56,16 @@ class Tally:
         if not call.triton_model:
             self.refused(call.status)
             return
-        for name in call.blamed:
+        # what the champion takes, its candidate was wrong to refuse
+        wrong = call.refused_by if call.first_token is not None else []
+        for name in wrong:
+            self.attempted(name)
+        for name in (*call.blamed, *wrong):
             self.minute.models.setdefault(name, ModelTraffic()).retried += 1
         traffic = self.minute.models.setdefault(call.triton_model, ModelTraffic())
         traffic.requests += 1
         traffic.failed += call.status >= 500 or bool(call.error and call.status == 200)
+        traffic.refused += BAD_REQUEST <= call.status < CANCELLED
         if call.status == CANCELLED:
             traffic.cancelled += 1
             traffic.given_up.add(time.monotonic() - call.arrived)

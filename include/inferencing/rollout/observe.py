@@ -10,7 +10,7 @@ from include.inferencing.traffic import ModelTraffic, Times, by_model, read_traf
 
 # gateways name minutes by their own clocks
 CLOCKS_APART = timedelta(minutes=10)
-COUNTS = ("requests", "failed", "cancelled", "retried", "empty", "begun")
+COUNTS = ("requests", "failed", "cancelled", "refused", "retried", "empty", "begun")
 TIMES = ("first_token", "token_gap")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from include.inferencing.access.tenants import Tenant
+from include.inferencing.config import DeployConfig
 from include.inferencing.gateway.backends.openvino import OpenVino
 from include.inferencing.gateway.call import Call
 from include.inferencing.gateway.errors import ApiError, refused
@@ -18,7 +19,7 @@ from include.inferencing.gateway.relay import Relay
 from include.inferencing.gateway.servers import Copy
 from include.inferencing.gateway.tally import Tally
 from include.inferencing.gateway.view import Model, Route, Snapshot
-from include.inferencing.rollout.decide import Observed
+from include.inferencing.rollout.decide import Observed, decide
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 GONE = "[failed] generation failed, the model must be loaded again: "
@@ -123,3 +124,26 @@ def test_a_copy_that_stays_dead_has_died_once() -> None:
     told, its, _ = canary(lambda number: STUB_GONE if number else "")
     assert told == [None] * 20
     assert (its.bad, its.requests, its.under_way) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("refusal", [TOO_LONG, INVALID])
+def test_what_a_candidate_alone_refuses_the_champion_answers_and_the_rollout_goes_back(refusal: str) -> None:
+    told, its, champions = canary(lambda _: refusal)
+    assert told == [None] * 20
+    assert (its.bad, its.requests, its.under_way) == (20, 20, 0)
+    assert (champions.bad, champions.requests) == (0, 20)
+    assert decide(its, champions, [], DeployConfig(), over=False).step == "roll_back"
+
+
+def test_a_candidate_whose_questions_cannot_be_put_is_to_blame() -> None:
+    told, its, _ = canary(lambda _: "", dialect=Picky())
+    assert told == [None] * 20
+    assert (its.bad, its.requests, its.under_way) == (20, 20, 0)
+
+
+@pytest.mark.parametrize("refusal", [TOO_LONG, INVALID])
+def test_what_both_refuse_is_the_clients_fault_and_counts_for_neither(refusal: str) -> None:
+    told, its, champions = canary(lambda _: refusal, lambda _: refusal)
+    assert [error.status for error in told if error] == [400] * 20
+    assert (its.bad, its.requests, its.under_way) == (0, 0, 0)
+    assert (champions.bad, champions.requests, champions.under_way) == (0, 0, 0)

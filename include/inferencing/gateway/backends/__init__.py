@@ -30,8 +30,8 @@ class Failure(Exception):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the request is at fault, or its time is over: no other server would answer it."""
-        return self.code in ("invalid_request", "prompt_too_long", "deadline")
+        """Whether the model says that the request is at fault."""
+        return self.code in ("invalid_request", "prompt_too_long")
 
     @property
     def is_fault(self) -> bool:
