@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from include.artifacts.bucket import Bucket
 from include.core.errors import GenaiError
 from include.inferencing.gateway.call import CANCELLED, Call
-from include.inferencing.traffic import Minute, ModelTraffic, TrafficReport, minute_of
+from include.inferencing.traffic import PATIENCE, Minute, ModelTraffic, TrafficReport, minute_of
 
 BAD_REQUEST = 400
 LOG = logging.getLogger("genai.gateway.tally")
@@ -17,10 +17,10 @@ MOST_HOURS = 6
 
 
 class Tally:
-    """Counts what `name`, a gateway, answers."""
+    """Counts what `name`, a gateway, answers; a model that is silent for longer than its `patience` has failed."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, patience: float = PATIENCE) -> None:
+        self.name, self.patience = name, patience
         self.hours: dict[str, list[Minute]] = {}
         self.trouble = ""
 
@@ -30,7 +30,7 @@ class Tally:
         at = minute_of(datetime.now(UTC))
         minutes = self.hours.setdefault(at[:13], [])
         if not minutes or minutes[-1].at != at:
-            minutes.append(Minute(at=at))
+            minutes.append(Minute(at=at, patience=self.patience))
         return minutes[-1]
 
     def levels(self, in_flight: int, waiting: int) -> None:
