@@ -10,7 +10,7 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.distributed.meter import CURVES
-from tests.plugins import made_cases, made_full_case
+from tests.plugins import made_cases, made_full_case, made_runs
 from tests.plugins.conftest import token_of
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
@@ -157,7 +157,7 @@ def test_what_is_damaged_is_told_where_it_would_be_and_no_text_becomes_markup(
     key = CURVES.format(step=adapter.step, fingerprint=adapter.fingerprint)
     cases.bucket.put_bytes(key, b'{"step": 3, "steps": 3, "losses": [[1, 2.5], [2, 1e400], [3, 2.0]]}')
     cases.bucket.put_bytes("serving/scale.json", b"[]")
-    made_cases.airflow_run(name, made_cases.ALL_DONE, title=HOSTILE)
+    made_runs.airflow_run(name, made_runs.ALL_DONE, title=HOSTILE)
 
     answer = client.get(f"/genai/workflow/{name}", headers=user())
     found = sections(answer.text)
