@@ -22,11 +22,12 @@ status: ## show the local stack's programs
 test: install-dev ## install, then run all tests (PYTEST="-k name" chooses)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
-check: install-dev ## lint, format, types, import rules
+check: install-dev ## lint, format, types, import rules, known vulnerabilities, licences (AUDIT=strict: fails where none can be asked)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy include
 	$(BIN)/lint-imports
+	@$(BIN)/python -m include.local.audit
 
 faults: install-dev ## kill writers, readers, sweepers and the store 2000 times, training 100 times, serving in 100 rollouts (FAULTS="--seed 1", TRAINING_FAULTS, SERVING_FAULTS)
 	@$(BIN)/python -m tests.faults $(FAULTS)

@@ -1,22 +1,34 @@
-"""`genai manifests`: serving on Kubernetes as files to apply."""
+"""`genai manifests`: a cluster as files to apply: accounts, network policies, serving, and Airflow's Helm values."""
 
 import argparse
+import importlib.metadata
 from pathlib import Path
 
 from include.core.errors import ConfigurationError
 from include.core.settings import Settings, settings
-from include.inferencing.scaling.manifests import manifests, write
-from include.inferencing.scaling.pods import PROGRAMS, Cluster
+from include.inferencing.scaling.pods import GATEWAY_PORT, PROGRAMS, TRITON_PORTS, Cluster
+from include.jobs.slots import training_slots
+from include.platform.kubernetes.accounts import TRAINING
+from include.platform.kubernetes.airflow_values import CHART, Airflow
+from include.platform.kubernetes.files import VALUES, files, write
 from include.use_cases.serving_rules import longest_deadline, serving_rules, serving_threads
 
 OK = 0
 # of the object store and the model repository: the rest follows from the manifests, or has its default
 CARRIED = ("s3_bucket", "s3_region", "s3_secure", "model_repository")
+AIRFLOW_SECRETS = ("database", "keys", "pages", "tasks")
+SECRETS = (*PROGRAMS, *(f"airflow-{name}" for name in AIRFLOW_SECRETS))
+# of this machine, or said to pods by the manifests
+HERE = ("host", "state_folder", "use_cases_folder", "serving_python", "training_hostfile", "jobs", "triton_servers")
+NEEDED = ("s3_endpoint", "kubernetes_image", "kubernetes_secret")
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register `genai manifests`."""
-    words = "write serving for Kubernetes: Triton, gateways, and a KEDA or HPA autoscaler that follows the scaler"
+    words = (
+        "write a cluster's files: accounts, network policies, Triton, gateways and their autoscaler, and values of "
+        f"Airflow's Helm chart {CHART}"
+    )
     sub = commands.add_parser(
         "manifests", help=words, description=words, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -27,37 +39,63 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     sub.add_argument("--memory", default="8Gi", help="memory of a Triton")
     sub.add_argument("--gpus", type=int, default=0, help="NVIDIA GPUs of a Triton")
     sub.add_argument(
+        "--node", type=_pair, action="append", default=[], metavar="LABEL=VALUE", help="nodes that Tritons run on"
+    )
+    sub.add_argument("--autoscaler", choices=["keda", "hpa"], default="keda", help="what follows the scaler's number")
+    sub.add_argument("--prometheus", default=Cluster.prometheus, help="where KEDA asks for the metric")
+    sub.add_argument(
         "--secret",
         type=_named,
         action="append",
         default=[],
         metavar="PROGRAM=NAME",
-        help=f"Secret of one of {', '.join(PROGRAMS)}, instead of GENAI_KUBERNETES_SECRET-<program>: access_key and "
-        "secret_key of a user of the store who may do no more than that program needs, the gateway's pseudonym_key",
+        help=f"Secret of one of {', '.join(SECRETS)}, instead of GENAI_KUBERNETES_SECRET-<program>; "
+        "docs/growing.md lists their keys",
     )
-    sub.add_argument("--prometheus", default=Cluster.prometheus, help="where KEDA asks for the metric")
+    _add_airflow(sub)
     sub.set_defaults(command=run)
 
 
+def _add_airflow(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--airflow-url", default="", help="address of Airflow's web UI, for links")
+    sub.add_argument("--logs", default="", help="s3:// prefix of task logs; empty: airflow-logs in the bucket")
+    sub.add_argument("--task-cpu", default=Airflow.task_cpu, help="CPUs of a task's pod")
+    sub.add_argument("--task-memory", default=Airflow.task_memory, help="memory of a task's pod")
+    sub.add_argument("--task-scratch", default=Airflow.task_scratch, help="disk of a task's pod")
+    sub.add_argument("--database-port", type=int, default=5432, help="port of Airflow's database, for network policies")
+
+
 def run(parsed: argparse.Namespace) -> int:
-    """Write the files and name them."""
-    for path in write(manifests(cluster_of(settings(), parsed), serving_rules().bounds), parsed.out):
+    """Write the files, name them, and say how they are applied."""
+    here = settings()
+    cluster = cluster_of(here, parsed)
+    release = release_of(here, parsed, cluster)
+    found = files(cluster, serving_rules().bounds, release, parsed.autoscaler, parsed.database_port)
+    for path in write(found, parsed.out):
         print(path)
+    chart = f"--version {CHART} --namespace {cluster.namespace} --values {parsed.out / VALUES}"
+    print(f"\nmake the Secrets of docs/growing.md, then:\n  kubectl apply -f {parsed.out}")
+    print(f"  helm upgrade --install airflow apache-airflow/airflow {chart}")
     return OK
 
 
 def cluster_of(here: Settings, parsed: argparse.Namespace) -> Cluster:
-    """The cluster of these settings; ConfigurationError where one that it cannot do without is empty."""
-    for name in ("s3_endpoint", "kubernetes_image", "kubernetes_secret"):
+    """The cluster of these settings; ConfigurationError where one that it cannot do without is missing or unfit."""
+    for name in NEEDED:
         if not getattr(here, name):
             variable = f"GENAI_{name.upper()}"
             raise ConfigurationError(variable, "", "pods cannot do without it", "Set it to what they can reach")
+    image = here.kubernetes_image
+    if ":" not in image.rpartition("/")[2] or image.endswith(":latest"):
+        problem = "it names no version: pods of one day would run another day's code"
+        raise ConfigurationError("GENAI_KUBERNETES_IMAGE", image, problem, "Add a tag, or @sha256: and the digest")
     values = here.model_dump(mode="json", include={*CARRIED, "s3_endpoint"})
+    named = dict(parsed.secret)
     return Cluster(
         namespace=here.kubernetes_namespace,
-        image=here.kubernetes_image,
+        image=image,
         triton_image=parsed.triton_image,
-        secrets={name: f"{here.kubernetes_secret}-{name}" for name in PROGRAMS} | dict(parsed.secret),
+        secrets={name: named.get(name, f"{here.kubernetes_secret}-{name}") for name in PROGRAMS},
         model_repository=here.model_repository,
         region=here.s3_region,
         environment={f"GENAI_{name.upper()}": _text(value) for name, value in values.items()},
@@ -67,15 +105,62 @@ def cluster_of(here: Settings, parsed: argparse.Namespace) -> Cluster:
         memory=parsed.memory,
         gpus=parsed.gpus,
         gateways=parsed.gateways,
+        node_selector=dict(parsed.node),
         prometheus=parsed.prometheus,
     )
 
 
+def release_of(here: Settings, parsed: argparse.Namespace, cluster: Cluster) -> Airflow:
+    """Airflow on that cluster; its tasks start training as Kubernetes jobs."""
+    there = here.model_copy(update={"jobs": "kubernetes"})
+    named = dict(parsed.secret)
+    return Airflow(
+        cluster=cluster,
+        version=importlib.metadata.version("apache-airflow"),
+        environment=_environment(here, cluster),
+        secrets={
+            name: named.get(f"airflow-{name}", f"{here.kubernetes_secret}-airflow-{name}") for name in AIRFLOW_SECRETS
+        },
+        logs=parsed.logs or f"s3://{here.s3_bucket}/airflow-logs",
+        slots=training_slots(there),
+        url=parsed.airflow_url,
+        lineage=here.openlineage_url,
+        task_cpu=parsed.task_cpu,
+        task_memory=parsed.task_memory,
+        task_scratch=parsed.task_scratch,
+    )
+
+
+def _environment(here: Settings, cluster: Cluster) -> dict[str, str]:
+    """GENAI_* of Airflow's programs: what differs from the defaults and is no key, and where serving is."""
+    kept = {
+        name: value
+        for name, value in here.model_dump(mode="json").items()
+        if name not in HERE
+        and not name.endswith(("_key", "_port", "_needed_gb"))
+        and getattr(here, name) != Settings.model_fields[name].default
+    }
+    fixed = {
+        "jobs": "kubernetes",
+        "kubernetes_service_account": here.kubernetes_service_account or TRAINING,
+        "triton_url": f"triton.{cluster.namespace}.svc:{TRITON_PORTS['grpc']}",
+        "gateway_url": f"http://gateway.{cluster.namespace}.svc:{GATEWAY_PORT}",
+    }
+    return cluster.environment | {f"GENAI_{name.upper()}": _text(value) for name, value in (kept | fixed).items()}
+
+
 def _named(text: str) -> tuple[str, str]:
     program, _, secret = text.partition("=")
-    if program not in PROGRAMS or not secret:
-        raise argparse.ArgumentTypeError(f"{text!r} is not PROGRAM=NAME with one of {', '.join(PROGRAMS)}")
+    if program not in SECRETS or not secret:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PROGRAM=NAME with one of {', '.join(SECRETS)}")
     return program, secret
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=VALUE")
+    return name, value
 
 
 def _text(value: object) -> str:

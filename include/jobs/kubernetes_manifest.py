@@ -11,6 +11,8 @@ from include.jobs.book import Job
 
 SECRET_KEYS = {"GENAI_S3_ACCESS_KEY": "access_key", "GENAI_S3_SECRET_KEY": "secret_key"}
 GPU = "nvidia.com/gpu"
+# of all pods of jobs
+LABELS = {"app.kubernetes.io/name": "genai-workflow"}
 SCRATCH = "/scratch"
 # the image's (Dockerfile)
 USER = 1000
@@ -27,7 +29,7 @@ def job_name(job: Job) -> str:
 def job_manifest(job: Job, environment: dict[str, str], settings: Settings) -> dict[str, Any]:
     """The Job. `environment` is what the pods get beside the settings; the keys in it are left to the Secret."""
     name = job_name(job)
-    labels = {"app.kubernetes.io/name": "genai-workflow", "genai-workflow/job": job.request.key}
+    labels = LABELS | {"genai-workflow/job": job.request.key}
     notes = {"genai-workflow/step": job.request.name, "genai-workflow/task": job.request.place.key}
     return {
         "apiVersion": "batch/v1",

@@ -1,21 +1,18 @@
 """Manifests of serving against the models of Kubernetes' API and the fields of KEDA's ScaledObject."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from kubernetes import client
 from pydantic import ValidationError
 
-from include.cli import main
-from include.core.settings import settings
 from include.inferencing.gateway.limits import GatewayLimits
 from include.inferencing.scaling import pods
 from include.inferencing.scaling.decide import Bounds
 from include.inferencing.scaling.manifests import METRIC, manifests
 from include.inferencing.scaling.pods import Cluster
 from include.local.serving_scaler import Metrics
+from tests.platform.airflow_chart import differences
 
 CLUSTER = Cluster(
     namespace="serving",
@@ -55,20 +52,6 @@ SCALED_OBJECT = {
 def of_the_api(document: dict[str, Any]) -> None:
     """Raises where a field is not one of Kubernetes' API, is missing, or has a value of another type."""
     getattr(client, MODELS[document["kind"]]).model_validate(document)
-
-
-def differences(value: Any, schema: Any, where: str) -> list[str]:
-    """Where a document differs from fields that are declared here."""
-    if isinstance(schema, list):
-        return [one for item in value for one in differences(item, schema[0], where)]
-    if not isinstance(schema, dict):
-        return [] if type(value) is schema else [f"{where}: {value!r}"]
-    fields = {name.rstrip("!"): kind for name, kind in schema.items()}
-    found = [f"{where}.{name}: missing" for name in schema if name.endswith("!") and name[:-1] not in value]
-    for name, item in value.items():
-        kind = fields.get(name, fields.get("*"))
-        found += differences(item, kind, f"{where}.{name}") if kind else [f"{where}.{name}: no such field"]
-    return found
 
 
 def documents(cluster: Cluster = CLUSTER) -> list[dict[str, Any]]:
@@ -148,29 +131,3 @@ def test_the_autoscaler_follows_the_decision_within_its_bounds() -> None:
     assert "replicas" not in named("Deployment", "triton")["spec"]
     assert METRIC in scaled["triggers"][0]["metadata"]["query"]
     assert scaler["metrics"][0]["external"]["metric"]["name"] == METRIC == Metrics.WANTED
-
-
-def test_the_command_writes_files_and_names_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in {"S3_ENDPOINT": "minio:9000", "KUBERNETES_IMAGE": "w:1", "KUBERNETES_SECRET": "store"}.items():
-        monkeypatch.setenv(f"GENAI_{name}", value)
-    monkeypatch.setenv("GENAI_S3_SECRET_KEY", "hidden-value")
-    settings.cache_clear()
-    assert main.main(["manifests", "--out", str(tmp_path), "--secret", "gateway=front"]) == 0
-    written = {path.name: list(yaml.safe_load_all(path.read_text())) for path in tmp_path.iterdir()}
-    assert {document["kind"] for document in written["triton.yaml"]} == {
-        "Deployment",
-        "Service",
-        "PodDisruptionBudget",
-    }
-    assert "name: front" in (tmp_path / "gateway.yaml").read_text()
-    assert "name: store-triton" in (tmp_path / "triton.yaml").read_text()
-    assert not any("hidden-value" in path.read_text() for path in tmp_path.iterdir())
-    monkeypatch.delenv("GENAI_KUBERNETES_SECRET")
-    settings.cache_clear()
-    capsys.readouterr()
-    assert main.main(["manifests", "--out", str(tmp_path)]) == main.BAD_INPUT
-    assert "GENAI_KUBERNETES_SECRET" in capsys.readouterr().err
-    monkeypatch.undo()
-    settings.cache_clear()

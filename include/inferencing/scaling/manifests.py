@@ -4,23 +4,12 @@ The number of servers is decided in one place: the scaler shows it as genai_want
 one to one, and has no window, step or threshold of its own. Where the metric is missing, it leaves what there is.
 """
 
-from pathlib import Path
-
-import yaml
-
 from include.inferencing.scaling import pods
 from include.inferencing.scaling.decide import Bounds
 from include.inferencing.scaling.pods import Cluster, Manifest
 
 METRIC = "genai_wanted_servers"
 POLL_SECONDS = 15
-
-
-class _Plain(yaml.SafeDumper):
-    """Writes what occurs twice twice."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
 
 
 def manifests(cluster: Cluster, bounds: Bounds) -> dict[str, list[Manifest]]:
@@ -89,14 +78,6 @@ def autoscaler(cluster: Cluster, bounds: Bounds) -> Manifest:
         "behavior": _behavior(bounds),
     }
     return _document("autoscaling/v2", "HorizontalPodAutoscaler", cluster) | {"spec": spec}
-
-
-def write(found: dict[str, list[Manifest]], folder: Path) -> list[Path]:
-    """Write the files; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, documents in found.items():
-        (folder / name).write_text(yaml.dump_all(documents, Dumper=_Plain, sort_keys=False), encoding="utf-8")
-    return [folder / name for name in found]
 
 
 def _behavior(bounds: Bounds) -> Manifest:

@@ -1,6 +1,6 @@
 """Pods of serving on Kubernetes: Triton, gateways, and the two loops that look after them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Manifest = dict[str, Any]
@@ -9,7 +9,15 @@ Manifest = dict[str, Any]
 UNSEEN_SECONDS = 15
 SPARE_SECONDS = 15
 USER = 1000
+GPU = "nvidia.com/gpu"
 KEYS = {"ACCESS_KEY": "access_key", "SECRET_KEY": "secret_key"}
+SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 TRITON_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 GATEWAY_PORT, SCALER_PORT = 8090, 9095
 PROGRAMS = ("triton", "gateway", "serving-control", "serving-scaler")
@@ -33,6 +41,7 @@ class Cluster:
     memory: str = "8Gi"
     gpus: int = 0
     gateways: int = 2
+    node_selector: dict[str, str] = field(default_factory=dict)
     prometheus: str = "http://prometheus-server.monitoring"
 
 
@@ -51,14 +60,11 @@ def deployment(cluster: Cluster, name: str, container: Manifest, grace: float, r
         "template": {
             "metadata": {"labels": labels(name), "annotations": _scraped(container)},
             "spec": {
+                "serviceAccountName": name,
                 "terminationGracePeriodSeconds": round(grace),
                 "automountServiceAccountToken": False,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": USER,
-                    "fsGroup": USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "enableServiceLinks": False,
+                "securityContext": SECURITY,
                 "topologySpreadConstraints": [
                     {
                         "maxSkew": 1,
@@ -67,9 +73,11 @@ def deployment(cluster: Cluster, name: str, container: Manifest, grace: float, r
                         "labelSelector": {"matchLabels": labels(name)},
                     }
                 ],
+                **(_placed(cluster) if name == "triton" else {}),
                 "containers": [container],
                 "volumes": [
                     {"name": "scratch", "emptyDir": {}},
+                    {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
                     {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
                 ],
             },
@@ -105,9 +113,10 @@ def triton(cluster: Cluster) -> Manifest:
         "AWS_DEFAULT_REGION": cluster.region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "OMP_NUM_THREADS": str(cluster.threads),
+        "HOME": "/scratch",
         "TMPDIR": "/scratch",
     }
-    gpus = {"nvidia.com/gpu": str(cluster.gpus)} if cluster.gpus else {}
+    gpus = {GPU: str(cluster.gpus)} if cluster.gpus else {}
     return _container(
         "triton",
         cluster.triton_image,
@@ -167,6 +176,12 @@ def scaler(cluster: Cluster) -> Manifest:
     }
 
 
+def _placed(cluster: Cluster) -> Manifest:
+    """Where a Triton may run: on the nodes of its labels, and on those that are kept for GPUs where it takes one."""
+    kept = {"tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]} if cluster.gpus else {}
+    return kept | ({"nodeSelector": cluster.node_selector} if cluster.node_selector else {})
+
+
 def _program(cluster: Cluster, name: str, command: list[str], ports: dict[str, int]) -> Manifest:
     """A container of this project's own image."""
     environment = cluster.environment | {
@@ -174,6 +189,7 @@ def _program(cluster: Cluster, name: str, command: list[str], ports: dict[str, i
         "GENAI_TRITON_URL": f"triton.{cluster.namespace}.svc:{TRITON_PORTS['grpc']}",
         "GENAI_GATEWAY_PORT": str(GATEWAY_PORT),
         "GENAI_STATE_FOLDER": "/scratch",
+        "HOME": "/scratch",
     }
     keys = {f"GENAI_S3_{name}": key for name, key in KEYS.items()}
     size = {"cpu": "500m", "memory": "1Gi"}
@@ -197,9 +213,14 @@ def _container(
         "env": [{"name": variable, "value": value} for variable, value in sorted(environment.items())]
         + _hidden(keys, secret),
         "ports": [{"name": port, "containerPort": number} for port, number in ports.items()],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
         "volumeMounts": [
             {"name": "scratch", "mountPath": "/scratch"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 a volume of the pod's own
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 a volume of the pod's own
         ],
     }

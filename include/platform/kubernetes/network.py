@@ -1,0 +1,160 @@
+"""Who may talk to whom in the namespace: nobody, but for what is listed here.
+
+Network policies name pods, namespaces, addresses and ports, not hosts: what lies outside of the namespace is let
+through by its port, never the cloud's metadata service, which hands out a node's credentials.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from include.inferencing.scaling.pods import GATEWAY_PORT, SCALER_PORT, TRITON_PORTS, Cluster, Manifest, labels
+from include.jobs.kubernetes_manifest import LABELS as JOB
+from include.platform.kubernetes.accounts import PART_OF
+
+# a namespace with this label may call the gateway and Airflow's web UI: an ingress controller's, a client's
+CLIENTS = {"genai-workflow/clients": "allowed"}
+AIRFLOW = {"tier": "airflow"}
+WORKER, API_SERVER = AIRFLOW | {"component": "worker"}, AIRFLOW | {"component": "api-server"}
+API_PORT, DNS_PORT, HTTP_PORT, HTTPS_PORT = 8080, 53, 80, 443
+CLUSTER_API_PORTS = (HTTPS_PORT, 6443)
+METADATA = "169.254.0.0/16"
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", METADATA)
+# Airflow's programs that have the database's address; tasks have not
+WITH_DATABASE = ("scheduler", "api-server", "dag-processor", "triggerer", "run-airflow-migrations")
+
+Peers = list[dict[str, Any]]
+ASKED: Peers = [{"protocol": "TCP", "port": TRITON_PORTS[name]} for name in ("http", "grpc")]
+
+
+def policies(cluster: Cluster, database_port: int = 5432) -> list[Manifest]:
+    """All policies of the namespace; the first closes it."""
+    store = [_to(_elsewhere(), [_port(_store_port(cluster))])]
+    serving = {"app.kubernetes.io/part-of": "genai-serving"}
+    return [
+        _policy(cluster, "closed", {}, ingress=[], egress=[]),
+        _policy(cluster, "names", {}, egress=[_to(_namespace({}), [_port(DNS_PORT, "UDP"), _port(DNS_PORT)])]),
+        *(
+            _policy(cluster, f"store-{name}", chosen, egress=store)
+            for name, chosen in {"serving": serving, "jobs": JOB, "airflow": AIRFLOW}.items()
+        ),
+        *_serving(cluster),
+        # ranks choose their ports; port 8470 asks for a digest of the store's key
+        _policy(cluster, "jobs", JOB, ingress=[_from(_pods(JOB))], egress=[_to(_pods(JOB))]),
+        *_airflow(cluster, database_port),
+    ]
+
+
+def _serving(cluster: Cluster) -> list[Manifest]:
+    programs = ("gateway", "serving-control", "serving-scaler")
+    ask = _to(_pods(labels("triton")), ASKED)
+    watching = _namespace({"kubernetes.io/metadata.name": _watching(cluster)})
+    asking = [peer for name in programs for peer in _pods(labels(name))] + _pods(WORKER)
+    told = _from(watching, [_port(TRITON_PORTS["metrics"])])
+    calls = [_from([*_namespace(CLIENTS), *watching, *_pods(WORKER)], [_port(GATEWAY_PORT)])]
+    measured = [_from(watching, [_port(SCALER_PORT)])]
+    return [
+        _policy(cluster, "triton", labels("triton"), ingress=[_from(asking, ASKED), told]),
+        _policy(cluster, "gateway", labels("gateway"), ingress=calls, egress=[ask]),
+        _policy(cluster, "serving-control", labels("serving-control"), egress=[ask]),
+        _policy(cluster, "serving-scaler", labels("serving-scaler"), ingress=measured, egress=[ask]),
+    ]
+
+
+def _airflow(cluster: Cluster, database_port: int) -> list[Manifest]:
+    api = [_to(_pods(API_SERVER), [_port(API_PORT)])]
+    outside = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(PRIVATE)}}]
+    sources = [_to(outside, [_port(HTTP_PORT), _port(HTTPS_PORT)])]
+    cluster_api = [_to(_elsewhere(), [_port(port) for port in CLUSTER_API_PORTS])]
+    return [
+        _policy(
+            cluster,
+            "airflow-api-server",
+            API_SERVER,
+            ingress=[_from([*_pods(AIRFLOW), *_namespace(CLIENTS)], [_port(API_PORT)])],
+        ),
+        _policy(cluster, "airflow", AIRFLOW, egress=api),
+        _policy(
+            cluster,
+            "airflow-database",
+            None,
+            egress=[_to(_elsewhere(), [_port(database_port)])],
+            expressions=[{"key": "component", "operator": "In", "values": list(WITH_DATABASE)}],
+        ),
+        _policy(
+            cluster,
+            "airflow-cluster-api",
+            None,
+            egress=cluster_api,
+            expressions=[{"key": "component", "operator": "In", "values": ["scheduler", "api-server", "worker"]}],
+        ),
+        # sources and language models outside; private ones need a policy of their own, as they need their setting
+        _policy(
+            cluster,
+            "airflow-tasks",
+            WORKER,
+            egress=[
+                _to(_pods(labels("triton")), ASKED),
+                _to(_pods(labels("gateway")), [_port(GATEWAY_PORT)]),
+                *sources,
+            ],
+        ),
+    ]
+
+
+def _policy(
+    cluster: Cluster,
+    name: str,
+    chosen: dict[str, str] | None,
+    ingress: Sequence[Manifest] | None = None,
+    egress: Sequence[Manifest] | None = None,
+    expressions: Peers | None = None,
+) -> Manifest:
+    selector: dict[str, Any] = {"matchLabels": chosen} if chosen else {}
+    if expressions:
+        selector = {"matchLabels": AIRFLOW, "matchExpressions": expressions}
+    rules = {"Ingress": ingress, "Egress": egress}
+    spec: Manifest = {
+        "podSelector": selector,
+        "policyTypes": [kind for kind, listed in rules.items() if listed is not None],
+    } | {kind.lower(): list(listed) for kind, listed in rules.items() if listed}
+    metadata = {"name": f"genai-{name}", "namespace": cluster.namespace, "labels": PART_OF}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def _pods(chosen: dict[str, str]) -> Peers:
+    return [{"podSelector": {"matchLabels": chosen}}]
+
+
+def _namespace(chosen: dict[str, str]) -> Peers:
+    return [{"namespaceSelector": {"matchLabels": chosen} if chosen else {}}]
+
+
+def _elsewhere() -> Peers:
+    """Any address but the metadata service's, and pods, which some networks do not count among addresses."""
+    return [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA]}}, *_namespace({})]
+
+
+def _port(number: int, protocol: str = "TCP") -> dict[str, Any]:
+    return {"protocol": protocol, "port": number}
+
+
+def _to(peers: Peers, ports: Peers | None = None) -> Manifest:
+    return {"to": peers} | ({"ports": ports} if ports else {})
+
+
+def _from(peers: Peers, ports: Peers | None = None) -> Manifest:
+    return {"from": peers} | ({"ports": ports} if ports else {})
+
+
+def _store_port(cluster: Cluster) -> int:
+    store = cluster.environment
+    parts = urlsplit(f"//{store['GENAI_S3_ENDPOINT']}")
+    return parts.port or (HTTPS_PORT if store.get("GENAI_S3_SECURE") == "true" else HTTP_PORT)
+
+
+def _watching(cluster: Cluster) -> str:
+    """The namespace of the Prometheus that is asked."""
+    host = urlsplit(cluster.prometheus).hostname or ""
+    parts = host.split(".")
+    return parts[1] if len(parts) > 1 else cluster.namespace

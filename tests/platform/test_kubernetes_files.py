@@ -1,0 +1,167 @@
+"""A cluster's files: against Kubernetes' models and the chart's fields, and what no pod of them may be or hold."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from include.cli import main
+from include.core.settings import PROJECT_ROOT, settings
+from include.platform.kubernetes.files import VALUES
+from tests.platform.airflow_chart import VALUES as FIELDS
+from tests.platform.airflow_chart import differences
+from tests.platform.cluster_files import (
+    CLUSTER,
+    RELEASE,
+    Document,
+    found,
+    manifests,
+    pods,
+    task_pod,
+    training_job,
+    values,
+)
+
+GROUPS = {"autoscaling/v2": "V2"}
+GUIDE = (PROJECT_ROOT / "docs" / "growing.md").read_text()
+# what Airflow's own programs have, and a task has not
+AIRFLOW_KEYS = {"FERNET_KEY", "SQL_ALCHEMY_CONN", "JWT_SECRET", "SECRET_KEY", "airflow-keys", "airflow-database"}
+
+
+def held_to_the_api(document: Document) -> None:
+    """Raises where a field is not one of Kubernetes' API, is missing, or has a value of another type."""
+    model = GROUPS.get(document["apiVersion"], "V1") + document["kind"]
+    getattr(client, model).model_validate(document)
+
+
+def secrets_read(document: Any) -> set[tuple[str, str]]:
+    """Names and keys of Secrets that variables are read from."""
+    if isinstance(document, list):
+        return set().union(*map(secrets_read, document))
+    if not isinstance(document, dict):
+        return set()
+    own = document.get("secretKeyRef")
+    inner = set().union(*map(secrets_read, document.values())) if document else set()
+    return inner | ({(own["name"], own["key"])} if own else set())
+
+
+def test_every_manifest_is_what_kubernetes_knows() -> None:
+    documents = [*manifests(), *found("hpa")["30-hpa.yaml"], task_pod(), training_job()]
+    kinds = {document["kind"] for document in documents}
+    assert kinds >= {"Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "Deployment", "Service"}
+    for document in documents:
+        if document["kind"] != "ScaledObject":
+            held_to_the_api(document)
+
+
+def test_the_values_are_those_that_airflows_chart_knows() -> None:
+    assert differences(values(), FIELDS, "values") == []
+    assert differences({"workers": {"replicas": 1}}, FIELDS, "values") == ["values.workers.replicas: no such field"]
+
+
+def test_one_autoscaler_is_written_and_kubectl_finds_no_values() -> None:
+    assert [name for name in found("hpa") if "hpa" in name or "keda" in name] == ["30-hpa.yaml"]
+    assert [name for name in found("keda") if "hpa" in name or "keda" in name] == ["30-keda.yaml"]
+    # kubectl apply -f does not look into folders
+    assert "/" in VALUES and all("/" not in name for name in found() if name != VALUES)
+
+
+@pytest.mark.parametrize("name", sorted(pods()))
+def test_pods_keep_to_the_restricted_standard_and_have_limits(name: str) -> None:
+    pod = pods()[name]
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {next(iter(set(one) - {"name"})) for one in pod["volumes"]} <= {"emptyDir", "configMap", "secret"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert pod["enableServiceLinks"] is False
+    assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
+    # Airflow writes its home beside its configuration
+    assert name == "task" or container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_a_program_has_the_token_of_the_cluster_only_where_it_starts_jobs() -> None:
+    accounts = {one["metadata"]["name"]: one for one in manifests() if one["kind"] == "ServiceAccount"}
+    used = {name: pod["serviceAccountName"] for name, pod in pods().items()}
+    assert used | {"task": "genai-tasks", "job": "genai-training"} == used
+    assert set(used.values()) == set(accounts)
+    assert [name for name, one in accounts.items() if one["automountServiceAccountToken"]] == ["genai-tasks"]
+
+
+def test_tasks_may_do_with_the_cluster_what_the_code_does_and_no_more() -> None:
+    [role] = (one for one in manifests() if one["kind"] == "Role")
+    allowed = {(verb, kind) for rule in role["rules"] for verb in rule["verbs"] for kind in rule["resources"]}
+    code = (PROJECT_ROOT / "include" / "jobs" / "kubernetes_jobs.py").read_text()
+    calls = re.findall(r"\.(create|read|delete|list)_namespaced_(job|pod)\(", code)
+    assert allowed == {({"read": "get"}.get(verb, verb), f"{kind}s") for verb, kind in calls}
+
+
+def test_a_task_has_none_of_airflows_keys_and_a_program_only_its_own_secret() -> None:
+    read = secrets_read(task_pod())
+    assert {name for name, _ in read} == {RELEASE.secrets["tasks"]}
+    assert not any(word in json.dumps(task_pod()) for word in AIRFLOW_KEYS)
+    for name in CLUSTER.secrets:
+        assert {secret for secret, _ in secrets_read(pods()[name])} == {CLUSTER.secrets[name]}
+    # of Airflow's programs, the one with the pages reads the store, by a user of its own
+    components = {name: secrets_read(values()[name]) for name in ("scheduler", "dagProcessor", "triggerer")}
+    assert set().union(*components.values()) == set()
+    assert {name for name, _ in secrets_read(values()["apiServer"])} == {RELEASE.secrets["pages"]}
+
+
+def test_the_guide_lists_every_secret_and_key_that_pods_read() -> None:
+    rows = re.findall(r"^\| `genai(?:-([\w-]+))?` \| (.+?) \|", GUIDE, re.MULTILINE)
+    listed = {(program, key) for program, keys in rows for key in re.findall(r"`([\w-]+)`", keys)}
+    names = {name: program for program, name in CLUSTER.secrets.items()}
+    names |= {name: f"airflow-{program}" for program, name in RELEASE.secrets.items()} | {"store-jobs": ""}
+    judge = {("airflow-tasks", "judge_api_key")}
+    read = {(names[name], key) for name, key in secrets_read([list(pods().values()), values()])}
+    chart = {("airflow-database", "connection")}
+    chart |= {("airflow-keys", key) for key in ("fernet-key", "api-secret-key", "jwt-secret")}
+    assert listed == read | judge | chart
+
+
+def test_training_jobs_go_to_gpu_nodes_and_serving_to_the_nodes_that_are_named() -> None:
+    for name in ("job", "triton"):
+        assert pods()[name]["nodeSelector"] == {"pool": "gpu"}
+        assert pods()[name]["tolerations"][0]["key"] == "nvidia.com/gpu"
+    assert "tolerations" not in pods()["gateway"]
+    assert "airflow pools set accelerator 16" in values()["migrateDatabaseJob"]["args"][-1]
+
+
+def test_the_command_writes_the_same_files_each_time_and_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"S3_ENDPOINT": "minio:9000", "KUBERNETES_IMAGE": "w:1", "KUBERNETES_SECRET": "store"}
+    given |= {"S3_SECRET_KEY": "hidden-value", "TEXT_API_KEY": "hidden-value", "TEXT_ENDPOINT": "https://llm/v1"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"GENAI_{name}", value)
+    settings.cache_clear()
+    for folder in ("one", "two"):
+        assert main.main(["manifests", "--out", str(tmp_path / folder), "--secret", "gateway=front"]) == 0
+    assert "kubectl apply -f" in capsys.readouterr().out
+    one, two = (
+        {str(path.relative_to(tmp_path / folder)): path.read_text() for path in (tmp_path / folder).rglob("*.yaml")}
+        for folder in ("one", "two")
+    )
+    assert one == two and set(one) == set(found())
+    assert not any("hidden-value" in text for text in one.values())
+    assert "name: front" in one["30-gateway.yaml"] and "name: store-triton" in one["30-triton.yaml"]
+    assert {document["kind"] for document in yaml.safe_load_all(one["30-triton.yaml"])} == {
+        "Deployment",
+        "Service",
+        "PodDisruptionBudget",
+    }
+    for name, value, problem in (("SECRET", "", "GENAI_KUBERNETES_SECRET"), ("IMAGE", "w:latest", "names no version")):
+        with monkeypatch.context() as changed:
+            changed.setenv(f"GENAI_KUBERNETES_{name}", value)
+            settings.cache_clear()
+            assert main.main(["manifests", "--out", str(tmp_path)]) == main.BAD_INPUT
+            assert problem in capsys.readouterr().err
+    monkeypatch.undo()
+    settings.cache_clear()
