@@ -70,6 +70,8 @@ def test_each_use_case_has_a_row_with_its_steps_champion_indicators_and_cost(
     told = words(found[running])
     assert "done done running waiting waiting 0 of 1 answer_bits_per_char none" in told
     assert 'data-tags="running missed unserved"' in found[running]
+    # of its last task, not of its beginning
+    assert '<time datetime="2026-11-28T03:02:30+00:00"' in found[running]
     assert "asks a person waiting waiting waiting waiting not judged none not known" in words(found[asking])
     assert "not run not run not run not run not run" in words(found[broken])
     assert f"{broken}.yaml: strategy" in words(found[broken]) and 'data-tags="unserved problem"' in found[broken]

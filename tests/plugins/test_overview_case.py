@@ -137,6 +137,8 @@ def test_each_part_of_which_nothing_is_known_says_what_will_put_it_there(
     for section, told in MISSING.items():
         assert told in words(found[section]), section
     assert f"genai run {name}" in words(found["h-steps"])
+    operations = client.get(f"/genai/workflow/{name}_operations", headers=user(), follow_redirects=False)
+    assert operations.headers["Location"] == f"/genai/workflow/{name}"
     nobody = client.get("/genai/workflow/no_such_use_case", headers=user())
     assert nobody.status_code == 404 and "There is no use case no_such_use_case" in words(nobody.text)
 

@@ -10,9 +10,10 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX
+from genai_airflow.report_link import below_base
+from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX, use_case_of
 from genai_airflow.views.airflow_runs import asked_of, names_of
 from genai_airflow.views.airflow_tasks import Look, live_trainings, looks_of, tasks_of
 from genai_airflow.views.broken_files import problems_of
@@ -39,12 +40,14 @@ class _Seen(NamedTuple):
     live: list[LiveTask]
 
 
-@router.get("/workflow/{dag_id}")
-def use_case(dag_id: str, user: GetUserDep, session: SessionDep) -> HTMLResponse:
-    """The page; 404 where there is no such use case."""
+@router.get("/workflow/{dag_id}", response_model=None)
+def use_case(dag_id: str, user: GetUserDep, session: SessionDep) -> HTMLResponse | RedirectResponse:
+    """The page; 404 where there is no such use case. The DAG of its operations leads there too."""
     from include.use_cases import use_case_names
 
     if dag_id not in use_case_names():
+        if (name := use_case_of(dag_id)) in use_case_names():
+            return RedirectResponse(below_base(f"/genai/workflow/{quote(name, safe='')}"))
         return render("missing.html", "No such use case", (OVERVIEW, Crumb(dag_id)), status=404, name=dag_id)
     now = datetime.now(UTC)
     name = names_of(session, [dag_id]).get(dag_id)
