@@ -49,9 +49,9 @@ def names_of(session: Session, use_cases: Collection[str]) -> dict[str, Name]:
     return {dag_id: Name(title or dag_id, goal or "", bool(paused)) for dag_id, title, goal, paused in rows}
 
 
-def asked_of(session: Session, use_cases: Collection[str]) -> list[Asked]:
-    """The use cases, each with its newest run and what its newest look at cost has said."""
-    runs, looks = newest_runs(session, use_cases), _costs(session, use_cases)
+def asked_of(session: Session, use_cases: Collection[str], looked: Collection[str]) -> list[Asked]:
+    """The use cases, each with its newest run and, of those in `looked`, what the newest look at cost has said."""
+    runs, looks = newest_runs(session, use_cases), _costs(session, looked)
     return [Asked(name, runs.get(name), looks.get(name)) for name in use_cases]
 
 
