@@ -163,9 +163,8 @@ def _looking(request: pytest.FixtureRequest, chrome: Any, site: Site, scheme: st
     seen = Look(context.new_page(), site, scheme, request.config.getoption("--screenshots"))
     seen.page.on("console", lambda said: seen.complaints.append(said.text) if said.type == "error" else None)
     seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-    context.on(
-        "request", lambda asked: _is_own(asked.url, site.address) or seen.complaints.append(f"asked {asked.url}")
-    )
+    own = (site.address, "data:", "blob:")
+    context.on("request", lambda asked: asked.url.startswith(own) or seen.complaints.append(f"asked {asked.url}"))
     yield seen
     context.close()
     assert seen.complaints == []
