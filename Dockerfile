@@ -1,32 +1,42 @@
 # syntax=docker/dockerfile:1
-# Three images: `workflow` (Airflow, training, export), `cluster` (the same on Kubernetes) and `triton` (serving).
-# No secret is built into any.
+# Four images: `workflow` (Airflow, training, export, gateway), `cluster` (the same on Kubernetes), `triton` (serving),
+# `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch, whose build the
+# index decides.
+
+# that of the profile gpu has the vLLM backend
+ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:24.12-py3
+
+FROM python:3.11.14-slim-bookworm AS environments
+WORKDIR /tmp/locks
+COPY requirements.txt ./workflow.txt
+COPY include/inferencing/requirements.txt ./serving.txt
+# TORCH_INDEX: a package index that offers the build of torch you want; empty: pip's own, which brings CUDA on Linux
+ARG TORCH_INDEX=""
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r workflow.txt \
+    && python -m venv /opt/serving \
+    && /opt/serving/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
+    && /opt/serving/bin/pip install --no-cache-dir --no-deps --require-hashes -r serving.txt
 
 FROM python:3.11.14-slim-bookworm AS workflow
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends openssh-client tini \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 genai \
+    && install -d -o genai -g genai /var/lib/genai /opt/airflow /opt/airflow/logs /opt/airflow/secrets
+COPY --from=environments /opt/venv /opt/venv
+COPY --from=environments /opt/serving /opt/serving
 WORKDIR /opt/genai
-COPY requirements.txt ./
-COPY include/inferencing/requirements.txt ./include/inferencing/
-# TORCH_INDEX: a package index that offers the build of torch you want; empty: pip's own, which brings CUDA on Linux
-ARG TORCH_INDEX=""
-RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
-    && /opt/venv/bin/pip install --no-cache-dir --no-deps -r requirements.txt \
-    && python -m venv /opt/serving \
-    && /opt/serving/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
-    && /opt/serving/bin/pip install --no-cache-dir --no-deps -r include/inferencing/requirements.txt
 COPY pyproject.toml ./
 COPY include include
 COPY dags dags
 COPY plugins plugins
-RUN useradd --create-home --uid 1000 genai \
-    && install -d -o genai -g genai /var/lib/genai /opt/airflow /opt/airflow/logs /opt/airflow/secrets
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/genai \
     PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
     HF_HUB_OFFLINE=1 \
     AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/genai/dags \
@@ -47,10 +57,22 @@ RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/
 USER 1000
 
 # Python 3.12 is inside this base; what a model process imports has wheels for it in the same lock
-FROM nvcr.io/nvidia/tritonserver:24.12-py3 AS triton
+FROM ${TRITON_IMAGE} AS triton
 COPY include/inferencing/requirements.txt /tmp/lock.txt
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN awk '/^[^ ]/ {keep = /^(numpy|openvino|openvino-genai|openvino-tokenizers)==/} keep' /tmp/lock.txt > /tmp/serving.txt \
     && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir --no-deps --require-hashes -r /tmp/serving.txt \
     && rm /tmp/lock.txt /tmp/serving.txt
 USER 1000
+
+FROM python:3.11.14-slim-bookworm AS mlflow
+COPY include/platform/mlflow/requirements.txt /tmp/lock.txt
+RUN pip install --no-cache-dir --no-deps --require-hashes -r /tmp/lock.txt \
+    && rm /tmp/lock.txt \
+    && useradd --create-home --uid 1000 mlflow
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MLFLOW_DISABLE_TELEMETRY=true \
+    MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
+USER 1000
+CMD ["mlflow", "server", "--help"]

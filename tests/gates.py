@@ -43,6 +43,11 @@ def _package(
     )
 
 
+def named(store: ArtifactStore, kind: str, name: str) -> ArtifactRef:
+    """A stand-in for a model or an adapter: nothing but its name."""
+    return Step(_named, kind).run(store, {"name": name}).ref
+
+
 def made_package(
     store: ArtifactStore,
     name: str,
@@ -54,8 +59,7 @@ def made_package(
     info: dict[str, Any] | None = None,
 ) -> ArtifactRef:
     """A package of a stand-in for a model and an adapter, with `files` for Triton and more `info`."""
-    base = Step(_named, "model").run(store, {"name": model}).ref
-    tuned = Step(_named, "adapter").run(store, {"name": adapter or name}).ref
+    base, tuned = named(store, "model", model), named(store, "adapter", adapter or name)
     arguments = {"name": name, "model": base, "adapter": tuned, "files": files or {}, "adapters": adapters or {}}
     arguments["info"] = info or {}
     step: Step[...] = Step(_package, "package")  # type: ignore[arg-type]

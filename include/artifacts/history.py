@@ -1,10 +1,10 @@
 """What each run of a use case did: one small record a task, the thread that plans, lineage and retention follow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -110,6 +110,24 @@ class History:
         keys = [key for key, _ in self._keys(f"{RUNS}{use_case}/{task and task + '/'}")]
         with ThreadPoolExecutor(READERS) as pool:
             yield from (record for record in pool.map(self._read, keys) if record)
+
+    def of_run(self, use_case: str, run_id: str) -> list[RunRecord]:
+        """What the tasks of one run did, as they ended."""
+        keys = [key for key, _ in self.by_run(use_case).get(run_id, [])]
+        return sorted(self.read(keys), key=lambda record: record.at)
+
+    def by_run(self, use_case: str) -> dict[str, list[tuple[str, datetime]]]:
+        """Run -> keys of its records and when each was written, by one listing; the run written to last comes first."""
+        found: dict[str, list[tuple[str, datetime]]] = {}
+        for key, at in sorted(self._keys(f"{RUNS}{use_case}/"), key=lambda entry: entry[1], reverse=True):
+            run = unquote(key.rpartition("/")[2].partition("~")[2].removesuffix(".json"))
+            found.setdefault(run, []).append((key, at))
+        return found
+
+    def read(self, keys: Iterable[str]) -> list[RunRecord]:
+        """The records under these keys that can be read."""
+        with ThreadPoolExecutor(READERS) as pool:
+            return [record for record in pool.map(self._read, keys) if record]
 
     def _keys(self, prefix: str) -> list[tuple[str, datetime]]:
         return [(item.key, item.modified) for item in self.bucket.objects(prefix)]

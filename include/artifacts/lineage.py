@@ -2,12 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from include.artifacts.manifest import Manifest
 from include.artifacts.ref import ArtifactRef, Kind
 from include.artifacts.store import ArtifactStore
 from include.artifacts.sweep import CHECKPOINTS, folders, read_manifests
+from include.core.errors import CorruptedArtifactError
+
+READERS = 8
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,25 @@ class Graph:
         found = [folder for folder in folders(store) if not folder.step.endswith(CHECKPOINTS)]
         manifests, unreadable = read_manifests(store, found)
         return cls(manifests.values(), sorted(unreadable))
+
+    @classmethod
+    def reaching(cls, store: ArtifactStore, refs: Iterable[ArtifactRef]) -> "Graph":
+        """The graph of these artifacts and all that they descend from; no other manifest is read."""
+        found: dict[str, Manifest | None] = {}
+        unreadable: list[str] = []
+
+        def read(ref: ArtifactRef) -> Manifest | None:
+            try:
+                return store.find(ref.step, ref.fingerprint)
+            except CorruptedArtifactError:
+                unreadable.append(ref.prefix)
+                return None
+
+        with ThreadPoolExecutor(READERS) as pool:
+            while waiting := {ref.prefix: ref for ref in refs if ref.prefix not in found}:
+                found |= dict(zip(waiting, pool.map(read, waiting.values()), strict=True))
+                refs = [ref for prefix in waiting for _, ref in inputs(found[prefix])]
+        return cls((manifest for manifest in found.values() if manifest), unreadable)
 
     def node(self, ref: ArtifactRef) -> Node:
         """The artifact of a reference: itself, else the newest one with its bytes, else one that is gone."""

@@ -96,6 +96,11 @@ class Settings(BaseModel):
     training_silence_minutes: float = Field(
         10, gt=0, le=1_440, description="A job that neither prints, computes nor moves bytes for so long has hung."
     )
+    training_queue: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.-]*$",
+        description="Celery's queue of tasks that train, for workers of their own; empty: Airflow's default queue.",
+    )
     rank_threads: int = Field(1, ge=1, le=256, description="OpenMP threads of one rank.")
     jobs: Literal["local", "kubernetes"] = Field(
         "local", description="Where training steps run: beside the Airflow worker, or as Kubernetes jobs."
@@ -150,6 +155,14 @@ class Settings(BaseModel):
         pattern=r"^(https?://.*)?$",
         description="Local stack: the catalogue that Airflow sends OpenLineage events to; empty: none are sent.",
     )
+    mlflow_url: str = Field(
+        "",
+        pattern=r"^(https?://[^@?#]+)?$",
+        description="MLflow's tracking server, which runs, curves and champions are copied to; empty: none are.",
+    )
+    mlflow_user: str = Field("", description="User there, with the password; empty: the token alone, or nothing.")
+    mlflow_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+    mlflow_token: SecretStr = Field(SecretStr(""), description="Token that is sent to it; empty: none is.")
 
     @field_validator("state_folder", "use_cases_folder", "serving_python", "training_hostfile")
     @classmethod
@@ -240,7 +253,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "GENAI_" + str(first["loc"][0]).upper()
-        secret = "KEY" in name or "@" in str(first["input"])
+        secret = any(word in name for word in ("KEY", "PASSWORD", "TOKEN")) or "@" in str(first["input"])
         shown = first["input"] if name[6:].lower() in Settings.model_fields and not secret else "***"
         raise ConfigurationError(name, shown, first["msg"], "Correct or unset this environment variable") from None
 

@@ -35,6 +35,7 @@ QUESTION_TYPES = {
     "license": "string",
     "generated": "bool",
     "weight": "int64",
+    "telltale": "string",
 }
 
 
@@ -101,7 +102,7 @@ def divide(shards: DocumentShards, config: SplitConfig, guard: Guard, corpus: Pa
     heldout = _held_out(shards, config)
     least = config.contamination_min_words
     guard.protected = [
-        protected.of_answers(protected.HELDOUT_ANSWERS, (row.answer for row in heldout)),
+        protected.of_answers(protected.HELDOUT_ANSWERS, (protected.telltale(vars(row)) for row in heldout)),
         protected.of_questions(protected.HELDOUT_QUESTIONS, (row.question for row in heldout), least),
         *guard.protected,
     ]
@@ -215,10 +216,10 @@ def _stays(row: dict[str, Any], highest: dict[str, int], config: SplitConfig) ->
 
 
 def _unique(questions: Iterable[tuple[Question, bool]]) -> Iterator[tuple[Question, bool]]:
-    """Those whose question and answer none before has."""
+    """Those whose question and answer, or what else tells them from others, none before has."""
     seen: set[str] = set()
     for question, clean in questions:
-        keys = {f"q{normalized(question.question)}", f"a{normalized(question.answer)}"}
+        keys = {f"q{normalized(question.question)}", f"a{normalized(protected.telltale(vars(question)))}"}
         if not keys & seen:
             seen |= keys
             yield question, clean
@@ -228,7 +229,7 @@ def _protected(work: Workspace, earlier: Sequence[ArtifactRef], config: SplitCon
     rows = [row for ref in earlier for row in RowFile(work.fetch(ref, only=HELDOUT_FILE) / HELDOUT_FILE)]
     words, least = config.contamination_words, config.contamination_min_words
     return [
-        protected.of_answers(protected.EARLIER_ANSWERS, (row["answer"] for row in rows)),
+        protected.of_answers(protected.EARLIER_ANSWERS, map(protected.telltale, rows)),
         protected.of_questions(protected.EARLIER_QUESTIONS, (row["question"] for row in rows), least),
         *(
             protected.of_texts(one.name, read_evaluation_set(work.store, one), words, least)

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import math
 import resource
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +16,11 @@ from include.distributed.peak import flops_per_token, peak_flops
 from include.distributed.plan import Plan
 
 DOCUMENT = "progress/{step}/{fingerprint}.json"
+# what is told, and the curves so far: for who draws them
+CURVES = "progress/{step}/{fingerprint}.curves.json"
 SECONDS = 5.0
+# of a loss curve in the document: one of a million steps is no longer to draw or to send than one of some hundred
+MOST_POINTS = 200
 _log = logging.getLogger("genai.distributed.job")
 
 
@@ -65,7 +71,7 @@ class Meter:
             told["eta_seconds"],
         )
         self.progress.speeds.append((told["step"], told["tokens_per_second"]))
-        self.published.write(told, last=self.progress.step == self.plan.steps)
+        self.published.write(told, self.progress, last=self.progress.step == self.plan.steps)
         self.tokens, self.started, self.measured = self.progress.tokens, self.progress.step, 0.0
 
     def told(self) -> dict[str, Any]:
@@ -103,15 +109,15 @@ class Meter:
 
 
 class _Published:
-    """The document of a job's progress in the store. A store that is away costs the document, never the training."""
+    """The documents of a job's progress in the store. A store that is away costs them, never the training."""
 
     def __init__(self, job: Job) -> None:
-        self.key = DOCUMENT.format(step=job.step, fingerprint=job.fingerprint)
+        self.name = {"step": job.step, "fingerprint": job.fingerprint}
         self.bucket = job.store().bucket
         self.at = -SECONDS
         self.writer: threading.Thread | None = None
 
-    def write(self, told: dict[str, Any], *, last: bool) -> None:
+    def write(self, told: dict[str, Any], progress: Progress, *, last: bool) -> None:
         """In the background, unless a write is under way or was just made; the last one is waited for."""
         now = time.monotonic()
         busy = self.writer is not None and self.writer.is_alive()
@@ -120,16 +126,29 @@ class _Published:
         if self.writer:
             self.writer.join()
         self.at = now
-        self.writer = threading.Thread(target=self._put, args=(json.dumps(told).encode(),), daemon=True)
+        curves = told | {"losses": curve(progress.losses), "validations": progress.validation[-MOST_POINTS:]}
+        self.writer = threading.Thread(target=self._put, args=(told, curves), daemon=True)
         self.writer.start()
         if last:
             self.writer.join()
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, told: dict[str, Any], curves: dict[str, Any]) -> None:
         try:
-            self.bucket.put_bytes(self.key, data)
+            self.bucket.put_bytes(DOCUMENT.format(**self.name), json.dumps(told).encode())
+            self.bucket.put_bytes(CURVES.format(**self.name), json.dumps(curves).encode())
         except GenaiError as error:
             _log.warning("the progress was not published: %s", error)
+
+
+def curve(losses: Sequence[float], most: int = MOST_POINTS) -> list[tuple[int, float]]:
+    """At most so many points (step, mean loss of the steps since the point before), the last step's among them."""
+    stretch = max(1, math.ceil(len(losses) / most))
+    ends = range(len(losses), 0, -stretch)
+    return [
+        (end, round(sum(part) / len(part), 6))
+        for end in reversed(ends)
+        if (part := losses[max(0, end - stretch) : end])
+    ]
 
 
 def _peak(engine: Any) -> float | None:

@@ -16,8 +16,8 @@ from include.jobs.mark import JOB_MARK
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.05
 KEPT_SECONDS = 7 * 24 * 3600
-# what a task has in its environment that is none of a job's business: Airflow's keys and connections
-AIRFLOW = ("AIRFLOW", "__AIRFLOW")
+# what a task has in its environment that is none of a job's business: Airflow's keys and connections, and MLflow's
+OTHERS = ("AIRFLOW", "__AIRFLOW", "GENAI_MLFLOW_")
 # children of this process, which would otherwise stay zombies
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
 
@@ -35,7 +35,7 @@ class LocalJobs:
             with suppress(FileNotFoundError):  # another worker tidies up too
                 if time.time() - old.stat().st_mtime > KEPT_SECONDS:
                     old.unlink()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(AIRFLOW)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
         search = filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])
         with log.open("wb") as output:
             _children[job.id] = subprocess.Popen(

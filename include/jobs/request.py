@@ -14,7 +14,7 @@ from include.artifacts.step import Step
 from include.artifacts.workspace import forced_job
 from include.core.errors import ConfigurationError
 from include.core.settings import PROJECT_ROOT
-from include.distributed.meter import DOCUMENT
+from include.distributed.meter import CURVES, DOCUMENT
 
 
 class _Frozen(BaseModel):
@@ -96,8 +96,16 @@ class JobRequest(_Frozen):
     @property
     def progress(self) -> str:
         """Key of the document in which rank 0 of the step's job tells how far it is."""
-        job = forced_job(self.fingerprint, self.place.run_id) if self.force else self.fingerprint
-        return DOCUMENT.format(step=self.name, fingerprint=job)
+        return DOCUMENT.format(step=self.name, fingerprint=self._job)
+
+    @property
+    def curves(self) -> str:
+        """Key of the document with what is told there, and the losses so far."""
+        return CURVES.format(step=self.name, fingerprint=self._job)
+
+    @property
+    def _job(self) -> str:
+        return forced_job(self.fingerprint, self.place.run_id) if self.force else self.fingerprint
 
     def restore(self) -> dict[str, Any]:
         """The step's arguments."""

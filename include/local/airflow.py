@@ -11,6 +11,8 @@ from include.local.layout import layout, python_folder, search_path
 
 CONNECTION = "genai_store"
 ACCELERATOR_POOL = "accelerator"
+# settings that tasks use and no other program has
+TASK_SECRETS = ("pseudonym_key", "text_api_key", "judge_api_key", "mlflow_password", "mlflow_token")
 COMPONENTS = {
     "api-server": ["api-server"],
     # --skip-serve-logs: those servers listen on all addresses, and logs are read from this disk anyway
@@ -122,9 +124,9 @@ def environment(
     settings: Settings, credentials: Credentials, address: StoreAddress, dags: Path | None = None
 ) -> dict[str, str]:
     """All variables of the Airflow processes; `dags` replaces the project's DAG folder."""
-    key = settings.pseudonym_key.get_secret_value()
+    secrets = {name: getattr(settings, name).get_secret_value() for name in TASK_SECRETS}
     return {
-        **({"GENAI_PSEUDONYM_KEY": key} if key else {}),
+        **{f"GENAI_{name.upper()}": value for name, value in secrets.items() if value},
         "AIRFLOW_HOME": str(layout(settings).airflow_home),
         f"AIRFLOW_CONN_{CONNECTION.upper()}": store_connection(address),
         "PATH": search_path(python_folder()),

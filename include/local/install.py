@@ -27,7 +27,7 @@ from include.local.preflight import InstallError, check_machine
 ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(os.environ.get("GENAI_STATE_FOLDER") or ROOT / ".genai").absolute()
 LOCK, SERVING_LOCK = ROOT / "requirements.txt", ROOT / "include/inferencing/requirements.txt"
-BINARIES = ROOT / "include/local/binaries.txt"
+BINARIES, TRACKING_LOCK = ROOT / "include/local/binaries.txt", ROOT / "include/platform/mlflow/requirements.txt"
 # parts that are installed where they are asked for, on top of the main environment
 EXTRAS = {"dev": ROOT / "tests/requirements.txt", "benchmarks": ROOT / "benchmarks/requirements.txt"}
 UV = "uv==0.13.9"
@@ -45,7 +45,7 @@ def main() -> int:
     """Check the machine, install what is not current; the exit code."""
     try:
         extras = [part for part in EXTRAS if part in sys.argv[1:]]
-        parts = ["venv", "serving", "tools", "project", *extras]
+        parts = ["venv", "serving", "tools", "project", *extras, *(["mlflow"] if "dev" in extras else [])]
         STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (STATE / "install.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -72,6 +72,7 @@ def decides(part: str) -> list[Path]:
         "venv": [LOCK],
         "serving": [SERVING_LOCK],
         "tools": [BINARIES],
+        "mlflow": [TRACKING_LOCK],
         "project": [ROOT / "pyproject.toml", LOCK],
     }.get(part) or [EXTRAS[part], LOCK]
 
@@ -116,7 +117,12 @@ def install(missing: list[str]) -> None:
 
     extras: list[tuple[str, Callable[[], None]]] = [(part, partial(install_extra, part)) for part in EXTRAS]
     lines: list[list[tuple[str, Callable[[], None]]]] = [
-        [("venv", lambda: install_venv(torch_ready)), ("project", install_project), *extras],
+        [
+            ("venv", lambda: install_venv(torch_ready)),
+            ("project", install_project),
+            *extras,
+            ("mlflow", install_mlflow),
+        ],
         [("serving", lambda: install_serving(torch_ready))],
         [("tools", install_tools)],
     ]
@@ -140,7 +146,7 @@ def begin(part: str) -> None:
             f"{target} = a link to {target.readlink()}: it belongs to another checkout and is left alone. "
             "Run make there, or remove the link"
         )
-    if part in ("venv", "serving") and under_way.exists() and target.exists():
+    if part in ("venv", "serving", "mlflow") and under_way.exists() and target.exists():
         say(f"{part}: an installation was interrupted; making it anew")
         shutil.rmtree(target)
     under_way.touch()
@@ -177,6 +183,15 @@ def install_project() -> None:
 def install_extra(part: str) -> None:
     """What tests and checks, or benchmarks, need."""
     uv("venv", "--requirement", str(EXTRAS[part]))
+    if part == "dev":
+        run("venv", str(STATE / "venv/bin/python"), "-m", "include.local.browser")
+
+
+def install_mlflow() -> None:
+    """MLflow's server, which tests copy runs to; the compose tier's image has the same lock."""
+    program, folder = str(STATE / "venv" / "bin" / "uv"), str(STATE / "mlflow")
+    run("mlflow", program, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder)
+    run("mlflow", program, "pip", "install", "--quiet", "--python", folder, "--requirement", str(TRACKING_LOCK))
 
 
 def create(name: str, lock: Path) -> None:

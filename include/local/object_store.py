@@ -2,7 +2,9 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,24 +26,21 @@ def new_identity(name: str, *actions: str) -> Identity:
     )
 
 
-def gateway_actions(bucket: str) -> tuple[str, ...]:
-    """What a gateway may do: read all, write what it saw and what its users said, and no tenants or keys."""
-    return ("Read", "List", f"Write:{bucket}/serving/traffic/*", f"Write:{bucket}/feedback/*")
-
-
-def write_identities(path: Path, *identities: Identity) -> None:
-    """SeaweedFS's s3.json, readable by its owner only."""
+def write_identities(path: Path, *identities: Identity, policies: Mapping[str, Any] | None = None) -> None:
+    """SeaweedFS's s3.json, readable by its owner only. `policies`: documents of those that have one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
+    bound = policies or {}
     entries = [
         {
             "name": identity.name,
             "credentials": [{"accessKey": identity.access_key, "secretKey": identity.secret_key}],
-            "actions": list(identity.actions),
+            **({"policyNames": [identity.name]} if identity.name in bound else {"actions": list(identity.actions)}),
         }
         for identity in identities
     ]
-    path.write_text(json.dumps({"identities": entries}))
+    documents = [{"name": name, "content": json.dumps(policy)} for name, policy in bound.items()]
+    path.write_text(json.dumps({"identities": entries, "policies": documents}))
 
 
 def ports(s3_port: int) -> dict[str, int]:

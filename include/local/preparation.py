@@ -17,6 +17,7 @@ from include.local.ports import holder, require_free, session_owns
 from include.local.preflight import available_memory, free_disk
 from include.local.programs import Program, base_environment, store_address
 from include.local.sessions import Session
+from include.local.store_roles import policy, roles
 
 # what a run writes; an installation needs settings.disk_needed_gb
 RUN_DISK_GB = 2.0
@@ -60,8 +61,12 @@ def prepare(settings: Settings, credentials: Credentials, programs: list[Program
         tritonserver.temporary(settings, number).mkdir(parents=True, exist_ok=True)
     at.airflow_home.mkdir(parents=True, exist_ok=True)
     identities = at.state / "object-store" / "s3.json"
-    gateway = credentials.store_gateway.model_copy(update={"actions": object_store.gateway_actions(settings.s3_bucket)})
-    object_store.write_identities(identities, credentials.store_admin, credentials.store_reader, gateway)
+    limited, known = (credentials.store_reader, credentials.store_gateway), roles(settings.model_repository)
+    policies = {
+        identity.name: policy(known[role], settings.s3_bucket)
+        for identity, role in zip(limited, ("triton", "gateway"), strict=True)
+    }
+    object_store.write_identities(identities, credentials.store_admin, *limited, policies=policies)
     write_private(at.airflow_home / "passwords.json", airflow.passwords(credentials))
     if not key_file(settings).exists():
         write_private(key_file(settings), secrets.token_urlsafe(32))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from include.artifacts.bucket import StoreAddress
 from include.core.settings import PROJECT_ROOT, Settings
 from include.local import airflow, object_store, tritonserver
@@ -17,7 +19,7 @@ from include.local.sessions import MARK
 # variables of the caller that would change what the servers do
 FOREIGN = ("AIRFLOW", "GENAI_", "LOCAL_STACK", "AWS_", "PYTHON", "LOCAL_STACK_", "SUPERVISOR_", "WEED_", "TRITON")
 CODE_MARK = "LOCAL_STACK_CODE"
-SECRETS = ("s3_access_key", "s3_secret_key", "pseudonym_key", "gateway_key")
+SECRETS = ("s3_access_key", *(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr))
 # checked before a start, of no meaning to a program
 NEEDS = ("disk_needed_gb", "memory_needed_gb")
 

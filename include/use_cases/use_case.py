@@ -104,6 +104,7 @@ def load_use_case(name: str, overrides: dict[str, Any] | None = None, folder: Pa
     require_decidable(use_case, path.name)
     require_passable(use_case, path.name)
     _require_known_sources(use_case, path.name)
+    _require_labels(use_case, path.name)
     _require_tickets(use_case, path.name)
     _require_anonymization(use_case, path.name)
     _require_impersonal_pairs(use_case, path.name)
@@ -141,6 +142,8 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
     named += [("data_preparation.anonymize.sources", name) for name in use_case.data_preparation.anonymize.sources]
     for index, taxonomy in enumerate(use_case.data_preparation.label.taxonomies):
         named += [(f"data_preparation.label.taxonomies.{index}.sources", name) for name in taxonomy.sources]
+    for index, asked in enumerate(use_case.data_preparation.split.label_questions):
+        named += [(f"data_preparation.split.label_questions.{index}.sources", name) for name in asked.sources]
     for field, name in named:
         if name not in known:
             raise ConfigurationError(
@@ -156,6 +159,20 @@ def _require_known_sources(use_case: UseCase, file: str) -> None:
                 declared,
                 f"{name} are aggregated, and their sensitivity is not declared",
                 f"Declare the source {name} here",
+            )
+
+
+def _require_labels(use_case: UseCase, file: str) -> None:
+    """Sources that are asked about for their label have labels."""
+    data = use_case.data_preparation
+    labelled = {"tickets", "docstrings", "pydoc_topics"}.union(*(one.sources for one in data.label.taxonomies))
+    for index, asked in enumerate(data.split.label_questions):
+        if bare := [name for name in asked.sources if name not in labelled]:
+            raise ConfigurationError(
+                f"{file}: data_preparation.split.label_questions.{index}.sources",
+                bare[0],
+                "no taxonomy labels the source",
+                "Declare its labels in data_preparation.label.taxonomies",
             )
 
 

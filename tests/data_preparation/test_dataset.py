@@ -133,7 +133,8 @@ def test_the_final_dataset_passes_and_says_what_it_is(store: ArtifactStore, prep
     assert metrics["passed"], metrics["verdict"]
     assert list(metrics)[:3] == ["train", "heldout", "corpus"]
     heldout = read_table(folder / "heldout.parquet")
-    assert list(heldout[0]) == ["id", "question", "answer", "source", "label", "license", "generated", "weight"]
+    told = ["id", "question", "answer", "source", "label", "license", "generated", "weight", "telltale"]
+    assert list(heldout[0]) == told
     assert list(read_table(folder / "corpus.parquet")[0]) == ["id", "text", "source", "license", "generated"]
     assert len(heldout) == 24 == metrics["heldout"]
     stages = {stage["name"]: stage["records"] for stage in card["funnel"]}

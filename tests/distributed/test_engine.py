@@ -14,7 +14,7 @@ from include.core.settings import settings
 from include.distributed.engine import engine_config
 from include.distributed.kernels import use_kernels
 from include.distributed.launch import run_job
-from include.distributed.meter import DOCUMENT
+from include.distributed.meter import CURVES, DOCUMENT, curve
 from tests.distributed.zero_job import PLAN, STEPS, WAYS
 
 
@@ -45,6 +45,10 @@ def test_every_stage_trains_to_the_same_losses_and_goes_on_alone(
     assert (told["step"], told["steps"], told["mfu"], told["eta_seconds"]) == (STEPS, STEPS, None, 0)
     assert told["loss"] == pytest.approx(sum(first["losses"][-2:]) / 2, abs=1e-3)
     assert told["memory_bytes"] > 1 << 20 and told["tokens_per_second"] > 0
+    drawn = json.loads(store.bucket.get_bytes(CURVES.format(step=work.step, fingerprint=sha256_of("zero 3")))[0])
+    assert [step for step, _ in drawn["losses"]] == list(range(1, STEPS + 1)) and drawn["steps"] == STEPS
+    assert [loss for _, loss in drawn["losses"]] == pytest.approx(found["zero 3"]["losses"], abs=1e-3)
+    assert [step for step, _ in drawn["validations"]] == [2, STEPS]
 
     for name in WAYS:
         prefix = artifact_prefix(f"{work.step}.checkpoints", sha256_of([sha256_of(name), STEPS]))
@@ -54,6 +58,13 @@ def test_every_stage_trains_to_the_same_losses_and_goes_on_alone(
     for name, way in resumed.items():
         assert way["losses"] == pytest.approx(found[name]["losses"], abs=0.05 if "bf16" in name else 1e-3), name
     assert caplog.text.count("resumed from the checkpoint after step 2 on 1 ranks, written by 2") == len(WAYS)
+
+
+def test_a_curve_of_many_steps_is_drawn_by_few_points_each_the_mean_of_its_stretch() -> None:
+    drawn = curve([float(step) for step in range(1, 1002)], most=100)
+    assert len(drawn) <= 100 and drawn[-1] == (1001, pytest.approx(996.0))
+    assert drawn[:2] == [(11, pytest.approx(6.0)), (22, pytest.approx(17.0))]
+    assert curve([]) == [] and curve([3.0, 2.0]) == [(1, 3.0), (2, 2.0)]
 
 
 def test_a_configuration_of_its_own_leaves_the_batch_to_the_plan() -> None:

@@ -14,7 +14,7 @@ from include.local import airflow
 from include.local.credentials import read_credentials
 from include.local.layout import layout
 from include.local.preparation import check_machine, check_room
-from include.local.programs import CODE_MARK, base_environment, programs, settings_environment, store_address
+from include.local.programs import CODE_MARK, Program, base_environment, programs, settings_environment, store_address
 from include.local.stack import _only_code_changed
 from include.local.supervision import configuration
 from tests.conftest import free_ports
@@ -71,6 +71,21 @@ def test_a_child_gets_the_settings_but_no_keys(tmp_path: Path) -> None:
     assert variables["GENAI_TRAINING_RANKS"] == "4"
     assert "hidden" not in variables.values()
     assert "GENAI_SERVING_PYTHON" not in variables
+
+
+def test_keys_of_other_servers_reach_tasks_as_they_are_and_no_other_program(tmp_path: Path) -> None:
+    given = {"state_folder": tmp_path, "text_api_key": "sk-text", "mlflow_token": "of-mlflow"}
+    settings = Settings.model_validate(given)
+    for program in programs(settings, layout(settings).credentials()):
+        expected = {"GENAI_TEXT_API_KEY": "sk-text", "GENAI_MLFLOW_TOKEN": "of-mlflow"} if is_airflows(program) else {}
+        found = {name: program.spec.environment[name] for name in expected}
+        assert found == expected, program.name
+        assert not any("*" in value for value in program.spec.environment.values())
+        assert bool(expected) or not {"sk-text", "of-mlflow"} & set(program.spec.environment.values())
+
+
+def is_airflows(program: Program) -> bool:
+    return program.name in airflow.COMPONENTS
 
 
 def test_every_program_can_read_its_settings(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What `genai lineage` shows, whatever its form: items, and links in the direction that the data flows."""
 
 from collections import Counter, defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,10 @@ BACKWARD, FORWARD = "backward", "forward"
 
 @dataclass(frozen=True)
 class Item:
-    """An artifact, a deployment or a record; `note` is what it has to do with what was asked for."""
+    """An artifact, a deployment or a record; `note` is what it has to do with what was asked for.
+
+    `members` are the items that it stands for, where it stands for several.
+    """
 
     id: str
     title: str
@@ -17,6 +21,7 @@ class Item:
     note: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     gone: bool = False
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,25 +74,50 @@ class View:
 
 
 def collapsed(view: View) -> View:
-    """The view with the shards of one dataset as one item: equal step, run, note and links on both sides."""
-    sides: dict[str, set[tuple[str, str, bool]]] = defaultdict(set)
-    for link in view.links:
-        sides[link.source].add((link.target, link.argument, True))
-        sides[link.target].add((link.source, link.argument, False))
-    groups: dict[Any, list[Item]] = defaultdict(list)
-    for item in view.items.values():
-        step, run = item.facts.get("step"), item.facts.get("run", {}).get("run_id")
-        mapped = item.kind == "dataset" and not item.gone and "shard" in item.facts
-        key = (step, run, item.note, frozenset(sides[item.id])) if mapped else item.id
-        groups[key].append(item)
+    """The view with what mapped tasks made as one item: equal step, run, note and name, linked in the same way."""
+    kinds = _alike(view)
+    groups: dict[int, list[Item]] = defaultdict(list)
+    for id, kind in kinds.items():
+        groups[kind].append(view.items[id])
     shown = View(view.root, view.direction, records=view.records, notes=view.notes)
     names: dict[str, str] = {}
     for items in groups.values():
         first = items[0]
         names |= {item.id: first.id for item in items}
-        more = f" ({len(items)} shards)" if len(items) > 1 else ""
-        shown.add(replace(first, title=first.title + more))
+        more = f" ({len(items)} {'shards' if 'shard' in first.facts else 'of them'})" if len(items) > 1 else ""
+        members = tuple(item.id for item in items) if more else ()
+        shown.add(replace(first, title=first.title + more, members=members))
     shown.root = names[view.root]
     links = (replace(link, source=names[link.source], target=names[link.target]) for link in view.links)
     shown.links = list(dict.fromkeys(links))
     return shown
+
+
+def _alike(view: View) -> dict[str, int]:
+    """Item -> number of its group: the coarsest groups whose members have links of the same kinds to the same groups.
+
+    Shards are linked to shards one by one, so that groups are refined until no link tells their members apart.
+    """
+    groups = _numbered({id: _looks(item, id == view.root) for id, item in view.items.items()})
+    while True:
+        sides: dict[str, set[tuple[int, str, bool]]] = defaultdict(set)
+        for link in view.links:
+            sides[link.source].add((groups[link.target], link.argument, True))
+            sides[link.target].add((groups[link.source], link.argument, False))
+        finer = _numbered({id: (group, frozenset(sides[id])) for id, group in groups.items()})
+        if len(set(finer.values())) == len(set(groups.values())):
+            return groups
+        groups = finer
+
+
+def _looks(item: Item, alone: bool) -> Hashable:
+    """What tells an item from others, its links apart; items that are no artifacts, gone or named stand alone."""
+    named = {"name", "technique"} & item.facts.get("metrics", {}).keys()
+    if alone or item.gone or named or "step" not in item.facts:
+        return item.id
+    return item.facts["step"], item.facts.get("run", {}).get("run_id"), item.note
+
+
+def _numbered(looks: dict[str, Hashable]) -> dict[str, int]:
+    numbers: dict[Hashable, int] = {}
+    return {id: numbers.setdefault(look, len(numbers)) for id, look in looks.items()}

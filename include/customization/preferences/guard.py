@@ -11,6 +11,7 @@ from include.evaluation.contamination.protected import (
     of_answers,
     of_questions,
     of_texts,
+    telltale,
 )
 
 Rows = Sequence[Mapping[str, str]]
@@ -24,9 +25,9 @@ def guard_of(store: ArtifactStore, heldout: Rows, development: Rows, kept_out: K
         for one in kept_out.evaluation_sets
     ]
     judged = [
-        of_answers(HELDOUT_ANSWERS, (row["answer"] for row in heldout)),
+        of_answers(HELDOUT_ANSWERS, map(telltale, heldout)),
         of_questions(HELDOUT_QUESTIONS, (row["question"] for row in heldout), least),
-        of_answers("development answers", (row["answer"] for row in development)),
+        of_answers("development answers", map(telltale, development)),
         of_questions("development questions", (row["question"] for row in development), least),
     ]
     return Guard([*judged, *sets])

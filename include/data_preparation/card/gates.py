@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -14,6 +14,7 @@ from include.data_preparation.config.sources import GENERATORS
 from include.data_preparation.privacy.leak_audit import PROVEN, Audit
 from include.data_preparation.row_files import Rows
 from include.evaluation.contamination.phrases import PhraseIndex
+from include.evaluation.contamination.protected import telltale
 from include.evaluation.contamination.words import normalized, words_of
 from include.evaluation.trained_on import is_allowed
 from include.privacy.secrets import count_secrets
@@ -69,12 +70,12 @@ def size_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig) ->
 def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig) -> list[Gate]:
     """Nothing empty, nothing held out that training sees, generated rows in their place."""
     empty = sum(not row["question"].strip() or not row["answer"].strip() for row in chain(train, heldout))
-    held = PhraseIndex(row["answer"] for row in heldout)
+    held = PhraseIndex(map(telltale, heldout))
     seen = sum(bool(held.find(words_of(row["text"]))) for row in corpus)
     return [
         _none("empty questions or answers", empty),
-        _none("questions in train and heldout", _shared("question", train, heldout)),
-        _none("answers in train and heldout", _shared("answer", train, heldout)),
+        _none("questions in train and heldout", _shared(lambda row: str(row["question"]), train, heldout)),
+        _none("answers in train and heldout", _shared(telltale, train, heldout)),
         _none("corpus texts with a held-out answer", seen),
         _none("generated questions in heldout", _made(heldout).total()),
         *_generated_gates("train", train, config),
@@ -82,9 +83,9 @@ def content_gates(train: Rows, heldout: Rows, corpus: Rows, config: CheckConfig)
     ]
 
 
-def _shared(column: str, train: Rows, heldout: Rows) -> int:
-    held = {normalized(row[column]) for row in heldout}
-    return len({text for row in train if (text := normalized(row[column])) in held})
+def _shared(told: Callable[[Mapping[str, Any]], str], train: Rows, heldout: Rows) -> int:
+    held = {normalized(told(row)) for row in heldout}
+    return len({text for row in train if (text := normalized(told(row))) in held})
 
 
 def _generated_gates(name: str, rows: Rows, config: CheckConfig) -> list[Gate]:

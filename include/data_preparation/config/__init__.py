@@ -12,7 +12,7 @@ from include.data_preparation.config.collections import (
 )
 from include.data_preparation.config.labelling import LabelConfig
 from include.data_preparation.config.privacy import AnonymizeConfig
-from include.data_preparation.config.publication import CheckConfig, SplitConfig
+from include.data_preparation.config.publication import CheckConfig, LabelQuestionConfig, SplitConfig
 from include.data_preparation.config.sources import (
     LEAST_TICKETS,
     AggregateConfig,
@@ -36,6 +36,7 @@ __all__ = [
     "DeduplicateConfig",
     "GenerateTextsConfig",
     "LabelConfig",
+    "LabelQuestionConfig",
     "LimitsConfig",
     "RecordsConfig",
     "Source",

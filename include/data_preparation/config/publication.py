@@ -1,9 +1,35 @@
 """How a dataset is divided, and what it has to fulfil."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from include.data_preparation.config.base import StepConfig
 from include.evaluation.contamination.evaluation_sets import EvaluationSetConfig
+
+
+class LabelQuestionConfig(StepConfig):
+    """Sources whose documents are asked about for their label: to sort, to route, to classify."""
+
+    sources: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1, description="Sources, each with a taxonomy in data_preparation.label.taxonomies."
+    )
+    question: str = Field(
+        "{text}",
+        min_length=1,
+        max_length=300,
+        description="The question; {text} stands for the document's text, as much of its beginning as a question may "
+        "have, and {title} for its title.",
+    )
+    answer: str = Field("{label}", min_length=1, max_length=300, description="The answer; {label} is the label.")
+
+    @field_validator("question", "answer")
+    @classmethod
+    def _tells(cls, value: str, info: ValidationInfo) -> str:
+        slot = {"question": "{text}", "answer": "{label}"}[str(info.field_name)]
+        if value.count(slot) != 1:
+            raise ValueError(f"it has to name {slot} once")
+        return value
 
 
 class SplitConfig(StepConfig):
@@ -13,6 +39,9 @@ class SplitConfig(StepConfig):
     heldout: int = Field(64, ge=1, le=100_000, description="Real questions that are held out.")
     max_answer_words: int = Field(45, ge=5, le=1000, description="Words of the longest answer.")
     min_answer_words: int = Field(4, ge=1, le=100, description="Words of the shortest answer.")
+    label_questions: tuple[LabelQuestionConfig, ...] = Field(
+        (), description="Sources whose documents are questions for their label, in place of answers to their title."
+    )
     generated_share: float = Field(
         0.1, ge=0, le=0.9, description="Largest share of what is generated in train, and in the corpus."
     )
@@ -35,6 +64,18 @@ class SplitConfig(StepConfig):
         description="Texts of an evaluation set, and held-out questions, with fewer words are kept out only where they "
         "are a question, and not inside longer texts.",
     )
+
+    @field_validator("label_questions")
+    @classmethod
+    def _ask_each_source_once(cls, value: tuple[LabelQuestionConfig, ...]) -> tuple[LabelQuestionConfig, ...]:
+        named = [source for one in value for source in one.sources]
+        if twice := sorted({source for source in named if named.count(source) > 1}):
+            raise ValueError(f"{twice[0]} is asked about twice; a document is one question")
+        return value
+
+    def label_question(self, source: str) -> LabelQuestionConfig | None:
+        """How a source's documents are asked about for their label; None where they are not."""
+        return next((one for one in self.label_questions if source in one.sources), None)
 
 
 class CheckConfig(StepConfig):

@@ -1,9 +1,10 @@
 """Turn a document into a question and a short answer."""
 
 import re
+import textwrap
 from dataclasses import dataclass
 
-from include.data_preparation.config import SplitConfig
+from include.data_preparation.config import LabelQuestionConfig, SplitConfig
 from include.data_preparation.config.labelling import OTHER
 from include.data_preparation.config.sources import BY_ENDPOINT, BY_TEMPLATES, FEEDBACK, GENERATORS
 from include.data_preparation.documents import Document, rank
@@ -55,10 +56,17 @@ class Question:
     license: str
     generated: bool
     weight: int = 1
+    telltale: str = ""
+    """What of it training may not show where it is held out; empty: its answer, which no other question has."""
 
 
 def question_of(document: Document, config: SplitConfig) -> Question | None:
-    """The question that a document answers, or None where it has no title, no short answer, or too long a question."""
+    """The question that a document answers, or None where it has no title, no short answer, or too long a question.
+
+    Of sources that `label_questions` names: the question for its label, None where it has none.
+    """
+    if asked := config.label_question(document.source):
+        return _for_label(document, asked)
     if document.source in (BY_TEMPLATES, BY_ENDPOINT, FEEDBACK):
         return _written(document, config)
     answer = _ticket_answer(document) if document.source == "tickets" else first_sentences(document.text, config)
@@ -78,9 +86,23 @@ def _written(document: Document, config: SplitConfig) -> Question | None:
     return _question(document, document.title, answer) if answer else None
 
 
-def _question(document: Document, question: str, answer: str) -> Question | None:
-    if not document.title or len(question) > LONGEST:
+def _for_label(document: Document, asked: LabelQuestionConfig) -> Question | None:
+    """Which label a document has; many have the same, so that its text is what tells it from others."""
+    if document.label in ("", OTHER):
         return None
+    before = asked.question.replace("{title}", document.title)
+    room = LONGEST - len(before.replace("{text}", ""))
+    text = textwrap.shorten(document.text, max(room, 1), placeholder="")
+    if not text:
+        return None
+    return _row(document, before.replace("{text}", text), asked.answer.replace("{label}", document.label), text)
+
+
+def _question(document: Document, question: str, answer: str) -> Question | None:
+    return _row(document, question, answer) if document.title and len(question) <= LONGEST else None
+
+
+def _row(document: Document, question: str, answer: str, telltale: str = "") -> Question:
     return Question(
         id=document.id,
         question=question,
@@ -90,6 +112,7 @@ def _question(document: Document, question: str, answer: str) -> Question | None
         license=document.license,
         generated=document.generated or document.source in GENERATORS,
         weight=document.weight,
+        telltale=telltale,
     )
 
 

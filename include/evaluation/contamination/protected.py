@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from include.evaluation.contamination.phrases import PhraseIndex, words_with_gaps
 from include.evaluation.contamination.words import WORD, normalized, size, words_of
@@ -61,6 +62,12 @@ class Guard:
     def _count(self, met: set[str]) -> bool:
         self.found.update(met)
         return not met
+
+
+def telltale(row: Mapping[str, Any]) -> str:
+    """What training must not contain of a held-out question beside the question: its answer, or, where many questions
+    share their answers (labels), the text that it is about."""
+    return str(row.get("telltale") or row["answer"])
 
 
 def of_answers(origin: str, answers: Iterable[str]) -> Protected:

@@ -16,7 +16,8 @@ GRACE_SECONDS = 2.0
 CODES = ("invalid_request", "prompt_too_long", "overloaded", "deadline", "unloading", "failed")
 # what Triton says of a model that it does not have, has not loaded yet, or is about to unload
 NOT_READY = ("unknown model", "is not ready", "is not found", "no available versions", "unloading")
-DEAD = ("stub process", "not healthy")
+# a model's process that is gone, of Triton's words and of a package's: the copy answers nobody until it is loaded again
+DEAD = ("stub process", "not healthy", "must be loaded again")
 
 
 async def attempt(
@@ -86,11 +87,11 @@ async def _next(copy: "Copy", call: Any, wait: float, left: float, *, last: bool
 def failure_of(message: str, dialect: Dialect) -> Failure:
     """What a Triton error says: `[code] message` of a package, else Triton's own words, or its engine's."""
     head, bracket, rest = message.partition("] ")
-    code = head.rpartition("[")[2]
+    code, told = head.rpartition("[")[2], message.lower()
+    is_dead = any(words in told for words in DEAD)
     if bracket and code in CODES:
-        return Failure(code, rest.strip())
-    told = message.lower()
-    if any(words in told for words in DEAD):
+        return Failure(code, rest.strip(), dead=is_dead and code == "failed")
+    if is_dead:
         return Failure("failed", message, dead=True)
     if any(words in told for words in NOT_READY):
         return Failure("not_ready", message)

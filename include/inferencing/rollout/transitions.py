@@ -67,14 +67,12 @@ def refusal(alias: Alias, rollout: Rollout) -> str:
 
 
 def advance(bucket: Bucket, mine: Rollout, phase: Literal["probing", "canary"], share: float = 0.0) -> Alias:
-    """The owner's next phase, or next share of the traffic."""
+    """The owner's next phase, or next share of the traffic. Nothing happens where a verdict forbids it by now."""
 
     def advanced(alias: Alias) -> Alias | None:
-        if (
-            not owns(alias, mine)
-            or alias.rollout is None
-            or (alias.rollout.phase, alias.rollout.share) == (phase, share)
-        ):
+        if not owns(alias, mine) or alias.rollout is None or refusal(alias, alias.rollout):
+            return None
+        if (alias.rollout.phase, alias.rollout.share) == (phase, share):
             return None
         update = {"phase": phase, "share": share, "changed_at": now(), "beat": alias.rollout.beat + 1}
         new = alias.model_copy(update={"rollout": alias.rollout.model_copy(update=update)})

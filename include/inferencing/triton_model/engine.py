@@ -1,14 +1,17 @@
 """The engine: OpenVINO GenAI's pipeline in a process of its own, `engine.py FOLDER DESCRIPTOR`.
 
 `step()` holds the interpreter's lock: beside it, everything else in the process waits for a step each time.
+It lives as long as the process that started it, and does not end before that one wants it to.
 
 Messages are JSON. Heard: ["add", number, tokens, config], ["drop", number]. Told: once "ready"; then lists of [number,
 tokens since, ending, problem] of the answers that gained something; last the text of what broke it. An ending is empty
 while the answer goes on, else stop, length, full (no room in the cache) or refused, for `problem`.
 """
 
+import ctypes
 import json
 import select
+import signal
 import sys
 import time
 from multiprocessing.connection import Connection
@@ -26,6 +29,9 @@ PACE_SECONDS = 0.03
 LENGTH, FULL, STOP, REFUSED = "length", "full", "stop", "refused"
 # several instances on one machine: each would pin its threads to the same first processors
 UNPINNED = {"ENABLE_CPU_PINNING": False}
+# of the engine and of numpy, whose exceptions have no name here: what one request causes ends that one alone
+UNFORESEEN = Exception
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 class Engine:
@@ -63,7 +69,7 @@ class Engine:
         try:
             prompt = ov.Tensor(np.array([tokens], dtype=np.int64))
             self.handles[number] = self.pipe.add_request(number, prompt, self._config(**asked))
-        except RuntimeError as error:
+        except UNFORESEEN as error:
             self._tell([[number, [], REFUSED, brief(error)]])
 
     def _is_due(self) -> bool:
@@ -118,8 +124,17 @@ def brief(error: BaseException) -> str:
     return " ".join(str(error).split())[-300:]
 
 
+def stay() -> None:
+    """End with the process that started this one, also in a step or a load that is long, and by no signal to all of a
+    group: what Triton is told to end, it ends when its answers are complete."""
+    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> None:
     """Load, say so, serve."""
+    stay()
     other = Connection(int(sys.argv[2]))
     try:
         engine = Engine(Path(sys.argv[1]), other)
@@ -128,7 +143,7 @@ def main() -> None:
     except (EOFError, ConnectionError):
         return
     except Exception as error:
-        tell(other, brief(error))
+        tell(other, brief(error) or repr(error))
         raise
 
 

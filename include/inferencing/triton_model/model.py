@@ -13,6 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,9 @@ class TritonPythonModel:
         while self.active and time.monotonic() < until:
             time.sleep(LOOK_SECONDS)
         self.stopping = True
-        self.delivery.join(timeout=UNLOAD_SECONDS)
+        # its end is heard at once
         self.engine.end()
+        self.delivery.join(timeout=UNLOAD_SECONDS)
 
     def _admit(self, request: Any, answer: Answer) -> None:
         if self.broken:
@@ -85,7 +87,7 @@ class TritonPythonModel:
         number = next(self.numbers)
         # from here on the other thread ends it, with the engine's error too
         self.active[number] = answer
-        self._tell(self.engine.add, number, prompt.tokens[0].tolist(), asked.generation() | {"shift": prompt.shift})
+        self.engine.add(number, prompt.tokens[0].tolist(), asked.generation() | {"shift": prompt.shift})
 
     def _decode(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(tokens)))
@@ -100,12 +102,14 @@ class TritonPythonModel:
                     # an answer that cannot be read or sent is given up alone: an exception that left this thread would
                     # end all others' too
                     pb.Logger.log_error(f"an answer was given up: {error!r}")
+                    with suppress(UNFORESEEN):
+                        answer.fail(f"[failed] {' '.join(str(error).split())[-300:]}")
                     under_way = False
                 if not under_way:
                     del self.active[number]
                     if not answer.ending:
-                        self._tell(self.engine.drop, number)
-        for answer in self.active.values():
+                        self.engine.drop(number)
+        for answer in list(self.active.values()):
             answer.fail(UNLOADING)
 
     def _hear(self, seconds: float) -> None:
@@ -116,20 +120,12 @@ class TritonPythonModel:
         try:
             news = self.engine.news(seconds)
         except EngineError as error:
-            self._break(error)
+            if not self.stopping:
+                self.broken = f"generation failed, the model must be loaded again: {error}"
             return
         for number, *told in news:
             if answer := self.active.get(number):
                 answer.hear(*told)
-
-    def _tell(self, what: Any, *told: Any) -> None:
-        try:
-            what(*told)
-        except EngineError as error:
-            self._break(error)
-
-    def _break(self, error: EngineError) -> None:
-        self.broken = f"generation failed, the model must be loaded again: {error}"
 
     def _advance(self, answer: Answer) -> bool:
         """Send what `answer` gained; False when it is over."""

@@ -9,8 +9,7 @@ from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.model_operators import DescribeModelOperator, EvaluateChampionOperator
 from genai_airflow.step_operators import JudgeModelOperator, RunStepOperator
 from genai_airflow.task_groups.preferences import LEARNERS, preferences
-from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, ask_people, evaluate_each
-from include.jobs.slots import training_slots
+from genai_airflow.task_groups.tasks import BY_ITEM, ask_people, evaluate_each, on_devices
 
 if TYPE_CHECKING:
     from include.use_cases import UseCase
@@ -117,8 +116,7 @@ def _tune(rung: int, entrants: XComArg, names: XComArg, arguments: dict[str, XCo
         also={"share": f"{RUNGS}.{rung}"},
         over="resume" if rung else "",
         labels=names,
-        pool=ACCELERATOR_POOL,
-        pool_slots=training_slots(),
+        **on_devices(),
         map_index_template=BY_ITEM,
         doc_md="Customizes the model (DeepSpeed), until the rung's share of the steps; one task a technique.",
     )

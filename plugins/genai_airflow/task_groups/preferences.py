@@ -4,8 +4,7 @@ from airflow.sdk import XComArg
 
 from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import RunStepOperator
-from genai_airflow.task_groups.tasks import ACCELERATOR_POOL
-from include.jobs.slots import training_slots
+from genai_airflow.task_groups.tasks import on_devices
 
 CHOSEN = {"customization": "customization"}
 # what of a technique's configuration says that it learns from an argument of customization.tune
@@ -20,7 +19,7 @@ def preferences(after: XComArg, model: XComArg, dataset: XComArg) -> dict[str, X
         config="customization.preferences",
         arguments={"model": model, "dataset": dataset},
         also=CHOSEN | {"split": "data_preparation.split"},
-        pool=ACCELERATOR_POOL,
+        **on_devices(slots=1),
         doc_md="Collects pairs of a better and a worse answer, from files and against the model's own answers. "
         "Where no chosen technique learns from them, there are none.",
     ).output
@@ -31,8 +30,7 @@ def preferences(after: XComArg, model: XComArg, dataset: XComArg) -> dict[str, X
         config="customization.reward_model",
         arguments={"model": model, "preferences": pairs},
         also=CHOSEN,
-        pool=ACCELERATOR_POOL,
-        pool_slots=training_slots(),
+        **on_devices(),
         doc_md="Trains a model that scores answers (DeepSpeed), where a chosen technique is rewarded by one.",
     ).output
     return {"preferences": pairs, "reward_model": reward_model}

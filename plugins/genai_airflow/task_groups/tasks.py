@@ -1,12 +1,14 @@
 """Kinds of tasks that several groups have."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
 from genai_airflow.approval_operator import ApproveOperator
 from genai_airflow.fan_out import list_shards
 from genai_airflow.step_operators import RunStepOperator
+from include.core.settings import settings
+from include.jobs.slots import training_slots
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -17,6 +19,16 @@ ACCELERATOR_POOL = "accelerator"
 PUBLISHES = "data_preparation.check"
 BY_ITEM = "{{ label }}"
 APPROVALS = {1: "approve", 2: "approve_second"}
+
+
+def on_devices(slots: int | None = None) -> dict[str, Any]:
+    """Where a task runs that computes on accelerators: their pool, and the queue of the workers that have them.
+
+    `slots` of the pool; by default all devices of a training job.
+    """
+    queue = settings().training_queue
+    taken = training_slots() if slots is None else slots
+    return {"pool": ACCELERATOR_POOL, "pool_slots": taken} | ({"queue": queue} if queue else {})
 
 
 def prepare(name: str, doc_md: str, earlier: str = "", **arguments: XComArg) -> XComArg:

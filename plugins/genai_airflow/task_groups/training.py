@@ -5,8 +5,7 @@ from airflow.sdk import TaskGroup, XComArg
 from genai_airflow.fan_out import list_candidates, list_models
 from genai_airflow.job_operator import RunJobOperator
 from genai_airflow.step_operators import RunStepOperator
-from genai_airflow.task_groups.tasks import ACCELERATOR_POOL, BY_ITEM, evaluate_each
-from include.jobs.slots import training_slots
+from genai_airflow.task_groups.tasks import BY_ITEM, evaluate_each, on_devices
 
 
 def training(charter: XComArg, dataset: XComArg) -> XComArg:
@@ -69,7 +68,6 @@ def _from_scratch(dataset: XComArg) -> XComArg:
         step="training.pretrain",
         config="training.pretrain",
         arguments={"packed": packed},
-        pool=ACCELERATOR_POOL,
-        pool_slots=training_slots(),
+        **on_devices(),
         doc_md="Trains a Llama-style model from scratch on the packed rows (DeepSpeed).",
     ).output

@@ -21,27 +21,31 @@ REST_SECONDS = 20.0
 MOST_PROBLEMS = 20
 
 
-def run(folder: Path, server: ObjectStoreServer, seed: int, rollouts: int, calm: float, rest: float) -> dict[str, Any]:
+def run(
+    folder: Path, server: ObjectStoreServer, seed: int, rollouts: int, calm: float, rest: float, *, real: bool
+) -> dict[str, Any]:
     """One storm: figures, and all that must not have happened."""
     scene = Scene(folder, server)
-    storm = Storm(scene, seed, calm)
     try:
-        storm.begin()
-        quiet = storm.rest(rest)
-        storm.run(rollouts)
-        storm.end()
-        found = problems(storm.requests, storm.log, storm.kills, storm.ungated) + storm.outcomes() + storm.left_loaded()
-        return figures(storm, quiet) | {"problems": found}
+        storm = Storm(scene, seed, calm, real=real)
+        try:
+            storm.begin()
+            quiet = storm.rest(rest)
+            storm.run(rollouts)
+        finally:
+            storm.end()
+        found = problems(storm.requests, storm.log, storm.kills, storm.ungated, storm.voices.verdicts)
+        return figures(storm, quiet) | {"problems": found + storm.outcomes() + storm.left()}
     finally:
-        storm.end()
         scene.end()
 
 
 def figures(storm: Storm, quiet: tuple[float, float]) -> dict[str, Any]:
     """What was done, and how long answers took at rest, in rollouts, and while something that was killed healed."""
     at_rest, rolling, healing = list[Request](), list[Request](), list[Request]()
-    for one in storm.requests:
-        if any(one.started < kill.healed and one.ended > kill.at for kill in storm.kills if kill.kind != "deployer"):
+    requests, struck = storm.requests, [kill for kill in storm.kills if kill.kind not in ("deployer", "person")]
+    for one in requests:
+        if any(one.started < kill.healed and one.ended > kill.at for kill in struck):
             healing.append(one)
         elif any(began <= one.started <= ended for began, ended in storm.rolling):
             rolling.append(one)
@@ -50,11 +54,12 @@ def figures(storm: Storm, quiet: tuple[float, float]) -> dict[str, Any]:
     return {
         "rollouts": storm.number - 1,
         "ended": dict(storm.ended),
+        "said": dict(storm.voices.said),
         "kills": len(storm.kills),
         "killed": dict(Counter(kill.kind for kill in storm.kills)),
-        "requests": len(storm.requests),
-        "failed": sum(bool(one.error) for one in storm.requests),
-        "retried_by_clients": sum(len(one.gateways) > 1 for one in storm.requests),
+        "requests": len(requests),
+        "failed": sum(bool(one.error) for one in requests),
+        "retried_by_clients": sum(len(one.gateways) > 1 for one in requests),
         "p99_ms_at_rest": p99(at_rest),
         "p99_ms_in_rollouts": p99(rolling),
         "p99_ms_while_healing": p99(healing),
@@ -71,12 +76,13 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-serving-") as folder:
         os.environ["GENAI_STATE_FOLDER"] = str(Path(folder) / "state")
+        os.environ["GENAI_PSEUDONYM_KEY"] = "a key of the storm that is long enough"
         os.environ.setdefault("GENAI_SERVING_PYTHON", str(PROJECT_ROOT / ".genai" / "serving" / "bin" / "python"))
         settings.cache_clear()
         server = ObjectStoreServer(Path(folder))
         server.start()
         try:
-            result = run(Path(folder), server, given.seed, given.rollouts, given.calm, REST_SECONDS)
+            result = run(Path(folder), server, given.seed, given.rollouts, given.calm, REST_SECONDS, real=True)
         finally:
             server.kill()
     load = round(os.getloadavg()[0], 2)

@@ -19,7 +19,7 @@ class Client:
     def __init__(self, urls: Sequence[str], key: str, model: str, *, stream: bool, pause: float, seed: int) -> None:
         self.urls, self.model, self.stream, self.pause = urls, model, stream, pause
         self.random, self.log = random.Random(seed), list[Request]()
-        self.ended = threading.Event()
+        self.ended, self.id = threading.Event(), ""
         self.http = httpx.Client(headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -37,13 +37,14 @@ class Client:
     def _request(self) -> Request:
         started, urls = time.time(), self.random.sample(list(self.urls), len(self.urls))
         model, tokens, error, tried = "", 0, "", list[str]()
+        self.id = ""
         for url in urls:
             tried.append(url)
             model, tokens, error, is_gone = self._ask(url)
             if not is_gone or tokens:
                 break
         error = error or ("" if tokens else "the answer is empty")
-        return Request(started, time.time(), model, tokens, error, self.stream, tuple(tried))
+        return Request(started, time.time(), model, tokens, error, self.stream, tuple(tried), self.id)
 
     def _ask(self, url: str) -> tuple[str, int, str, bool]:
         """Model, pieces of text, what went wrong, and whether it was the gateway that went away."""
@@ -59,6 +60,7 @@ class Client:
                 return model, len(response.json()["choices"][0]["message"]["content"].split()), "", False
             with self.http.stream("POST", f"{url}/v1/chat/completions", json=body | {"stream": True}) as answer:
                 model = answer.headers.get("x-genai-model", "")
+                self.id = answer.headers.get("x-request-id", "")
                 if answer.status_code != 200:
                     return model, 0, f"{answer.status_code} {answer.read().decode()[:300]}", False
                 for line in answer.iter_lines():

@@ -1,13 +1,16 @@
 """Two Tritons, two gateways and serving-control on free ports, each started again when it dies."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT, settings
 from include.inferencing import champion, fleet
@@ -23,6 +26,8 @@ USE_CASE = "storm"
 TENANTS = ("ada", "bob")
 UNLIMITED = {"models": ["*"], "requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000}
 PAUSE = 0.3
+# the store answers late where processors are busy
+PATIENT = 6
 
 
 class Supervised:
@@ -69,7 +74,8 @@ class Scene:
     """All programs, and what they serve."""
 
     def __init__(self, folder: Path, server: ObjectStoreServer) -> None:
-        self.folder, self.server, self.store = folder, server, server.store()
+        self.folder, self.server = folder, server
+        self.store = ArtifactStore(server.address(), retries=PATIENT)
         self.store.bucket.put_bytes(f"{settings().model_repository}/README", b"Triton's model repository")
         self.tritons, self.gateways = list[TritonServer](), list[GatewayServer]()
         for number in (1, 2):
@@ -136,6 +142,17 @@ class Scene:
         for address in self.addresses:
             with TritonClient(address) as triton:
                 found.append(fleet.loaded(triton))
+        return found
+
+    def asked(self) -> dict[str, str]:
+        """Request's id -> the Triton that it was on last, of the gateways' logs."""
+        found = {}
+        for gateway in self.gateways:
+            for line in gateway.log.read_text().splitlines():
+                # a killed gateway may leave half a line
+                with suppress(ValueError):
+                    told = json.loads(line) if line.startswith('{"at"') else {}
+                    found[told.get("id", "")] = told.get("server", "")
         return found
 
     def end(self) -> None:

@@ -1,7 +1,6 @@
 """Rollouts one after the other, good ones and bad ones, while clients ask and what serves is killed."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -9,10 +8,10 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 
-from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.core.settings import PROJECT_ROOT
 from include.inferencing import champion
@@ -20,14 +19,17 @@ from include.inferencing.champion import Transition
 from include.inferencing.config import DeployConfig
 from tests.faults.serving.clients import Client
 from tests.faults.serving.deployer import AGAIN, DEPLOYED, REFUSED
-from tests.faults.serving.history import Kill, Request
+from tests.faults.serving.history import Kill, Request, located
 from tests.faults.serving.packages import BAD, stand_in
+from tests.faults.serving.real import RealPackages
 from tests.faults.serving.scene import USE_CASE, Scene, wait_for
+from tests.faults.serving.victims import Victims
+from tests.faults.serving.voices import KINDS, Voices, run_of
 from tests.gates import gate_of
 from tests.tiny_model import tiny_dataset
 
 CONFIG = DeployConfig(
-    max_tokens=8,
+    max_tokens=48,
     probes=20,
     shares=(0.2, 0.5),
     settle_seconds=1.2,
@@ -38,23 +40,28 @@ CONFIG = DeployConfig(
     late_share=0.3,
     first_token_seconds=0.4,
 )
-UNGATED = "not gated"
-BAD_SHARE = 0.4
-KILLS = ("deployer", "deployer", "triton", "stub", "gateway", "control")
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+UNGATED, REAL = "not gated", "real"
+# of the rollouts: bad ones, real ones among the good, and those in the middle of which somebody speaks up
+BAD_SHARE, REAL_SHARE, VOICE_SHARE = 0.35, 0.4, 0.3
+KILLS = ("deployer", "deployer", "triton", "stub", "engine", "gateway", "control")
 
 
 class Storm:
-    """One run: `rollouts` of them, something killed every `calm` seconds on average; `seed` decides all of it."""
+    """One run: `rollouts` of them, something killed every `calm` seconds on average; `seed` decides all of it.
 
-    def __init__(self, scene: Scene, seed: int, calm: float) -> None:
+    With `real`, some of the good packages are real ones, whose engine is a process of its own.
+    """
+
+    def __init__(self, scene: Scene, seed: int, calm: float, *, real: bool) -> None:
         self.random, self.calm, self.scene = random.Random(seed), calm, scene
+        self.victims, self.voices = Victims(scene, self.random), Voices(scene, CONFIG, seed)
         self.store = self.scene.store
         self.dataset = tiny_dataset(self.store, rows=20)
+        self.real = RealPackages(self.store) if real else None
         self.ended: Counter[str] = Counter()
         self.kills: list[Kill] = []
         self.transitions: dict[tuple[str, ...], Transition] = {}
-        self.ungated: set[str] = set()
+        self.good, self.ungated = set[str](), set[str]()
         self.wrong: list[str] = []
         self.rolling: list[tuple[float, float]] = []
         self.deployer: subprocess.Popen[bytes] | None = None
@@ -83,47 +90,56 @@ class Storm:
 
     def run(self, rollouts: int) -> None:
         """All rollouts, with kills beside them."""
-        watcher = threading.Thread(target=self._watch, daemon=True)
-        killer = threading.Thread(target=self._kill_now_and_then, daemon=True)
-        watcher.start()
-        killer.start()
         kinds = [*BAD, UNGATED]
-        for _ in range(rollouts):
-            kind = self.random.choice(kinds) if self.random.random() < BAD_SHARE else "good"
-            began = time.time()
-            self.rollout(kind)
-            self.rolling.append((began, time.time()))
-            print(f"{self.number - 1} of {rollouts}: {dict(self.ended)}, {len(self.kills)} kills", file=sys.stderr)
-        self.over.set()
-        killer.join()
+        with ThreadPoolExecutor(2) as pool:
+            beside = [pool.submit(self._watch), pool.submit(self._kill_now_and_then)]
+            try:
+                for _ in range(rollouts):
+                    kind = self.random.choice(kinds) if self.random.random() < BAD_SHARE else "good"
+                    if kind == "good" and self.real and self.random.random() < REAL_SHARE:
+                        kind = REAL
+                    voice = self.random.choice(KINDS) if self.random.random() < VOICE_SHARE else ""
+                    began = time.time()
+                    self.rollout(kind, voice)
+                    self.rolling.append((began, time.time()))
+                    done = f"{self.number - 1} of {rollouts}"
+                    print(f"{done}: {dict(self.ended)}, {len(self.kills)} kills", file=sys.stderr, flush=True)
+            finally:
+                self.over.set()
+        for one in beside:
+            one.result()
         wait_for(self.scene.is_whole, 120, "all programs answer at the end")
-        watcher.join()
+        self._look()
 
-    def rollout(self, kind: str) -> None:
+    def rollout(self, kind: str, voice: str = "") -> None:
         """One rollout, by as many deployers as it takes, or by serving-control."""
         self.number += 1
-        package = stand_in(self.store, f"package-{self.number}", kind)
+        is_real = self.real is not None and kind == REAL
+        package = self.real.new() if self.real and is_real else stand_in(self.store, f"package-{self.number}", kind)
         gate = gate_of(self.store, package, dataset=self.dataset, passed=kind != UNGATED)
         name = champion.model_name(USE_CASE, package)
-        if kind == UNGATED:
-            self.ungated.add(name)
+        (self.ungated if kind == UNGATED else self.good if kind in ("good", REAL) else set()).add(name)
+        over, said = threading.Event(), self.voices.said.total()
+        speaks = self.voices.begin(voice, self.number, package, over) if voice else None
         code = self._deployed(package, gate)
         while code in (AGAIN, -signal.SIGKILL) and self.random.random() < 0.7:
             code = self._deployed(package, gate)
-        wait_for(lambda: champion.read_alias(self.store.bucket, USE_CASE)[0].rollout is None, 120, "the rollout's end")
+        over.set()
+        if speaks:
+            speaks.result()
+        wait_for(lambda: champion.read_alias(self.store.bucket, USE_CASE)[0].rollout is None, 240, "the rollout's end")
         self._look()
+        spoken = f", {voice}" if self.voices.said.total() > said else ""
         serves = champion.read(self.store.bucket, USE_CASE)
-        promoted = serves is not None and serves.model_name == name
-        if promoted and kind != "good":
-            self.wrong.append(f"promoted: {name}, which {kind}")
+        if serves is None or serves.model_name not in self.good:
+            self.wrong.append(f"serves after rollout {self.number}, which {kind}{spoken}: {serves}")
+        promoted = any(one.what == "promoted" and one.run_id == f"run-{self.number}" for one in self.log)
         how = "promoted" if promoted else "refused" if code == REFUSED else "not promoted"
-        self.ended[f"{kind}: {how}"] += 1
+        self.ended[f"{kind}{spoken}: {how}"] += 1
 
     def _deployed(self, package: ArtifactRef, gate: ArtifactRef) -> int:
-        moment = (BEGAN + timedelta(minutes=self.number)).isoformat()
-        run = RunName(use_case=USE_CASE, run_id=f"run-{self.number}", as_of=moment)
         told = {name: ref.model_dump() for name, ref in (("package", package), ("gate", gate))}
-        told |= {"run": run.model_dump(), "config": CONFIG.model_dump(mode="json")}
+        told |= {"run": run_of(self.number).model_dump(), "config": CONFIG.model_dump(mode="json")}
         line = [sys.executable, "-m", "tests.faults.serving.deployer", json.dumps(told)]
         with self.output.open("ab") as log:
             environment = self.scene.environment()
@@ -137,7 +153,6 @@ class Storm:
         """The alias keeps the newest transitions only."""
         while not self.over.wait(0.5):
             self._look()
-        self._look()
 
     def _look(self) -> None:
         for one in champion.read_alias(self.store.bucket, USE_CASE)[0].log:
@@ -150,52 +165,49 @@ class Storm:
 
     @property
     def requests(self) -> list[Request]:
-        """Of all clients."""
-        return [one for client in self.clients for one in client.log]
+        """Of all clients, each with the server that its gateway sent it to."""
+        return located([one for client in self.clients for one in client.log], self.scene.asked())
 
     def _kill_now_and_then(self) -> None:
         while not self.over.wait(self.random.uniform(0.3, 2 * self.calm)):
             kind = self.random.choice(KILLS)
             if kind == "deployer":
                 self._kill_deployer()
-            elif self.scene.is_whole():
-                at = time.time()
-                self._kill(kind)
-                struck = time.time()
+            elif self.scene.is_whole() and (kill := self.victims.kill(kind)):
                 with suppress(TimeoutError):
                     wait_for(lambda: self.over.is_set() or self.scene.is_whole(), 60, "healed")
-                self.kills.append(Kill(at, kind, struck, time.time()))
+                self.kills.append(replace(kill, healed=time.time()))
 
     def _kill_deployer(self) -> None:
-        if self.deployer and self.deployer.poll() is None:
-            at = time.time()
-            self.deployer.kill()
-            self.kills.append(Kill(at, "deployer", time.time(), time.time()))
-
-    def _kill(self, kind: str) -> None:
-        number = self.random.randrange(2)
-        if kind == "stub":
-            stubs = self.scene.tritons[number].stubs()
-            with suppress(ProcessLookupError):
-                os.kill(self.random.choice(stubs), signal.SIGKILL) if stubs else None
-        else:
-            name = "control" if kind == "control" else f"{kind}-{number + 1}"
-            self.scene.programs[name].kill()
+        """Or the person who goes back."""
+        for kind, process in (("person", self.voices.person), ("deployer", self.deployer)):
+            if process and process.poll() is None:
+                at = time.time()
+                process.kill()
+                self.kills.append(Kill(at, kind, time.time(), time.time()))
+                return
 
     def outcomes(self) -> list[str]:
-        """What is wrong with how the rollouts ended: a bad one promoted, or more than a fifth of the good not."""
-        good = sum(count for how, count in self.ended.items() if how.startswith("good: "))
-        promoted = self.ended["good: promoted"]
+        """What is wrong with how the rollouts ended: a bad one served, or more than a fifth of the good were not.
+
+        Those in the middle of which somebody spoke up may end either way.
+        """
+        ended = {
+            kind: (self.ended[f"{kind}: promoted"], self.ended[f"{kind}: not promoted"]) for kind in ("good", REAL)
+        }
+        promoted, not_promoted = (sum(counts) for counts in zip(*ended.values(), strict=True))
+        good = promoted + not_promoted
         few = [f"of {good} good packages {promoted} were promoted"] if promoted < min(good - 1, 0.8 * good) else []
         return self.wrong + few
 
-    def left_loaded(self) -> list[str]:
-        """What is wrong with what the Tritons have loaded at rest: the champion, and nothing else."""
+    def left(self) -> list[str]:
+        """What is wrong at rest: anything but the champion is loaded, an engine runs without its stub."""
         serves = champion.read(self.store.bucket, USE_CASE)
         wanted = {serves.model_name} if serves else set()
         with suppress(TimeoutError):
             wait_for(lambda: all(found == wanted for found in self.scene.loaded()), 60, "only the champion is loaded")
-        return [f"loaded at rest: {sorted(found)}, not {wanted}" for found in self.scene.loaded() if found != wanted]
+        loaded = [f"loaded at rest: {sorted(found)}, not {wanted}" for found in self.scene.loaded() if found != wanted]
+        return loaded + self.victims.orphans()
 
     def end(self) -> None:
         """End clients and kills."""

@@ -1,0 +1,83 @@
+"""Reads a store's documents and artifacts, each version of them once: what is named by its content never changes."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+
+from include.artifacts import transfer
+from include.artifacts.bucket import StoredObject
+from include.artifacts.manifest import Manifest
+from include.artifacts.ref import ArtifactRef
+from include.artifacts.store import ArtifactStore
+from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
+
+MOST, MOST_BYTES = 4000, 1 << 20
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Kept:
+    """The values that were asked for last, by key; for any number of threads."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most, self.lock = most, threading.Lock()
+        self.values: OrderedDict[Hashable, object] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
+        """The value of a key, made where it is not kept; what `keep` refuses is made each time."""
+        with self.lock:
+            if key in self.values:
+                self.values.move_to_end(key)
+                return cast(T, self.values[key])
+        made = make()
+        if keep(made):
+            with self.lock:
+                self.values[key] = made
+                while len(self.values) > self.most:
+                    self.values.popitem(last=False)
+        return made
+
+
+class Reader:
+    """One store, and what is kept of it between two looks. Raises what the store raises."""
+
+    def __init__(self, store: ArtifactStore, kept: Kept) -> None:
+        self.store, self.bucket, self.kept = store, store.bucket, kept
+        self.place = (store.bucket.address.endpoint, store.bucket.address.bucket)
+
+    def object(self, item: StoredObject) -> bytes:
+        """The bytes of an object that a listing shows, of the version that it shows or a newer one."""
+        return self.kept.get((*self.place, item.key, item.etag), lambda: self.bucket.get_bytes(item.key)[0], _is_small)
+
+    def manifest(self, ref: ArtifactRef) -> Manifest:
+        """The manifest that a reference names."""
+        return self.kept.get((*self.place, ref), lambda: self.store.manifest(ref))
+
+    def file(self, ref: ArtifactRef, path: str) -> bytes:
+        """A small file of an artifact, verified."""
+        return self.kept.get((*self.place, ref, path), lambda: self._file(ref, path), _is_small)
+
+    def _file(self, ref: ArtifactRef, path: str) -> bytes:
+        manifest = self.manifest(ref)
+        for entry in manifest.files:
+            if entry.path == path:
+                return transfer.read(self.bucket, manifest.key(entry), entry)
+        raise ArtifactNotFoundError(str(ref), path, "the artifact has no such file", "Run its step again")
+
+
+def parsed(model: type[Model], data: bytes | dict[str, Any], source: str) -> Model:
+    """A document as what it has to be; CorruptedArtifactError, which names `source`, where it is something else."""
+    try:
+        return model.model_validate_json(data) if isinstance(data, bytes) else model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        problem, remedy = f"it cannot be read ({where}: {first['msg']})", "Restore it, or run the workflow again"
+        raise CorruptedArtifactError(source, repr(first["input"])[:80], problem, remedy) from error
+
+
+def _is_small(data: bytes) -> bool:
+    return len(data) <= MOST_BYTES

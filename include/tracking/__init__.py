@@ -1,0 +1,1 @@
+"""Copies runs, curves and champions to MLflow, from what the store holds."""

@@ -1,0 +1,205 @@
+"""Copies what MLflow does not have yet of the runs and champions in the store.
+
+Nothing is remembered here: a run's tags in MLflow say which records it was made of, the last thing that is written to
+it. A copy that was killed is therefore completed by the next one, and what is there is found by its key.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from include.artifacts.history import History, RunRecord
+from include.artifacts.manifest import sha256_of
+from include.artifacts.store import ArtifactStore
+from include.inferencing import champion
+from include.tracking.registry import copy_champions
+from include.tracking.server import Found, Refused, TrackingServer
+from include.tracking.told import DEPLOY, KEY, KIND, RECORDS, REPLACED, RUN, Told, tell
+
+# raised where what is told of a run changes: all are told again
+FORMAT = 1
+SILENT = timedelta(days=1)
+FINISHED, FAILED, RUNNING, KILLED = "FINISHED", "FAILED", "RUNNING", "KILLED"
+Link = Callable[[str, str], str]
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How many runs and versions were written; not `complete`: the time was too short, or MLflow refused a run."""
+
+    runs: int = 0
+    versions: int = 0
+    complete: bool = True
+
+
+def copy_runs(
+    store: ArtifactStore,
+    server: TrackingServer,
+    link: Link,
+    seconds: float = 60.0,
+    tell_of: Callable[[str], None] = lambda _: None,
+) -> Copied:
+    """Copy runs, the newest first, and champions, for about `seconds` at most.
+
+    `link` gives the page of a use case's run in Airflow; `tell_of` hears what is written.
+    ServerUnavailableError and ConfigurationError as `TrackingServer` raises them: the next copy goes on.
+    """
+    history, end = History(store.bucket), time.monotonic() + seconds
+    runs = versions = refused = 0
+    for use_case in sorted({*history.use_cases(), *champion.use_cases(store.bucket)}):
+        experiment = server.experiment(use_case)
+        there = _there(server, experiment)
+        due = {
+            run: keys
+            for run, keys in history.by_run(use_case).items()
+            if f"{use_case}/{run}" not in there or _differs(there[f"{use_case}/{run}"], keys)
+        }
+        for run, keys in due.items():
+            if time.monotonic() > end:
+                return Copied(runs, versions, complete=False)
+            records = history.read(key for key, _ in keys)
+            if not records:
+                continue
+            told = tell(store, records, link(use_case, run))
+            try:
+                _write(server, experiment, there.get(told.key), told, records, keys)
+            except Refused as error:
+                refused += 1
+                tell_of(f"{use_case}: run {run} is not copied: {error}")
+            else:
+                runs += 1
+                tell_of(f"{use_case}: run {run}")
+        versions += copy_champions(store, server, use_case, _there(server, experiment) if due else there)
+    return Copied(runs, versions, complete=not refused)
+
+
+def _there(server: TrackingServer, experiment: str) -> dict[str, Found]:
+    """Key -> the MLflow run that has it. Of two, made by two copies at once, the same one for everybody."""
+    found: dict[str, Found] = {}
+    for run in sorted(server.runs(experiment, f"tags.`{KIND}` = '{RUN}'"), key=_age):
+        tags = tags_of(run)
+        if tags.get(REPLACED) != "true":
+            found.setdefault(tags[KEY], run)
+    return found
+
+
+def _age(run: Found) -> tuple[int, str]:
+    return int(run["info"]["start_time"]), str(run["info"]["run_id"])
+
+
+def tags_of(run: Found) -> dict[str, str]:
+    """Tags of a run, by name."""
+    return {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
+
+
+def _params_of(run: Found) -> dict[str, str]:
+    return {param["key"]: param["value"] for param in run["data"].get("params", [])}
+
+
+def _differs(run: Found, keys: Sequence[tuple[str, datetime]]) -> bool:
+    """Whether what MLflow has is of other records. What somebody deleted there stays deleted."""
+    if run["info"]["lifecycle_stage"] != "active":
+        return False
+    lives = run["info"]["status"] == RUNNING and _is_silent(keys)
+    return lives or tags_of(run).get(RECORDS) != _signature(keys)
+
+
+def _signature(keys: Iterable[tuple[str, datetime]]) -> str:
+    return sha256_of([FORMAT, *sorted([key, at.isoformat()] for key, at in keys)])
+
+
+def _is_silent(keys: Sequence[tuple[str, datetime]]) -> bool:
+    return max(at for _, at in keys) < datetime.now(UTC) - SILENT
+
+
+def _write(
+    server: TrackingServer,
+    experiment: str,
+    there: Found | None,
+    told: Told,
+    records: Sequence[RunRecord],
+    keys: Sequence[tuple[str, datetime]],
+) -> None:
+    run = _run(server, experiment, there, told)
+    for part in told.parts:
+        _write_part(server, experiment, run, part)
+    _drop_others(server, experiment, run, {part.key for part in told.parts})
+    _log(server, run, told)
+    status = _status(records, keys)
+    ended = {} if status == RUNNING else {"end_time": told.ended}
+    server.post("runs/update", run_id=run, status=status, **ended)
+    server.post("runs/set-tag", run_id=run, key=RECORDS, value=_signature(keys))
+
+
+def _run(server: TrackingServer, experiment: str, there: Found | None, told: Told) -> str:
+    """The MLflow run of a run; a new one in the place of one whose params, which never change, are others."""
+    if there is not None:
+        before = _params_of(there)
+        if all(before.get(name, value) == value for name, value in told.params.items()):
+            return str(there["info"]["run_id"])
+        server.post("runs/set-tag", run_id=there["info"]["run_id"], key=REPLACED, value="true")
+        server.post("runs/delete", run_id=there["info"]["run_id"])
+    made = _create(server, experiment, told, {})
+    return _first(server, experiment, told.key, f"tags.`{KEY}` = '{_quoted(told.key)}'") or made
+
+
+def _write_part(server: TrackingServer, experiment: str, run: str, part: Told) -> None:
+    within = {"mlflow.parentRunId": run}
+    condition = f"tags.`mlflow.parentRunId` = '{run}' and tags.`{KEY}` = '{_quoted(part.key)}'"
+    mine = _first(server, experiment, part.key, condition) or _create(server, experiment, part, within)
+    _log(server, mine, part)
+    server.post("runs/update", run_id=mine, status=FINISHED, end_time=part.ended)
+
+
+def _first(server: TrackingServer, experiment: str, key: str, condition: str) -> str | None:
+    """The run with a key; of two, the later one is deleted."""
+    found = sorted(server.runs(experiment, condition), key=_age)
+    mine = [run for run in found if run["info"]["lifecycle_stage"] == "active" and tags_of(run)[KEY] == key]
+    for later in mine[1:]:
+        server.post("runs/set-tag", run_id=later["info"]["run_id"], key=REPLACED, value="true")
+        server.post("runs/delete", run_id=later["info"]["run_id"])
+    return str(mine[0]["info"]["run_id"]) if mine else None
+
+
+def _drop_others(server: TrackingServer, experiment: str, run: str, keys: set[str]) -> None:
+    """Delete parts of which the store says something else by now."""
+    for part in list(server.runs(experiment, f"tags.`mlflow.parentRunId` = '{run}'")):
+        if part["info"]["lifecycle_stage"] == "active" and tags_of(part).get(KEY) not in keys:
+            server.post("runs/delete", run_id=part["info"]["run_id"])
+
+
+def _create(server: TrackingServer, experiment: str, told: Told, tags: dict[str, str]) -> str:
+    """A run that has its key from the first moment."""
+    all_tags = tags | {
+        KEY: told.key,
+        KIND: told.kind,
+        "mlflow.source.type": "JOB",
+        "mlflow.source.name": "genai-workflow",
+    }
+    body = {
+        "start_time": told.begun,
+        "run_name": told.name,
+        "tags": [{"key": k, "value": v} for k, v in all_tags.items()],
+    }
+    return str(server.post("runs/create", experiment_id=experiment, **body)["run"]["info"]["run_id"])
+
+
+def _log(server: TrackingServer, run: str, told: Told) -> None:
+    metrics = [{"key": key, "value": value, "step": step, "timestamp": told.ended} for key, value, step in told.metrics]
+    server.log(run, told.params, {name: value for name, value in told.tags.items() if value}, metrics)
+
+
+def _status(records: Sequence[RunRecord], keys: Sequence[tuple[str, datetime]]) -> str:
+    """As far as the store tells: a run whose last task has a record is over, one that a gate stopped too."""
+    by_task = {record.place.task: record for record in records}
+    if any(record.metrics.get("passed") is False for record in records):
+        return FAILED
+    if DEPLOY in by_task:
+        return FINISHED
+    return KILLED if _is_silent(keys) else RUNNING
+
+
+def _quoted(value: str) -> str:
+    """As a text in MLflow's conditions, which know no escape."""
+    return value.replace("'", "")

@@ -1,0 +1,84 @@
+"""What the tasks of one run did: reused or ran and why, with their figures and the way to their reports."""
+
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.models.taskinstance import TaskInstance
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from genai_airflow.report_link import VIEW_PREFIX, report_path
+from genai_airflow.store_connection import open_store
+from genai_airflow.use_case_catalog import use_case_of
+from genai_airflow.views.lineage import RETRIES, Asked
+from genai_airflow.views.pages import Crumb, render
+from genai_airflow.views.problems import problem_page
+from include.artifacts.history import RunRecord
+from include.core.errors import GenaiError
+
+FIGURES = 3
+# how Airflow calls what stopped a task, or keeps it going
+TOLD = {"failed": "bad", "upstream_failed": "bad", "running": "live", "queued": "live", "up_for_retry": "warn"}
+
+router = APIRouter(dependencies=[Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM))])
+
+
+@router.get("/runs/{dag_id}/{run_id}")
+def run_page(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
+    """A row a task instance, in the order in which they ended; then those that have not ended, with their state."""
+    from include.artifacts.history import History
+
+    use_case = use_case_of(dag_id)
+    crumbs = (Crumb("Use cases", f"{VIEW_PREFIX}/workflow"), Crumb(use_case), Crumb(f"Run {run_id}"))
+    try:
+        records = History(open_store(retries=RETRIES).bucket).of_run(use_case, run_id)
+    except GenaiError as error:
+        return problem_page(f"Run {run_id}", error, crumbs)
+    ended = {(record.place.task, record.place.map_index) for record in records}
+    rows = [*_others(session, dag_id, run_id, ended), *(_row(dag_id, record) for record in records)]
+    sums = {
+        "ran": sum(not record.reused for record in records),
+        "reused": sum(record.reused for record in records),
+        "seconds": sum(record.seconds for record in records if not record.reused),
+        "saved": sum(record.seconds for record in records if record.reused),
+    }
+    lineage = Asked(use_case, run=run_id).url()
+    as_of = records[0].place.as_of if records else ""
+    return render("run.html", f"Run {run_id}", crumbs, rows=rows, sums=sums, lineage=lineage, as_of=as_of)
+
+
+def _row(dag_id: str, record: RunRecord) -> dict[str, Any]:
+    from include.cli.status import duration
+    from include.cli.summary import number
+
+    place = record.place
+    plain = {name: value for name, value in record.metrics.items() if isinstance(value, bool | int | float | str)}
+    figures = [f"{name.replace('_', ' ')} {number(value)}" for name, value in list(plain.items())[:FIGURES]]
+    failed = record.metrics.get("passed") is False
+    return {
+        "task": place.task,
+        "index": place.map_index,
+        "state": "not passed" if failed else "reused" if record.reused else "ran",
+        "look": "bad" if failed else "" if record.reused else "good",
+        "why": record.reason.removeprefix("reused: ").removeprefix("ran: "),
+        "figures": ", ".join(figures),
+        "seconds": duration(record.seconds),
+        "report": report_path(dag_id, place.run_id, place.task, place.map_index),
+    }
+
+
+def _others(session: Session, dag_id: str, run_id: str, ended: set[tuple[str, int]]) -> list[dict[str, Any]]:
+    """What has failed, waits or runs: Airflow knows of it, the store does not."""
+    query = select(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state).where(
+        TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id, TaskInstance.state.in_(TOLD)
+    )
+    return [
+        {"task": task, "index": index, "state": str(state).replace("_", " "), "look": TOLD[state]}
+        | {"why": "", "figures": "", "seconds": "", "report": ""}
+        for task, index, state in session.execute(query)
+        if (task, index) not in ended
+    ]

@@ -1,0 +1,1 @@
+../../../dags/genai_tracking.py
