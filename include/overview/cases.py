@@ -129,7 +129,7 @@ def rollout_words(alias: Alias) -> str:
     if alias.rollout is None:
         return ""
     share = f" at {alias.rollout.share:.0%}" if alias.rollout.phase == "canary" else ""
-    return f"{alias.rollout.candidate.model_name}: {alias.rollout.phase}{share}"
+    return f"{alias.rollout.candidate.model_name.rpartition('-')[2]}: {alias.rollout.phase}{share}"
 
 
 def cost_of(look: Mapping[str, Any] | None, charter: Charter | None) -> Money | None:

@@ -1,7 +1,7 @@
 """What serves a use case and how: champion and candidate, the traffic of the last hour, and the scale."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -41,7 +41,8 @@ class MinuteSeen(NamedTuple):
 
 
 class Serving(NamedTuple):
-    """What serves now. `in_flight` and `waiting` are the most at once in the last hour, of all use cases together."""
+    """What serves now. `in_flight` and `waiting` are the most at once in the last hour, of all use cases together;
+    `servers` is a line over hours from now, each number held until the next."""
 
     alias: Alias
     models: tuple[ModelSeen, ...]
@@ -51,6 +52,7 @@ class Serving(NamedTuple):
     waiting: int
     gateways: int
     scale: Scale
+    servers: tuple[tuple[float, float], ...]
 
     @property
     def instances(self) -> int:
@@ -70,7 +72,7 @@ def read_serving(bucket: Bucket, use_case: str, at: datetime) -> Serving:
             if ours.fullmatch(name):
                 by_minute.setdefault(minute.at, ModelTraffic()).merge(traffic)
                 by_model.setdefault(name, ModelTraffic()).merge(traffic)
-    minutes = [minute for _, minute in told]
+    minutes, scale = [minute for _, minute in told], read_scale(bucket)
     return Serving(
         alias=alias,
         models=tuple(_model(name, alias, traffic) for name, traffic in sorted(by_model.items())),
@@ -79,8 +81,21 @@ def read_serving(bucket: Bucket, use_case: str, at: datetime) -> Serving:
         in_flight=_most_at_once((minute.at, minute.in_flight) for minute in minutes),
         waiting=_most_at_once((minute.at, minute.waiting) for minute in minutes),
         gateways=len({gateway for gateway, _ in told}),
-        scale=read_scale(bucket),
+        scale=scale,
+        servers=tuple(_servers(scale, at)),
     )
+
+
+def _servers(scale: Scale, at: datetime) -> Iterator[tuple[float, float]]:
+    before: float | None = None
+    for change in scale.changes:
+        hours = (datetime.fromisoformat(change.at) - at).total_seconds() / 3600
+        if before is not None:
+            yield hours, before
+        before = float(change.servers)
+        yield hours, before
+    if before is not None:
+        yield 0.0, before
 
 
 def role_of(name: str, alias: Alias) -> str:

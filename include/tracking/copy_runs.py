@@ -14,7 +14,7 @@ from include.artifacts.manifest import sha256_of
 from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from include.tracking.registry import copy_champions
-from include.tracking.server import Found, TrackingServer
+from include.tracking.server import Found, Refused, TrackingServer
 from include.tracking.told import DEPLOY, KEY, KIND, RECORDS, REPLACED, RUN, Told, tell
 
 # raised where what is told of a run changes: all are told again
@@ -26,7 +26,7 @@ Link = Callable[[str, str], str]
 
 @dataclass(frozen=True)
 class Copied:
-    """How many runs and versions were written, and whether the time was too short for all."""
+    """How many runs and versions were written; not `complete`: the time was too short, or MLflow refused a run."""
 
     runs: int = 0
     versions: int = 0
@@ -46,24 +46,32 @@ def copy_runs(
     ServerUnavailableError and ConfigurationError as `TrackingServer` raises them: the next copy goes on.
     """
     history, end = History(store.bucket), time.monotonic() + seconds
-    copied = Copied()
+    runs = versions = refused = 0
     for use_case in sorted({*history.use_cases(), *champion.use_cases(store.bucket)}):
         experiment = server.experiment(use_case)
         there = _there(server, experiment)
-        for run, keys in history.by_run(use_case).items():
+        due = {
+            run: keys
+            for run, keys in history.by_run(use_case).items()
+            if f"{use_case}/{run}" not in there or _differs(there[f"{use_case}/{run}"], keys)
+        }
+        for run, keys in due.items():
             if time.monotonic() > end:
-                return Copied(copied.runs, copied.versions, complete=False)
-            mine = there.get(f"{use_case}/{run}")
-            if mine is None or _differs(mine, keys):
-                records = history.read(key for key, _ in keys)
-                if records and _write(
-                    server, experiment, mine, tell(store, records, link(use_case, run)), records, keys
-                ):
-                    tell_of(f"{use_case}: run {run}")
-                    copied = Copied(copied.runs + 1, copied.versions)
-        written = copy_champions(store, server, use_case, _there(server, experiment))
-        copied = Copied(copied.runs, copied.versions + written)
-    return copied
+                return Copied(runs, versions, complete=False)
+            records = history.read(key for key, _ in keys)
+            if not records:
+                continue
+            told = tell(store, records, link(use_case, run))
+            try:
+                _write(server, experiment, there.get(told.key), told, records, keys)
+            except Refused as error:
+                refused += 1
+                tell_of(f"{use_case}: run {run} is not copied: {error}")
+            else:
+                runs += 1
+                tell_of(f"{use_case}: run {run}")
+        versions += copy_champions(store, server, use_case, _there(server, experiment) if due else there)
+    return Copied(runs, versions, complete=not refused)
 
 
 def _there(server: TrackingServer, experiment: str) -> dict[str, Found]:
@@ -112,7 +120,7 @@ def _write(
     told: Told,
     records: Sequence[RunRecord],
     keys: Sequence[tuple[str, datetime]],
-) -> bool:
+) -> None:
     run = _run(server, experiment, there, told)
     for part in told.parts:
         _write_part(server, experiment, run, part)
@@ -122,7 +130,6 @@ def _write(
     ended = {} if status == RUNNING else {"end_time": told.ended}
     server.post("runs/update", run_id=run, status=status, **ended)
     server.post("runs/set-tag", run_id=run, key=RECORDS, value=_signature(keys))
-    return True
 
 
 def _run(server: TrackingServer, experiment: str, there: Found | None, told: Told) -> str:

@@ -46,7 +46,7 @@ def _work(work: Workspace, **arguments: Any) -> None:
 
 
 def play(dag: Any, store: ArtifactStore, run_id: str, as_of: str, **changes: str) -> dict[str, Any]:
-    """A run of all tasks; `changes` are a task group and a value that makes its steps run anew. Task -> what it gave."""
+    """A run of all tasks; `changes` are a task group and what makes its steps run anew. Task -> what it gave."""
     given: dict[str, Any] = {}
     for task in dag.topological_sort():
         place = Place(use_case=dag.dag_id, run_id=run_id, as_of=as_of, task=task.task_id)
@@ -106,3 +106,16 @@ def _deploy(store: ArtifactStore, package: ArtifactRef, gate: ArtifactRef, place
     metrics = {"model": serving.model_name, "tokens_per_second": 61.2, "seconds": 18.4, "deployed": True}
     record(store, place, Outcome(package, False, "ran: the package is new", metrics, 18.4))
     return package
+
+
+def airflow_runs(store: ArtifactStore, use_case: str) -> tuple[str, str]:
+    """Two runs; of the newer one Airflow knows, too, and its first task was a real one."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    from tests.plugins import airflow_home
+
+    dag = DagBag(dag_folder=airflow_home.PROJECT_ROOT / "dags" / "genai_workflow.py").dags[use_case]
+    play(dag, store, "manual__before", "2026-11-01T00:00:00+00:00")
+    run = dag.partial_subset(["strategy.charter"]).test()
+    play(dag, store, run.run_id, run.run_after.isoformat(), customization="another rank")
+    return "manual__before", run.run_id

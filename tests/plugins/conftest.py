@@ -1,14 +1,16 @@
 """A migrated Airflow database, the store's connection, and a small use case with steps of a few milliseconds."""
 
 import sys
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.artifacts.bucket import Bucket
 from include.artifacts.store import ArtifactStore
-from include.core.settings import PROJECT_ROOT
+from include.core.settings import PROJECT_ROOT, settings
 from tests.conftest import ObjectStoreServer
 from tests.plugins import airflow_home, sample_workflow
 from tests.plugins.sample_workflow import connection_json
@@ -87,6 +89,20 @@ def token_of(role: str | None, username: str = "viewer") -> str:
 def token(client: Any) -> str:
     """A viewer's token."""
     return token_of("viewer")
+
+
+@pytest.fixture
+def cases(
+    object_store_server: ObjectStoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ArtifactStore]:
+    """A bucket of the test's own behind the connection, and a folder of use cases, tmp_path, that is empty."""
+    store = object_store_server.store(bucket=f"cases-{uuid.uuid4().hex[:12]}")
+    store.bucket.ensure()
+    monkeypatch.setenv("AIRFLOW_CONN_GENAI_STORE", connection_json(store.bucket.address))
+    monkeypatch.setenv("GENAI_USE_CASES_FOLDER", str(tmp_path))
+    settings.cache_clear()
+    yield store
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="module")

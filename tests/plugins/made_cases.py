@@ -136,8 +136,13 @@ def make_verdict(
     return gate
 
 
-def airflow_run(
-    use_case: str,
+def airflow_run(use_case: str, states: Mapping[str, str], **told: Any) -> None:
+    """A DAG and a run of it in Airflow's database: see `airflow_runs`."""
+    airflow_runs([use_case], states, **told)
+
+
+def airflow_runs(
+    use_cases: Sequence[str],
     states: Mapping[str, str],
     *,
     title: str = "",
@@ -146,52 +151,59 @@ def airflow_run(
     as_of: datetime = MOMENT,
     tasks: Sequence[str] = ALL_TASKS,
 ) -> None:
-    """A DAG and a run of it in Airflow's database; `states` are the states of all tasks of a step, or of one task."""
+    """DAGs with a run each; `states` are the states of all tasks of a step, or of one task; others have not begun."""
     from airflow.models.dag import DagModel
     from airflow.models.dagbundle import DagBundleModel
-    from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import insert
 
-    ended = as_of + timedelta(minutes=27) if state in ("success", "failed") else None
     with create_session() as session:
         if session.get(DagBundleModel, "made") is None:
             session.add(DagBundleModel(name="made"))
             session.flush()
-        if session.get(DagModel, use_case) is None:
-            goal = "Engineers get a correct first answer."
-            made = {"dag_display_name": title or use_case, "description": goal, "is_paused": False}
-            values = {"dag_id": use_case, "bundle_name": "made", "is_stale": False, "max_active_tasks": 16}
-            table = DagModel.__table__
-            known = {name: value for name, value in (values | made | _DEFAULTS).items() if name in table.c}
-            session.execute(insert(table).values(**known))
-        run = {
-            "dag_id": use_case,
-            "run_id": run_id,
-            "state": state,
-            "run_type": "scheduled",
-            "run_after": as_of,
-            "data_interval_start": as_of - timedelta(days=1),
-            "data_interval_end": as_of,
-            "logical_date": as_of - timedelta(days=1),
-            "start_date": as_of,
-            "end_date": ended,
-            "conf": {},
-            "clear_number": 0,
-            "span_status": "not_started",
-            "log_template_id": None,
-        }
-        session.execute(insert(DagRun.__table__).values(**run))
-        _task_instances(session, (use_case, run_id), {task: _state(states, task) for task in tasks}, as_of)
+        for use_case in use_cases:
+            if session.get(DagModel, use_case) is None:
+                goal = "Engineers get a correct first answer."
+                values = {"dag_id": use_case, "dag_display_name": title or use_case, "description": goal}
+                session.execute(insert(DagModel.__table__).values(**values | _DAG))
+            _run(session, (use_case, run_id), state, as_of)
+            _task_instances(session, (use_case, run_id), {task: _state(states, task) for task in tasks}, as_of)
 
 
-_DEFAULTS: dict[str, Any] = {
+_DAG: dict[str, Any] = {
+    "bundle_name": "made",
+    "is_stale": False,
+    "is_paused": False,
+    "max_active_tasks": 16,
     "has_task_concurrency_limits": False,
     "max_consecutive_failed_dag_runs": 0,
     "has_import_errors": False,
     "fail_fast": False,
     "exceeds_max_non_backfill": False,
 }
+
+
+def _run(session: Any, run: tuple[str, str], state: str, as_of: datetime) -> None:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import insert
+
+    values = {
+        "dag_id": run[0],
+        "run_id": run[1],
+        "state": state,
+        "run_type": "scheduled",
+        "run_after": as_of,
+        "data_interval_start": as_of - timedelta(days=1),
+        "data_interval_end": as_of,
+        "logical_date": as_of - timedelta(days=1),
+        "start_date": as_of,
+        "end_date": as_of + timedelta(minutes=27) if state in ("success", "failed") else None,
+        "conf": {},
+        "clear_number": 0,
+        "span_status": "not_started",
+        "log_template_id": None,
+    }
+    session.execute(insert(DagRun.__table__).values(**values))
 
 
 def _state(states: Mapping[str, str], task: str) -> str | None:
@@ -226,14 +238,19 @@ def _task_instances(session: Any, run: tuple[str, str], states: Mapping[str, str
     session.execute(insert(TaskInstance.__table__), rows)
 
 
+def make_results(store: ArtifactStore, use_case: str, *, bits: float = 1.074) -> RunName:
+    """A charter, a verdict and, where it passes, a champion."""
+    name = run_name(use_case)
+    make_verdict(store, name, make_charter(store, name), bits=bits)
+    return name
+
+
 def make_case(
     store: ArtifactStore, use_case: str, *, states: Mapping[str, str] = ALL_DONE, bits: float = 1.074, **run: Any
 ) -> RunName:
-    """A use case with a charter, a verdict and, where it passes, a champion; and its run in Airflow."""
-    name = run_name(use_case)
-    make_verdict(store, name, make_charter(store, name), bits=bits)
+    """A use case with its results, and its run in Airflow."""
     airflow_run(use_case, states, **run)
-    return name
+    return make_results(store, use_case, bits=bits)
 
 
 def write_files(folder: Path, use_cases: Sequence[str]) -> None:

@@ -125,11 +125,16 @@ def race_plot(race: Race | None) -> Plot | None:
 
 
 def traffic_plots(serving: Serving | None) -> list[Plot]:
-    """Requests and latency of the last hour, minute by minute; none without traffic."""
-    if serving is None or not serving.minutes:
+    """Requests and latency of the last hour, minute by minute, and the servers; none of what nothing is known of."""
+    if serving is None:
         return []
-    minutes = serving.minutes
-    counts = {"answered": _line(minutes, "requests"), "failed": _line(minutes, "failed")}
+    servers = {"servers": serving.servers}
+    scale = [lines_plot("scale", "Scale", servers, "hours from now", "servers", zero=True)] if serving.servers else []
+    return [*(_traffic(serving.minutes) if serving.minutes else ()), *scale]
+
+
+def _traffic(minutes: Sequence[MinuteSeen]) -> list[Plot]:
+    counts = {"requests": _line(minutes, "requests"), "failed": _line(minutes, "failed")}
     times = {
         "first token, median": _line(minutes, "first_token"),
         "first token, 95%": _line(minutes, "first_token_slow"),

@@ -33,7 +33,7 @@ def workflow(user: GetUserDep, session: SessionDep) -> HTMLResponse:
     told = _overview(session, use_cases)
     problems = problems_of([name for name in use_cases if name not in names])
     rows = [shown(row, names.get(row.name), problems.get(row.name, "")) for row in told.rows]
-    return render("overview.html", "Use cases", rows=rows, filters=FILTERS, problem=told.problem)
+    return render("overview.html", "Use cases", rows=rows, filters=FILTERS, problem=told.problem, wide=True)
 
 
 def readable(user: GetUserDep) -> list[str]:

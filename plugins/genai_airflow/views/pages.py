@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genai_airflow.report_link import VIEW_PREFIX, below_base
-from genai_airflow.views import words
+from genai_airflow.views import plots, words
 
 HERE = Path(__file__).parent
 ASSETS = {"style.css": "text/css", "script.js": "text/javascript"}
@@ -76,6 +76,6 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         loader=FileSystemLoader(HERE / "templates"),
     )
-    made.globals |= {"url": below_base, "asset": _asset_url}
+    made.globals |= {"url": below_base, "asset": _asset_url, "box": plots.BOX}
     made.filters |= words.FILTERS
     return made

@@ -7,9 +7,14 @@ from typing import Any, NamedTuple
 
 from genai_airflow.views.words import number
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 240, 58, 14, 10, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 440, 220, 50, 14, 28, 42
+# of the picture, for the template: its size, and the ends of the axis
+BOX = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "foot": HEIGHT - BOTTOM}
 # a fifth would repeat a colour and a dash
 MOST_LINES = 4
+MOST_DOTS = 12
+# what is larger, or no number, is no measurement
+LARGEST = 1e100
 TICKS = 5
 Points = Sequence[tuple[float, float]]
 
@@ -22,10 +27,11 @@ class Tick(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line's name, and its points as SVG has them."""
+    """A line's name, its points as SVG has them, and where it has dots: a line of few points is read by them."""
 
     name: str
     points: str
+    dots: tuple[tuple[float, float], ...]
 
 
 class Plot(NamedTuple):
@@ -62,26 +68,36 @@ def lines_plot(name: str, title: str, series: Mapping[str, Points], x: str, y: s
         wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
         return LEFT + wide * _part(at, across), HEIGHT - BOTTOM - high * _part(value, up)
 
-    drawn = (
-        Line(one, " ".join(f"{left:.1f},{top:.1f}" for left, top in (place(*point) for point in values)))
-        for one, values in shown.items()
-    )
+    placed = {one: [place(*point) for point in values] for one, values in shown.items()}
     return Plot(
         id=name,
         title=title,
         description=". ".join(_told(one, values, x) for one, values in shown.items() if values) or "Nothing yet",
         x=x,
         y=y,
-        lines=tuple(drawn),
-        x_ticks=tuple(Tick(round(place(at, up[0])[0], 1), number(at)) for at in across if points),
-        y_ticks=tuple(Tick(round(place(across[0], value)[1], 1), number(value)) for value in up if points),
+        lines=tuple(_line(one, drawn) for one, drawn in placed.items()),
+        x_ticks=tuple(Tick(round(place(at, up[0])[0], 1), _short(at)) for at in across if points),
+        y_ticks=tuple(Tick(round(place(across[0], value)[1], 1), _short(value)) for value in up if points),
         headers=(x, *shown),
         rows=_table(shown),
     )
 
 
+def _line(name: str, drawn: Points) -> Line:
+    points = tuple((round(left, 1), round(top, 1)) for left, top in drawn)
+    return Line(name, " ".join(f"{left},{top}" for left, top in points), points if len(points) <= MOST_DOTS else ())
+
+
+def _short(value: float) -> str:
+    """A mark's text, which has little room: 20k, 1.5M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 10 * size or (abs(value) >= size > 1e3):
+            return f"{value / size:g}{unit}"
+    return number(value)
+
+
 def _finite(points: Points) -> list[tuple[float, float]]:
-    return [(at, value) for at, value in points if math.isfinite(at) and math.isfinite(value)]
+    return [(at, value) for at, value in points if abs(at) < LARGEST and abs(value) < LARGEST]
 
 
 def _part(value: float, ticks: Sequence[float]) -> float:
@@ -98,7 +114,7 @@ def _axis(values: Sequence[float], *, zero: bool) -> list[float]:
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * part for part in (1, 2, 5, 10) if unit * part >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(step * index, 12) for index in range(first, max(last, first + 1) + 1)]
+    return [float(f"{step * index:.12g}") for index in range(first, max(last, first + 1) + 1)]
 
 
 def _told(name: str, points: Points, x: str) -> str:

@@ -59,7 +59,7 @@ def number(value: float | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """Seconds for people: 120 ms, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min; empty for none."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return ""
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"

@@ -1,7 +1,24 @@
 "use strict";
 // Pages are whole without this script; it sorts and filters their tables, and draws anew what is still being measured.
 
-if (window.self !== window.top) document.documentElement.classList.add("framed");
+const framed = window.self !== window.top;
+if (framed) document.documentElement.classList.add("framed");
+
+// Airflow's frame lets no link lead out of it: what leads to Airflow's own pages is followed in Airflow's window
+function followOutside(event) {
+  const link = event.target.closest("a[href]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const [base] = location.pathname.split("/genai/");
+  const goal = new URL(link.getAttribute("href"), location);
+  if (goal.pathname.startsWith(base + "/genai/")) return;
+  event.preventDefault();
+  const outside = window.parent.document.createElement("a");
+  outside.href = goal.href;
+  window.parent.document.body.append(outside);
+  outside.click();
+  outside.remove();
+}
+if (framed) document.addEventListener("click", followOutside);
 
 const state = new URLSearchParams(location.search);
 
@@ -85,16 +102,20 @@ function made(name, attributes, text) {
 // the same as the macro `plot` of parts.html
 function draw(figure, plot) {
   const picture = figure.querySelector("svg[role=img]");
+  const [left, right, foot] = ["x1", "x2", "y1"].map(name => Number(picture.querySelector(".axis").getAttribute(name)));
   picture.querySelector("desc").textContent = plot.description;
   picture.querySelector(".ticks").replaceChildren(
     ...plot.y_ticks.flatMap(tick => [
-      made("line", {class: "grid", x1: 58, x2: 626, y1: tick.at, y2: tick.at}),
-      made("text", {x: 52, y: tick.at + 4, "text-anchor": "end"}, tick.text),
+      made("line", {class: "grid", x1: left, x2: right, y1: tick.at, y2: tick.at}),
+      made("text", {x: left - 6, y: tick.at + 4, "text-anchor": "end"}, tick.text),
     ]),
-    ...plot.x_ticks.map(tick => made("text", {x: tick.at, y: 218, "text-anchor": "middle"}, tick.text)),
+    ...plot.x_ticks.map(tick => made("text", {x: tick.at, y: foot + 18, "text-anchor": "middle"}, tick.text)),
   );
   picture.querySelector(".lines").replaceChildren(
-    ...plot.lines.map((line, place) => made("polyline", {class: "line s" + place, points: line.points})));
+    ...plot.lines.flatMap((line, place) => [
+      made("polyline", {class: "line s" + place, points: line.points}),
+      ...line.dots.map(([cx, cy]) => made("circle", {class: "fill s" + place, cx, cy, r: 3.5})),
+    ]));
   const legend = figure.querySelector(".legend");
   legend.hidden = plot.lines.length < 2;
   legend.replaceChildren(...plot.lines.map((line, place) => {
