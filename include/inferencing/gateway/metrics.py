@@ -30,11 +30,8 @@ class Metrics:
         self.whole = histogram("request", "From a request's arrival to the end of its answer.")
         self.prompt_tokens = counter("prompt_tokens", "Tokens of prompts that were answered.")
         self.completion_tokens = counter("completion_tokens", "Tokens of answers.")
-        self.requests = counter(
-            "requests",
-            "Requests by the status of their answer; 499: their clients left, or chose a deadline too short.",
-            (*WHO, "status"),
-        )
+        left = "499: their clients left, or chose a deadline too short."
+        self.requests = counter("requests", f"Requests by the status of their answer; {left}", (*WHO, "status"))
         self.errors = counter("errors", "Requests that ended in an error, by its code.", (*WHO, "code"))
         self.retries = counter("retries", "Attempts that failed before a token was sent.", ("model",))
 
