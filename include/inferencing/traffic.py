@@ -59,7 +59,7 @@ class ModelTraffic(BaseModel):
     model_config = ConfigDict(extra="forbid")
     requests: int = Field(0, description="All that were sent to the model.")
     failed: int = Field(0, description="Of those, ended by an error that is not the client's.")
-    cancelled: int = Field(0, description="Of those, given up by the client.")
+    cancelled: int = Field(0, description="Of those, given up by the client, or at its own deadline.")
     refused: int = Field(0, description="Of those, that it called wrong: the client's fault.")
     retried: int = Field(
         0, description="Attempts that it failed, or alone refused, before anything was sent: made again elsewhere."

@@ -54,7 +54,7 @@ class Tally:
     def ended(self, call: Call) -> None:
         """Count a request that was let in."""
         if not call.triton_model:
-            self.refused(call.status)
+            self.refused(call.counts_as)
             return
         # what the champion takes, its candidate was wrong to refuse
         wrong = call.refused_by if call.first_token is not None else []
@@ -64,9 +64,10 @@ class Tally:
             self.minute.models.setdefault(name, ModelTraffic()).retried += 1
         traffic = self.minute.models.setdefault(call.triton_model, ModelTraffic())
         traffic.requests += 1
-        traffic.failed += call.status >= 500 or bool(call.error and call.status == 200)
-        traffic.refused += BAD_REQUEST <= call.status < CANCELLED
-        if call.status == CANCELLED:
+        status = call.counts_as
+        traffic.failed += status >= 500 or bool(call.error and status == 200)
+        traffic.refused += BAD_REQUEST <= status < CANCELLED
+        if status == CANCELLED:
             traffic.cancelled += 1
             traffic.given_up.add(time.monotonic() - call.arrived)
         traffic.queue.add(call.queued)
