@@ -96,5 +96,5 @@ def test_how_a_rollout_ended_is_told_whatever_the_clocks_of_two_machines_say(
         put_in_service(store, run_of(use_case), serving_of(store, use_case, stand_in(store, "good")))
     monkeypatch.setattr(transitions, "now", lambda: "2026-01-01T00:00:00+00:00")
     monkeypatch.setattr(transitions, "MOST_TRANSITIONS", 4)
-    with pytest.raises(ModelError, match="it was rolled back: .*gate"):
+    with pytest.raises(ModelError, match=r"it was rolled back: .*gate"):
         roll_out(store, begun(refused, run_of(use_case, 2), QUICK))
