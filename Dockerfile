@@ -3,6 +3,9 @@
 # `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch, whose build the
 # index decides.
 
+# that of the profile gpu has the vLLM backend
+ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:24.12-py3
+
 FROM python:3.11.14-slim-bookworm AS environments
 WORKDIR /tmp/locks
 COPY requirements.txt ./workflow.txt
@@ -54,7 +57,7 @@ RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/
 USER 1000
 
 # Python 3.12 is inside this base; what a model process imports has wheels for it in the same lock
-FROM nvcr.io/nvidia/tritonserver:24.12-py3 AS triton
+FROM ${TRITON_IMAGE} AS triton
 COPY include/inferencing/requirements.txt /tmp/lock.txt
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN awk '/^[^ ]/ {keep = /^(numpy|openvino|openvino-genai|openvino-tokenizers)==/} keep' /tmp/lock.txt > /tmp/serving.txt \

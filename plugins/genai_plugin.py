@@ -7,19 +7,23 @@ from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.report_view import app
 from genai_airflow.review_view import router as review_router
 from genai_airflow.views.case_view import router as case_router
+from genai_airflow.views.lineage import router as lineage_router
 from genai_airflow.views.overview_view import router as overview_router
 from genai_airflow.views.pages import router as assets_router
+from genai_airflow.views.run_page import router as run_router
 
 app.include_router(router)
 app.include_router(portfolio_router)
 app.include_router(review_router)
 app.include_router(assets_router)
 app.include_router(overview_router)
+app.include_router(lineage_router)
+app.include_router(run_router)
 app.include_router(case_router)
 
 
 class GenaiPlugin(AirflowPlugin):
-    """Reports, a tab and a button of each task instance; plans and reviews, tabs of each DAG; the portfolio."""
+    """Reports of task instances, tabs of each DAG and run, and two pages about all use cases."""
 
     name = "genai"
     fastapi_apps = [{"app": app, "url_prefix": VIEW_PREFIX, "name": "genai"}]  # noqa: RUF012
@@ -29,6 +33,18 @@ class GenaiPlugin(AirflowPlugin):
             "href": VIEW_PREFIX + "/reports/{DAG_ID}/{RUN_ID}/{TASK_ID}?map_index={MAP_INDEX}",
             "destination": "task_instance",
             "url_route": "report",
+        },
+        {
+            "name": "Workflow",
+            "href": VIEW_PREFIX + "/workflow/{DAG_ID}",
+            "destination": "dag",
+            "url_route": "workflow",
+        },
+        {
+            "name": "Lineage",
+            "href": VIEW_PREFIX + "/lineage/{DAG_ID}",
+            "destination": "dag",
+            "url_route": "lineage",
         },
         {
             "name": "Plan",
@@ -42,7 +58,19 @@ class GenaiPlugin(AirflowPlugin):
             "destination": "dag",
             "url_route": "review",
         },
-        # pages of their own: Airflow's frame would not let their links lead to the DAGs
+        {
+            "name": "Results",
+            "href": VIEW_PREFIX + "/runs/{DAG_ID}/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "results",
+        },
+        {
+            "name": "Lineage",
+            "href": VIEW_PREFIX + "/lineage/{DAG_ID}?run={RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "run_lineage",
+        },
+        # pages of their own, with the whole window
         {
             "name": "Use cases",
             "href": VIEW_PREFIX + "/workflow",

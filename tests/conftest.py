@@ -18,6 +18,11 @@ from include.local import object_store
 WEED = PROJECT_ROOT / ".genai" / "bin" / "weed"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Pictures of all pages, to be looked at: `pytest tests/browser --screenshots DIR`."""
+    parser.addoption("--screenshots", type=Path, metavar="DIR", help="keep a picture of every page in this folder")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file first: of two processes, one runs it while the other runs the rest."""
     items.sort(key=lambda item: "test_workflow" not in item.nodeid)

@@ -7,7 +7,7 @@ from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from include.inferencing.champion import Alias, Serving
 from include.inferencing.deployments import TASK
-from include.tracking.server import ABSENT, PRESENT, Found, Refused, TrackingServer
+from include.tracking.server import ABSENT, Found, Refused, TrackingServer
 
 CHAMPION, PREVIOUS, NAME = "champion", "previous", "genai.model"
 
@@ -21,20 +21,28 @@ def copy_champions(store: ArtifactStore, server: TrackingServer, use_case: str, 
     served = list(_served(alias))
     if not served:
         return 0
-    try:
-        server.post("registered-models/create", name=use_case, description="Champions, copied from the artifact store.")
-    except Refused as refused:
-        if refused.code != PRESENT:
-            raise
+    aliases = _model(server, use_case)
     versions = _versions(server, use_case)
     missing = [one for one in served if one.model_name not in versions]
     deployed = _deployed(store, use_case) if missing else {}
     for one in missing:
         run = runs.get(f"{use_case}/{deployed.get(one.model_name, '')}")
         versions[one.model_name] = _register(store, server, use_case, one, run)
-    _point(server, use_case, CHAMPION, versions, alias.champion)
-    _point(server, use_case, PREVIOUS, versions, alias.champion and alias.champion.previous)
+    for name, serves in ((CHAMPION, alias.champion), (PREVIOUS, alias.champion and alias.champion.previous)):
+        _point(server, use_case, name, aliases.get(name), versions[serves.model_name] if serves else None)
     return len(missing)
+
+
+def _model(server: TrackingServer, use_case: str) -> dict[str, str]:
+    """Alias -> version of the use case's registered model, which is made where there is none."""
+    try:
+        found = server.get("registered-models/get", name=use_case)["registered_model"]
+    except Refused as refused:
+        if refused.code != ABSENT:
+            raise
+        server.post("registered-models/create", name=use_case, description="Champions, copied from the artifact store.")
+        return {}
+    return {one["alias"]: str(one["version"]) for one in found.get("aliases", [])}
 
 
 def _served(alias: Alias) -> Iterator[Serving]:
@@ -78,15 +86,8 @@ def _register(store: ArtifactStore, server: TrackingServer, use_case: str, one: 
     return str(made["model_version"]["version"])
 
 
-def _point(server: TrackingServer, use_case: str, alias: str, versions: Mapping[str, str], one: Serving | None) -> None:
-    wanted = versions.get(one.model_name) if one else None
-    try:
-        found = server.get("registered-models/alias", name=use_case, alias=alias)
-        there = str(found["model_version"]["version"])
-    except Refused as refused:
-        if refused.code not in (ABSENT, "INVALID_PARAMETER_VALUE"):
-            raise
-        there = None
+def _point(server: TrackingServer, use_case: str, alias: str, there: str | None, wanted: str | None) -> None:
+    """Move an alias, also back where somebody has moved it in MLflow."""
     if wanted and wanted != there:
         server.post("registered-models/alias", name=use_case, alias=alias, version=wanted)
     elif not wanted and there:

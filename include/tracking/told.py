@@ -11,14 +11,15 @@ from typing import Any
 
 from include.artifacts.history import RunRecord
 from include.artifacts.store import ArtifactStore
+from include.artifacts.workspace import forced_job
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
+from include.distributed.meter import CURVES
 
 KEY, RECORDS, KIND, REPLACED = "genai.key", "genai.records", "genai.kind", "genai.replaced"
 RUN, PART = "run", "part"
 GATE, DEPLOY = "customization.gate", "inferencing.deploy"
 # tasks that are runs of their own, by their last word
 PARTS = ("pretrain", "tune", "train_reward_model", "import_pretrained", "evaluate")
-CURVES = "progress/{step}/{fingerprint}.curves.json"
 MOST_KEY, MOST_PARAM, MOST_TAG = 250, 6000, 5000
 
 
@@ -108,16 +109,21 @@ def _config(store: ArtifactStore, record: RunRecord) -> dict[str, Any]:
 
 
 def _curves(store: ArtifactStore, record: RunRecord) -> Iterator[tuple[str, float, int]]:
-    """The losses that the training told, by step."""
-    key = CURVES.format(step=record.ref.step, fingerprint=record.ref.fingerprint)
-    try:
-        found = json.loads(store.bucket.get_bytes(key)[0])
-    except (ArtifactNotFoundError, ValueError):
-        return
+    """The losses that the training told, by step; a forced run tells under a name of its own."""
+    fingerprint = record.ref.fingerprint
+    names = [fingerprint] if record.reused else [forced_job(fingerprint, record.place.run_id), fingerprint]
+    found = next(filter(None, (_document(store, record.ref.step, name) for name in names)), {})
     for step, loss in found.get("losses", []):
         yield "loss", loss, step
     for step, kinds in found.get("validations", []):
         yield from ((f"validation_loss.{_plain(kind)}", loss, step) for kind, loss in kinds.items())
+
+
+def _document(store: ArtifactStore, step: str, name: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(store.bucket.get_bytes(CURVES.format(step=step, fingerprint=name))[0]))
+    except (ArtifactNotFoundError, ValueError):
+        return {}
 
 
 def _numbers(metrics: dict[str, Any], before: str = "") -> Iterator[tuple[str, float]]:

@@ -9,7 +9,12 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from genai_airflow.report_link import VIEW_PREFIX
 from genai_airflow.store_connection import open_store
+from genai_airflow.use_case_catalog import use_case_of
+from genai_airflow.views.pages import Crumb
+from genai_airflow.views.problems import problem_page
+from genai_airflow.views.report_pages import report_page
 from include.artifacts.report import Report
 from include.core.errors import GenaiError, TransientError
 
@@ -58,15 +63,15 @@ def plan_page(dag_id: str) -> HTMLResponse:
     from include.cli.plan import HEADERS as COLUMNS
     from include.cli.plan import plan_rows, plan_sums
 
+    crumbs = (Crumb("Use cases", f"{VIEW_PREFIX}/workflow"), Crumb(use_case_of(dag_id)), Crumb("Plan"))
     try:
         told = _plan(dag_id, Options()).model_dump(mode="json")
     except GenaiError as error:
-        page = Report("Plan").text(_message(dag_id, error)).page()
-        return HTMLResponse(page, status_code=_status(error), headers=HEADERS)
+        return problem_page("Plan", error, crumbs)
     report = Report(f"If {dag_id} ran now").table(COLUMNS, plan_rows(told))
     for line in [*plan_sums(told), f"Of a run with other options: genai plan {dag_id} --set KEY=VALUE"]:
         report.text(line)
-    return HTMLResponse(report.page(), headers=HEADERS)
+    return report_page(report, crumbs)
 
 
 def _plan(dag_id: str, options: Options) -> "Plan":

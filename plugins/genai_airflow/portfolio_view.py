@@ -7,13 +7,9 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from genai_airflow.plan_view import HEADERS as NO_LINKS
+from genai_airflow.plan_view import HEADERS
 from genai_airflow.report_link import below_base
-
-# it leads to the DAGs, by a click and nowhere else
-HEADERS = NO_LINKS | {
-    "Content-Security-Policy": NO_LINKS["Content-Security-Policy"] + " allow-top-navigation-by-user-activation"
-}
+from genai_airflow.views.report_pages import report_page
 
 router = APIRouter(dependencies=[Depends(requires_access_dag(method="GET"))])
 
@@ -26,7 +22,7 @@ def portfolio_page(user: GetUserDep) -> HTMLResponse:
 
     told = read_portfolio(_readable(user))
     links = {one.name: below_base(f"/dags/{quote(one.name, safe='')}") for one in [*told.ranked, *told.not_assessed]}
-    return HTMLResponse(page(told, links).page(), headers=HEADERS)
+    return report_page(page(told, links))
 
 
 @router.get("/portfolio.json")

@@ -11,7 +11,8 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from include.inferencing.champion import Champion, Serving, Verdict
-from tests.gates import put_in_service
+from include.inferencing.rollout import transitions
+from tests.gates import put_in_service, rollout_of
 from tests.inferencing.conftest import run_of
 
 
@@ -72,3 +73,17 @@ def test_of_equal_moments_the_last_verdict_stands(store: ArtifactStore) -> None:
     alias, _ = champion.read_alias(store.bucket, use_case)
     assert alias.verdict and not alias.verdict.passed
     assert alias.champion and alias.champion.package == package(5)
+
+
+def test_a_verdict_that_comes_in_the_middle_of_a_phase_keeps_the_next_share_shut(store: ArtifactStore) -> None:
+    use_case = f"shut-{uuid.uuid4().hex[:12]}"
+    finish(store, use_case, 1, passed=True)
+    serving = Serving(model_name=champion.model_name(use_case, package(2)), package=package(2))
+    mine = rollout_of(run_of(use_case, 2), serving)
+    transitions.start(store.bucket, mine)
+    transitions.advance(store.bucket, mine, "probing")
+    verdict = Verdict(**dict(run_of(use_case, 3)), passed=False, report=package(3), at=now())
+    assert champion.judge(store.bucket, use_case, verdict)
+
+    alias = transitions.advance(store.bucket, mine, "canary", 0.05)
+    assert alias.rollout and (alias.rollout.phase, alias.rollout.share) == ("probing", 0)

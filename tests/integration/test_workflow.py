@@ -199,6 +199,29 @@ def test_every_step_has_its_report_one_click_away(workflow: Workflow) -> None:
     assert missing == []
 
 
+def written_by(workflow: Workflow) -> Iterator[tuple[str, bytes]]:
+    """Where and what a run has written for others to read: logs, Airflow's database, objects that are no weights."""
+    root = workflow.stack.settings.state_folder
+    files = [*(root / "logs").rglob("*"), *(root / "state" / "airflow").glob("airflow.db*")]
+    yield from ((str(path.relative_to(root)), path.read_bytes()) for path in files if path.is_file())
+    for found in workflow.store.bucket.objects(""):
+        if found.size < 1 << 22:
+            yield found.key, workflow.store.bucket.get_bytes(found.key)[0]
+
+
+def test_no_key_of_the_stack_is_in_what_a_finished_run_wrote(workflow: Workflow) -> None:
+    own = workflow.stack.credentials
+    hidden = {f"{name}.secret_key": getattr(own, name).secret_key for name in ("store_admin", "store_reader")}
+    hidden |= {"store_gateway": own.store_gateway.secret_key, "store_admin.access_key": own.store_admin.access_key}
+    hidden |= {name: getattr(own, name) for name in type(own).model_fields if name.startswith(("airflow_", "gateway_"))}
+    told, places = [], set[str]()
+    for place, data in written_by(workflow):
+        places.add(place.partition("/")[0])
+        told += [(place, name) for name, value in hidden.items() if value.encode() in data]
+    assert told == []
+    assert {"logs", "state", "runs", "training", "inferencing"} <= places
+
+
 def test_a_corrupted_object_fails_at_once_and_names_the_remedy(workflow: Workflow) -> None:
     ref = workflow.artifact("data_preparation.check")
     manifest = workflow.store.manifest(ref)

@@ -31,6 +31,7 @@ from tests.platform.containers import TOOLS, compose, composed
 
 ONE_SHOT = {"databases", "minio-folder", "store", "init"}
 AIRFLOW = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
+TRITONS = {"triton", "triton-gpu"}
 WORKERS = {"worker", "worker-gpu", "worker-training", "worker-training-gpu"}
 
 
@@ -86,7 +87,7 @@ def test_who_reaches_whom(composition: dict[str, Any]) -> None:
         network: {name for name, one in services.items() if network in one.get("networks", {})} for network in networks
     }
     assert members["database"] == AIRFLOW | {"postgres", "databases", "mlflow"}
-    assert not members["airflow"] & {"gateway", "triton", "serving-control", "serving-scaler", "mlflow", "grafana"}
+    assert not members["airflow"] & (TRITONS | {"gateway", "serving-control", "serving-scaler", "mlflow", "grafana"})
     assert members["outside"] == WORKERS
     # a network that is not internal has one service, or those that read from outside: nobody meets there
     open_ones = [name for name, network in networks.items() if not network.get("internal")]
@@ -105,8 +106,8 @@ def test_no_program_may_more_than_it_needs(services: dict[str, Any]) -> None:
         assert service.get("user", "") not in ("0",) and ("build" in service or service["user"]), name
     assert {name for name, one in services.items() if one.get("user") == "root"} == {"minio-folder"}
     assert {name for name, one in services.items() if "cap_add" in one} == {"minio-folder"}
-    users = re.findall(r"^USER (\S+)$", (PROJECT_ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert users == ["1000"] * 3
+    for stage in (PROJECT_ROOT / "Dockerfile").read_text().split("\nFROM ")[2:]:
+        assert re.findall(r"^USER (\S+)$", stage, re.MULTILINE)[-1] == "1000"
 
 
 def test_each_secret_is_known_to_those_who_need_it(services: dict[str, Any], env_file: Path) -> None:
@@ -133,7 +134,7 @@ def test_each_secret_is_known_to_those_who_need_it(services: dict[str, Any], env
         **{f"S3_WORKFLOW_{kind}_KEY": workflow for kind in ("ACCESS", "SECRET")},
         **{f"S3_SERVING_{kind}_KEY": {"store", "serving-control", "serving-scaler"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_GATEWAY_{kind}_KEY": {"store", "gateway"} for kind in ("ACCESS", "SECRET")},
-        **{f"S3_TRITON_{kind}_KEY": {"store", "triton"} for kind in ("ACCESS", "SECRET")},
+        **{f"S3_TRITON_{kind}_KEY": TRITONS | {"store"} for kind in ("ACCESS", "SECRET")},
     }
     # a process's command line is everybody's to read
     assert not any(
@@ -145,7 +146,9 @@ def test_images_are_pinned(services: dict[str, Any]) -> None:
     for service in services.values():
         assert "build" in service or re.search(r":[\w.-]*\d[\w.-]*$", service["image"])
         assert "latest" not in service["image"]
-    for image in re.findall(r"^FROM (\S+)", (PROJECT_ROOT / "Dockerfile").read_text(), re.MULTILINE):
+    text = (PROJECT_ROOT / "Dockerfile").read_text()
+    stages = re.findall(r" AS (\S+)$", text, re.MULTILINE)
+    for image in set(re.findall(r"^(?:FROM |ARG TRITON_IMAGE=)([^\s$]+)", text, re.MULTILINE)) - set(stages):
         assert re.search(r":[\w.-]*\d+\.\d+", image)
 
 
@@ -155,7 +158,7 @@ def test_every_program_reads_the_same_settings(services: dict[str, Any]) -> None
         for name, service in services.items()
         if "GENAI_S3_ENDPOINT" in service.get("environment", {})
     }
-    others = {"postgres", "databases", "redis", "minio-folder", "minio", "triton", "mlflow", "prometheus", "grafana"}
+    others = {"postgres", "databases", "redis", "minio-folder", "minio", "mlflow", "prometheus", "grafana"} | TRITONS
     assert set(read) == set(services) - others
     own = {"host", "mlflow_user", *(name for name in Settings.model_fields if name.endswith(("_key", "_password")))}
     shared = [settings.model_dump(exclude=own) for settings in read.values()]
@@ -204,12 +207,16 @@ def test_the_gpu_profile_gives_workers_the_devices(env_file: Path, services: dic
     }
     assert names["cpu"] & WORKERS == {"worker", "worker-training"}
     assert names["gpu"] & WORKERS == {"worker-gpu", "worker-training-gpu"}
-    for name in ("worker", "worker-training"):
-        gpu = services[f"{name}-gpu"]
-        assert gpu.pop("deploy")["resources"]["reservations"]["devices"][0]["driver"] == "nvidia"
-        assert {key: value for key, value in gpu.items() if key != "profiles"} == {
-            key: value for key, value in services[name].items() if key != "profiles"
+    assert names["cpu"] ^ names["gpu"] == {*WORKERS, "triton", "triton-gpu"}
+    for name in ("worker", "worker-training", "triton"):
+        own = {"profiles", "deploy", "image", "build", "networks"} if name == "triton" else {"profiles", "deploy"}
+        gpu, cpu = services[f"{name}-gpu"], services[name]
+        assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["driver"] == "nvidia"
+        assert {key: value for key, value in gpu.items() if key not in own} == {
+            key: value for key, value in cpu.items() if key not in own
         }
+    # under either profile it is called triton
+    assert services["triton-gpu"]["networks"]["serving"] == {"aliases": ["triton"]}
 
 
 def test_the_environment_is_private_and_never_overwritten(tmp_path: Path) -> None:

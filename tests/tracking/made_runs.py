@@ -7,9 +7,9 @@ from include.artifacts.history import Place
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.step import Workspace, step
 from include.artifacts.store import ArtifactStore
+from include.distributed.meter import CURVES
 from include.inferencing import champion
 from include.inferencing.champion import Alias, Champion, Serving
-from include.tracking.told import CURVES
 
 AS_OF = "2026-11-01T00:00:00+00:00"
 LOSSES = [[1, 4.0], [2, 3.0], [3, 2.5]]

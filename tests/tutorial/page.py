@@ -8,6 +8,8 @@ from include.core.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# what `...` stands for is on the same line of a table
+GAP = ".{0,400}?"
 WRITES = re.compile(r"`([\w./-]+)`:\s*$")
 
 
@@ -27,15 +29,24 @@ class Command:
     outcome: tuple[str, ...] = ()
 
     def missing(self, output: str) -> list[str]:
-        """Expected lines that no line of the output, of those after the one before, is."""
-        lines = iter([re.sub(r"[\s│┃]+", " ", line).strip() for line in output.splitlines()])
-        absent = []
+        """The first expected line that the output does not have, after those before it.
+
+        A cell of a table may be broken over lines, so that what stands between `...` is looked for in all of the text.
+        """
+        text = re.sub(r"[^\S\n]*[│┃][^\S\n]*", " ", output)
+        lines = {line.strip() for line in text.splitlines()}
+        text, at = " ".join(text.split()), 0
         for wanted in self.outcome:
-            pattern = re.compile(".*".join(re.escape(part.strip()) for part in wanted.split("...")))
-            if not any(pattern.search(line) if "..." in wanted else pattern.fullmatch(line) for line in lines):
-                absent.append(wanted)
-                break
-        return absent
+            if "..." not in wanted:
+                if wanted.strip() not in lines:
+                    return [wanted]
+                continue
+            parts = [re.escape(" ".join(part.split())) for part in wanted.split("...")]
+            found = re.compile(GAP.join(filter(None, parts))).search(text, at)
+            if not found:
+                return [wanted]
+            at = found.end()
+        return []
 
 
 def read_page(text: str) -> Iterator[WrittenFile | Command]:

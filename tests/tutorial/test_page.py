@@ -35,11 +35,13 @@ def test_every_command_is_shell() -> None:
             assert subprocess.run(["bash", "-n", "-c", step.text], capture_output=True).returncode == 0, step.text
 
 
-def test_an_outcome_is_held_line_by_line() -> None:
-    step = Command("", ("exit code 2", "... rank 16 -> 8 ..."))
-    assert step.missing("a line\nexit code 2\n │ ran: rank 16 -> 8 (since run x) │") == []
-    assert step.missing("rank 16 -> 8\nexit code 2") == ["... rank 16 -> 8 ..."]
-    assert step.missing("exit code 23\nrank 16 -> 8") == ["exit code 2"]
+def test_an_outcome_is_held_to_what_is_printed_in_its_order() -> None:
+    step = Command("", ("exit code 2", "... lora ... rank 16 -> 8 ...", "... then this"))
+    table = "│ lora │ runs │ customization.rank 16  │\n│      │      │ -> 8 (since run x)     │\n"
+    assert step.missing(f"a line\nexit code 2\n{table}and then this") == []
+    assert step.missing(f"then this\nexit code 2\n{table}") == ["... then this"]
+    assert step.missing(f"exit code 23\n{table}then this") == ["exit code 2"]
+    assert step.missing("exit code 2\nrank 16 -> 8, then this") == ["... lora ... rank 16 -> 8 ..."]
 
 
 def test_a_block_that_nobody_can_follow_is_refused() -> None:

@@ -19,7 +19,7 @@ def load_scorer(base: Path, dtype: Any) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
         model = AutoModelForSequenceClassification.from_pretrained(
-            base, local_files_only=True, num_labels=1, dtype=dtype
+            base, local_files_only=True, use_safetensors=True, num_labels=1, dtype=dtype
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise _model_error("model", base, error) from error

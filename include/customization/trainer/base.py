@@ -35,7 +35,9 @@ def load_base(folder: Path, *, four_bits: bool = False) -> tuple[Any, Any]:
     more = {"quantization_config": _four_bits()} if four_bits else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, **more)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=dtype, **more
+        )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             "model",

@@ -14,10 +14,11 @@ from include.evaluation.agreement import chrf
 from include.inferencing import fleet
 from include.inferencing.champion import Serving
 from include.inferencing.config import DeployConfig
-from include.inferencing.gateway.attempt import DEAD, NOT_READY
+from include.inferencing.gateway.attempt import failure_of
+from include.inferencing.gateway.backends.openvino import OpenVino
 from include.inferencing.rollout.decide import Observed
 from include.inferencing.traffic import Times
-from include.inferencing.triton_client import TritonClient
+from include.inferencing.triton_client import ANSWERS, TritonClient
 
 HELD_OUT = "heldout.parquet"
 
@@ -106,7 +107,8 @@ def _ask(address: str, model: str, question: str, config: DeployConfig) -> Answe
                 pieces += [piece.text] if piece.text else []
                 last = moment
     except (ModelError, TransientError) as error:
-        if any(word in str(error).lower() for word in (*DEAD, *NOT_READY)) or not fleet.is_live(address):
+        failure = failure_of(error.problem.removeprefix(ANSWERS), OpenVino())
+        if failure.dead or failure.code in ("not_ready", "unloading") or not fleet.is_live(address):
             return None
         return Answered(None, Observed(1, 1, first, gaps))
     text = "".join(pieces)

@@ -55,7 +55,7 @@ def _downwards(shown: "View", places: dict[str, tuple[float, float]]) -> list["I
 
 def _box(view: "View", item: "Item", asked: "Asked") -> dict[str, Any]:
     name, of = _names(item)
-    many = f" × {len(item.members)}" if item.members else ""
+    many = f" \N{MULTIPLICATION SIGN} {len(item.members)}" if item.members else ""
     state = _state(view, item)
     return {
         "id": item.id,

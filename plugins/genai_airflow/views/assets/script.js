@@ -1,7 +1,24 @@
 "use strict";
 // Pages are whole without this script; it sorts and filters their tables, and draws anew what is still being measured.
 
-if (window.self !== window.top) document.documentElement.classList.add("framed");
+const framed = window.self !== window.top;
+if (framed) document.documentElement.classList.add("framed");
+
+// Airflow's frame lets no link lead out of it: what leads to Airflow's own pages is followed in Airflow's window
+function followOutside(event) {
+  const link = event.target.closest("a[href]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const [base] = location.pathname.split("/genai/");
+  const goal = new URL(link.getAttribute("href"), location);
+  if (goal.pathname.startsWith(base + "/genai/")) return;
+  event.preventDefault();
+  const outside = window.parent.document.createElement("a");
+  outside.href = goal.href;
+  window.parent.document.body.append(outside);
+  outside.click();
+  outside.remove();
+}
+if (framed) document.addEventListener("click", followOutside);
 
 const state = new URLSearchParams(location.search);
 
@@ -18,8 +35,7 @@ function makeSortable(table) {
     const key = row => row.cells[column].dataset.order;
     const numeric = [...body.rows].every(row => key(row) !== "" && !isNaN(key(row)));
     const compare = numeric ? (a, b) => key(a) - key(b) : (a, b) => key(a).localeCompare(key(b));
-    const rows = [...body.rows].sort(compare);
-    body.append(...(descending ? rows.reverse() : rows));
+    body.append(...[...body.rows].sort(descending ? (a, b) => compare(b, a) : compare));
     heads.forEach((head, index) => {
       if (index === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");

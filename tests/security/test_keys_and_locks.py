@@ -1,0 +1,36 @@
+"""What lies in the store of a key, and that nothing is installed whose bytes are not named."""
+
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from include.artifacts.bucket import Bucket
+from include.core.settings import PROJECT_ROOT
+from include.inferencing.access.keys import create_key, find_tenant
+from include.inferencing.access.tenants import Tenant, read_access, write_access
+from include.local.audit.locked import LOCKS
+from tests.conftest import ObjectStoreServer
+
+
+def test_the_store_holds_the_digest_of_a_key_and_never_the_key(object_store_server: ObjectStoreServer) -> None:
+    bucket = Bucket(object_store_server.address(bucket=f"keys-{uuid.uuid4().hex[:8]}"))
+    bucket.ensure()
+    access, etag = read_access(bucket)
+    write_access(bucket, access.model_copy(update={"tenants": {"acme": Tenant(models=["*"])}}), etag)
+    key = create_key(bucket, "acme", note="for a test")
+    stored = b"\n".join(bucket.get_bytes(name)[0] for name in bucket.keys("")).decode()
+    assert key.split("-", 2)[2] not in stored and key.split("-")[1] in stored
+    access, _ = read_access(bucket)
+    assert find_tenant(access, key, datetime.now(UTC)) == (key.split("-")[1], "acme")
+    assert find_tenant(access, key[:-1] + "_", datetime.now(UTC)) is None
+    assert json.loads(access.model_dump_json())["keys"][key.split("-")[1]]["sha256"] != key
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, "include/local/binaries.txt"])
+def test_every_package_is_named_with_its_version_and_digest(lock: str) -> None:
+    text = (PROJECT_ROOT / lock).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    assert lines and not [line for line in lines if not re.match(r"\S+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)]
