@@ -112,7 +112,7 @@ class WorkerPipe:
             *self._command, cwd=PROJECT_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE
         )
         feeding = asyncio.create_task(self._feed(process), name="what feeds the scrubber")
-        feeding.add_done_callback(lambda task: _tell_end(task) and _end(process))
+        feeding.add_done_callback(lambda task: _end(process) if _tell_end(task) else None)
         try:
             async for line in self._lines(process):
                 self._done(Done.model_validate_json(line))
