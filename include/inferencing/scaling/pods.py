@@ -106,6 +106,7 @@ def triton(cluster: Cluster) -> Manifest:
         "AWS_EC2_METADATA_DISABLED": "true",
         "OMP_NUM_THREADS": str(cluster.threads),
         "TMPDIR": "/scratch",
+        "TRITON_AWS_MOUNT_DIRECTORY": "/scratch",
     }
     gpus = {"nvidia.com/gpu": str(cluster.gpus)} if cluster.gpus else {}
     return _container(
