@@ -15,7 +15,7 @@ from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
 from include.tracking.registry import copy_champions
 from include.tracking.server import Found, Refused, TrackingServer
-from include.tracking.told import DEPLOY, KEY, KIND, RECORDS, REPLACED, RUN, Told, tell
+from include.tracking.told import DEPLOY, KEY, KIND, PART, RECORDS, REPLACED, RUN, Told, tell
 
 # raised where what is told of a run changes: all are told again
 FORMAT = 1
@@ -122,9 +122,16 @@ def _write(
     keys: Sequence[tuple[str, datetime]],
 ) -> None:
     run = _run(server, experiment, there, told)
+    parts = _by_key(
+        server, server.runs(experiment, f"tags.`{KIND}` = '{PART}' and tags.`mlflow.parentRunId` = '{run}'")
+    )
     for part in told.parts:
-        _write_part(server, experiment, run, part)
-    _drop_others(server, experiment, run, {part.key for part in told.parts})
+        mine = parts.pop(part.key, None) or _create(server, experiment, part, {"mlflow.parentRunId": run})
+        _log(server, mine, part)
+        server.post("runs/update", run_id=mine, status=FINISHED, end_time=part.ended)
+    # of which the store says something else by now
+    for other in parts.values():
+        server.post("runs/delete", run_id=other)
     _log(server, run, told)
     status = _status(records, keys)
     ended = {} if status == RUNNING else {"end_time": told.ended}
@@ -138,35 +145,29 @@ def _run(server: TrackingServer, experiment: str, there: Found | None, told: Tol
         before = _params_of(there)
         if all(before.get(name, value) == value for name, value in told.params.items()):
             return str(there["info"]["run_id"])
-        server.post("runs/set-tag", run_id=there["info"]["run_id"], key=REPLACED, value="true")
-        server.post("runs/delete", run_id=there["info"]["run_id"])
+        _replace(server, there)
     made = _create(server, experiment, told, {})
-    return _first(server, experiment, told.key, f"tags.`{KEY}` = '{_quoted(told.key)}'") or made
+    return _by_key(server, server.runs(experiment, f"tags.`{KIND}` = '{RUN}'")).get(told.key, made)
 
 
-def _write_part(server: TrackingServer, experiment: str, run: str, part: Told) -> None:
-    within = {"mlflow.parentRunId": run}
-    condition = f"tags.`mlflow.parentRunId` = '{run}' and tags.`{KEY}` = '{_quoted(part.key)}'"
-    mine = _first(server, experiment, part.key, condition) or _create(server, experiment, part, within)
-    _log(server, mine, part)
-    server.post("runs/update", run_id=mine, status=FINISHED, end_time=part.ended)
+def _by_key(server: TrackingServer, runs: Iterable[Found]) -> dict[str, str]:
+    """Key -> id of the active run that has it; of two, which two copies made at once, the later one is deleted."""
+    found: dict[str, str] = {}
+    for run in sorted(runs, key=_age):
+        if run["info"]["lifecycle_stage"] != "active":
+            continue
+        key = tags_of(run)[KEY]
+        if key in found:
+            _replace(server, run)
+        else:
+            found[key] = str(run["info"]["run_id"])
+    return found
 
 
-def _first(server: TrackingServer, experiment: str, key: str, condition: str) -> str | None:
-    """The run with a key; of two, the later one is deleted."""
-    found = sorted(server.runs(experiment, condition), key=_age)
-    mine = [run for run in found if run["info"]["lifecycle_stage"] == "active" and tags_of(run)[KEY] == key]
-    for later in mine[1:]:
-        server.post("runs/set-tag", run_id=later["info"]["run_id"], key=REPLACED, value="true")
-        server.post("runs/delete", run_id=later["info"]["run_id"])
-    return str(mine[0]["info"]["run_id"]) if mine else None
-
-
-def _drop_others(server: TrackingServer, experiment: str, run: str, keys: set[str]) -> None:
-    """Delete parts of which the store says something else by now."""
-    for part in list(server.runs(experiment, f"tags.`mlflow.parentRunId` = '{run}'")):
-        if part["info"]["lifecycle_stage"] == "active" and tags_of(part).get(KEY) not in keys:
-            server.post("runs/delete", run_id=part["info"]["run_id"])
+def _replace(server: TrackingServer, run: Found) -> None:
+    """Delete a run for another with its key; what a person deleted has no such mark."""
+    server.post("runs/set-tag", run_id=run["info"]["run_id"], key=REPLACED, value="true")
+    server.post("runs/delete", run_id=run["info"]["run_id"])
 
 
 def _create(server: TrackingServer, experiment: str, told: Told, tags: dict[str, str]) -> str:
@@ -198,8 +199,3 @@ def _status(records: Sequence[RunRecord], keys: Sequence[tuple[str, datetime]]) 
     if DEPLOY in by_task:
         return FINISHED
     return KILLED if _is_silent(keys) else RUNNING
-
-
-def _quoted(value: str) -> str:
-    """As a text in MLflow's conditions, which know no escape."""
-    return value.replace("'", "")

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 Found = dict[str, Any]
 CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 5.0
-# of one request, as the server bounds them
-MOST_PARAMS, MOST_TAGS, MOST_METRICS, PAGE = 100, 100, 1000, 1000
+# of one request, as the server bounds them: a thousand in all
+MOST_PARAMS, MOST_TAGS, MOST_METRICS, PAGE = 100, 100, 800, 1000
 FIELD = "GENAI_MLFLOW_URL"
 ABSENT, PRESENT = "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"
 
@@ -96,14 +96,16 @@ class TrackingServer:
                 return
 
     def log(self, run: str, params: dict[str, str], tags: dict[str, str], metrics: Sequence[Found]) -> None:
-        """Params, tags and metrics of a run, in as many requests as the server needs; metrics that it has stay."""
-        for name, entries, most in (
-            ("params", _pairs(params), MOST_PARAMS),
-            ("tags", _pairs(tags), MOST_TAGS),
-            ("metrics", list(metrics), MOST_METRICS),
-        ):
-            for start in range(0, len(entries), most):
-                self.post("runs/log-batch", run_id=run, **{name: entries[start : start + most]})
+        """Params, tags and metrics of a run, in as few requests as the server allows; metrics that it has stay."""
+        entries = {
+            "params": (_pairs(params), MOST_PARAMS),
+            "tags": (_pairs(tags), MOST_TAGS),
+            "metrics": (list(metrics), MOST_METRICS),
+        }
+        number = 0
+        while batch := {name: part for name, (whole, most) in entries.items() if (part := _batch(whole, number, most))}:
+            self.post("runs/log-batch", run_id=run, **batch)
+            number += 1
 
     def _answer(self, method: str, path: str, **content: Any) -> Found:
         import httpx
@@ -132,6 +134,10 @@ class TrackingServer:
     def _away(self, problem: str) -> ServerUnavailableError:
         remedy = "Start it, or correct the address; what it missed is copied the next time"
         return ServerUnavailableError(FIELD, self._url, f"MLflow does not answer as it should ({problem})", remedy)
+
+
+def _batch(entries: list[Found], number: int, most: int) -> list[Found]:
+    return entries[number * most : (number + 1) * most]
 
 
 def _pairs(values: dict[str, str]) -> list[Found]:

@@ -72,7 +72,7 @@ class Containers:
         """Start a service."""
         with (self.folder / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
-                self.command(name),
+                [*self._confined(name), *self.command(name)],
                 env=self.environment(name),
                 cwd=self._home(name),
                 stdout=log,
@@ -107,7 +107,7 @@ class Containers:
         image = image_environment(service["build"]["target"]) if "build" in service else {}
         given = {key: self._here(name, value) for key, value in (image | service.get("environment", {})).items()}
         kept = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS_")}
-        return kept | {"PATH": self._path(name)} | given | self._port_variables(name) | {"PATH": self._path(name)}
+        return kept | given | self._port_variables(name) | {"PATH": self._path(name)}
 
     def command(self, name: str) -> list[str]:
         """The service's command, of the programs that are here."""
@@ -136,11 +136,33 @@ class Containers:
                 continue
             process.wait()
 
+    def _confined(self, name: str) -> list[str]:
+        """What leaves a service nothing to write but its volumes and memory; only root can do that."""
+        if not AS_NO_ROOT:
+            return []
+        service, home = self.services[name], self._home(name)
+        granted = {entry.partition(":")[0] for entry in service.get("tmpfs", [])}
+        granted |= {entry["target"] for entry in service.get("volumes", []) if not entry.get("read_only")}
+        lines = ["mount --make-rprivate /", "mount -o remount,bind,ro /"]
+        for here, there in (
+            (Path("/tmp"), {"/tmp"}),
+            (home, {"/tmp"}),
+            (home / "airflow", {"/opt/airflow"}),
+            (home / "state", {"/var/lib/genai"}),
+            (home / "data", {"/data", "/var/lib/postgresql/data"}),
+            (self.folder / "logs", {"/opt/airflow/logs"}),
+            (self.folder / "secrets", {"/opt/airflow/secrets"}),
+        ):
+            flag = "rw" if there & granted else "ro"
+            lines += [f"mount --bind {here} {here}", f"mount -o remount,bind,{flag} {here}"]
+        return ["unshare", "--mount", "sh", "-ec", "\n".join([*lines, 'exec "$@"']), "sh"]
+
     def _home(self, name: str) -> Path:
+        """Working folder of a service, and what its image has as folders of its own."""
         home = self.folder / name
         if not home.exists():
-            (home / "airflow").mkdir(parents=True)
-            (home / "state").mkdir()
+            for folder in ("airflow", "state", "data"):
+                (home / folder).mkdir(parents=True)
             (home / "airflow" / "logs").symlink_to(self.folder / "logs")
         return home
 
@@ -169,7 +191,7 @@ class Containers:
             ("minio:9000", f"127.0.0.1:{at['minio']}"),
             ("@postgres/", f"@127.0.0.1:{at['postgres']}/"),
             ("redis:6379", f"127.0.0.1:{at['redis']}"),
-            ("requirepass", f"port {at['redis']}\\nbind 127.0.0.1\\nrequirepass"),
+            ("requirepass", f"port {at['redis']}\\nbind 127.0.0.1\\ndir {home}/data\\nrequirepass"),
             ("redis-cli ping", f"redis-cli -p {at['redis']} ping"),
             ("api-server:8080", f"127.0.0.1:{at['api']}"),
             ("127.0.0.1:8080", f"127.0.0.1:{at['api']}"),
@@ -230,4 +252,5 @@ class Containers:
             f"--cache-directory={home}/caches",
             *(f"--{kind}-{what}" for kind, port in ports.items() for what in ("address=127.0.0.1", f"port={port}")),
         ]
-        return f'LD_LIBRARY_PATH={variables["LD_LIBRARY_PATH"]} exec {home}/bin/tritonserver "$@" {" ".join(flags)}\n'
+        paths = f"LD_LIBRARY_PATH={variables['LD_LIBRARY_PATH']} PATH={variables['PATH']}"
+        return f'{paths} exec {home}/bin/tritonserver "$@" {" ".join(flags)}\n'

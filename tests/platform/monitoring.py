@@ -1,6 +1,7 @@
 """What the dashboard and the alert rules ask for, and what servers tell."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 import httpx
 import promql_parser
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from include.core.settings import PROJECT_ROOT
 
@@ -26,10 +26,10 @@ def exposed(address: str) -> set[str]:
             # the scaler tells nothing before it has decided
             assert time.monotonic() < deadline, address
             time.sleep(0.3)
-    found: set[str] = set()
-    for family in text_string_to_metric_families(text):
-        endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(family.type, [""])
-        found |= {family.name + ending for ending in endings} | {sample.name for sample in family.samples}
+    # by name as Prometheus reads them, also of families that have no series yet
+    found = set(re.findall(r"^(\w+)[{ ]", text, re.MULTILINE))
+    for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE):
+        found |= {f"{name}{ending}" for ending in (["_bucket", "_sum", "_count"] if kind == "histogram" else [""])}
     return found
 
 

@@ -83,6 +83,13 @@ def up(tmp_path_factory: pytest.TempPathFactory, secrets: tuple[Path, dict[str, 
 
 
 @pytest.fixture
+def own(up: Containers, secrets: tuple[Path, dict[str, str]]) -> StoreAddress:
+    """The composition's store, with the workflow's keys."""
+    keys = {kind: secrets[1][f"S3_WORKFLOW_{kind.upper()}"] for kind in ("access_key", "secret_key")}
+    return StoreAddress.model_validate({"endpoint": f"127.0.0.1:{up.ports['minio']}", "bucket": "genai"} | keys)
+
+
+@pytest.fixture
 def mlflow(up: Containers, secrets: tuple[Path, dict[str, str]]) -> Settings:
     """The settings that reach compose's MLflow."""
     up.await_health("mlflow")
@@ -167,7 +174,7 @@ def test_a_copy_that_was_killed_anywhere_is_completed_and_nothing_is_there_twice
             return super()._answer(method, path, **content)
 
     with Mortal.of(mlflow) as there:
-        for lives in itertools.count(1, 2):
+        for lives in itertools.count(1, 3):
             there.lives = lives
             try:
                 copy_runs(tracked, there, link)
@@ -245,11 +252,9 @@ def test_tasks_run_on_the_workers_of_their_queue_which_reach_no_database(
 
 
 def test_the_dag_copies_to_the_mlflow_that_compose_starts(
-    up: Containers, mlflow: Settings, secrets: tuple[Path, dict[str, str]]
+    up: Containers, mlflow: Settings, own: StoreAddress, secrets: tuple[Path, dict[str, str]]
 ) -> None:
-    keys = {kind: secrets[1][f"S3_WORKFLOW_{kind.upper()}"] for kind in ("access_key", "secret_key")}
-    address = {"endpoint": f"127.0.0.1:{up.ports['minio']}", "bucket": "genai"} | keys
-    run_workflow(ArtifactStore(StoreAddress.model_validate(address)), "composed", "manual__1")
+    run_workflow(ArtifactStore(own), "composed", "manual__1")
     up.await_health("worker", "api-server", "scheduler", "dag-processor")
     told = run_dag(up, "genai_tracking", json.loads(secrets[1]["AIRFLOW_PASSWORDS_JSON"])["admin"])
     assert told["copy"]["complete"] is True
@@ -261,8 +266,9 @@ def test_the_dag_copies_to_the_mlflow_that_compose_starts(
         there.experiment("composed")
 
 
-def test_dashboard_and_alerts_ask_for_what_the_servers_tell(up: Containers) -> None:
+def test_dashboard_and_alerts_ask_for_what_the_servers_tell(up: Containers, own: StoreAddress) -> None:
     up.await_health("gateway", "triton")
+    load_a_model(Bucket(own), f"http://127.0.0.1:{up.ports['triton']}")
     told = {"up"}
     for server in ("gateway", "triton_metrics", "scaler"):
         told |= exposed(f"http://127.0.0.1:{up.ports[server]}/metrics")
@@ -270,6 +276,14 @@ def test_dashboard_and_alerts_ask_for_what_the_servers_tell(up: Containers) -> N
         asked = metrics_in(promql_parser.parse(expression))
         assert asked <= told, f"{name}: {expression}"
         assert asked, f"{name}: {expression}"
+
+
+def load_a_model(bucket: Bucket, triton: str) -> None:
+    """Some series are of models."""
+    config = 'name: "told"\nbackend: "python"\noutput { name: "OUT" data_type: TYPE_INT32 dims: 1 }\n'
+    bucket.put_bytes(f"{REPOSITORY}/told/1/model.py", b"class TritonPythonModel: pass\n")
+    bucket.put_bytes(f"{REPOSITORY}/told/config.pbtxt", config.encode())
+    httpx.post(f"{triton}/v2/repository/models/told/load", timeout=60).raise_for_status()
 
 
 def run_dag(up: Containers, dag: str, password: str) -> dict[str, Any]:

@@ -135,6 +135,8 @@ class Queues:
             told = f"Too many requests at once: {call.access.concurrent} run and as many wait."
             raise ApiError(429, told, code="rate_limit_exceeded", retry_after=max(1.0, estimate))
         if queue.length >= self.most or estimate > call.left:
+            # who has less time than others wait is none that the model was too slow for
+            call.given_up = queue.length < self.most and estimate <= call.usual_left
             raise _overloaded(estimate)
 
     def _estimate(self, queue: Queue, call: Call) -> float:

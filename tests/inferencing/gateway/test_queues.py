@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from include.inferencing.access.tenants import Tenant
-from include.inferencing.gateway.call import Call
+from include.inferencing.gateway.call import CANCELLED, Call
+from include.inferencing.gateway.errors import ApiError
 from include.inferencing.gateway.question import Question
 from include.inferencing.gateway.queues import Queues
 
 
-def call(tenant: str, concurrent: int) -> Call:
+def call(tenant: str, concurrent: int, seconds: float = 60) -> Call:
     access = Tenant(models=("*",), concurrent=concurrent)
-    return Call(Question("m", chat=True), tenant, "key", access, "m", "", 60, "id")
+    return Call(Question("m", chat=True), tenant, "key", access, "m", "", seconds, "id", usual=60)
 
 
 async def hold(queues: Queues, asked: Call, end: asyncio.Event) -> None:
@@ -62,3 +65,24 @@ def test_clients_that_left_count_no_more() -> None:
         await until(lambda: queues.waiting == 1)
 
     scene(test)
+
+
+@pytest.mark.parametrize(("taken", "seconds", "counts_as"), [(10, 1, CANCELLED), (10, 0.01, CANCELLED), (100, 1, 503)])
+def test_a_deadline_of_the_client_s_own_is_no_refusal_of_the_model_s(
+    taken: float, seconds: float, counts_as: int
+) -> None:
+    """One that is shorter than the wait is the client's; a wait that is longer than the usual deadline is not."""
+
+    async def test(queues: Queues, end: asyncio.Event, group: asyncio.TaskGroup) -> None:
+        group.create_task(hold(queues, call("first", 4), end))
+        group.create_task(hold(queues, call("second", 4), end))
+        await until(lambda: queues.waiting == 1)
+        queues.queues["m"].taken = taken
+        asked = call("hasty", 4, seconds)
+        with pytest.raises(ApiError) as refused:
+            await hold(queues, asked, end)
+        asked.fail(refused.value)
+        asked.status = refused.value.status
+        assert (asked.status, asked.counts_as) == (503, counts_as)
+
+    scene(test, places=1)
