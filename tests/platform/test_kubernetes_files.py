@@ -175,3 +175,12 @@ def test_the_command_writes_the_same_files_each_time_and_no_key(
             assert problem in capsys.readouterr().err
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_the_image_of_the_cluster_changes_one_package_of_the_workflows() -> None:
+    def pins(lock: str) -> dict[str, str]:
+        return dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", (PROJECT_ROOT / lock).read_text(), re.MULTILINE))
+
+    own, main_lock = pins("include/platform/kubernetes/requirements.txt"), pins("requirements.txt")
+    assert "apache-airflow-providers-cncf-kubernetes" in own
+    assert own.keys() & main_lock.keys() == {"kubernetes"}
