@@ -29,7 +29,7 @@ class InferencingConfig(BaseModel):
         most = self.package.max_new_tokens
         if self.deploy.max_tokens > most:
             raise ValueError(
-                f"deploy.max_tokens {self.deploy.max_tokens} exceeds package.max_new_tokens {most}: Triton would refuse "
-                f"the smoke test. Set deploy.max_tokens to {most} or less"
+                f"deploy.max_tokens {self.deploy.max_tokens} exceeds package.max_new_tokens {most}: Triton would "
+                f"refuse the smoke test. Set deploy.max_tokens to {most} or less"
             )
         return self
