@@ -21,6 +21,7 @@ from include.inferencing.gateway.backends.openvino import OpenVino
 from include.inferencing.publish import publish
 from include.inferencing.triton_client import TritonClient, inputs_of
 from include.inferencing.triton_model.engine_process import EngineError, EngineProcess
+from include.local import tritonserver
 from tests.inferencing.conftest import TritonServer
 from tests.tiny_model import TEXTS
 
@@ -94,6 +95,8 @@ def test_an_engine_that_is_killed_fails_all_who_wait_and_comes_back(triton: Trit
 
 def test_an_engine_does_not_outlive_the_process_that_started_it(triton: TritonServer, loaded: TritonClient) -> None:
     before, (engine,) = answer(loaded), engines(triton)
+    # copies of models lie where the next start looks for what a killed server left
+    assert Path(engine.cmdline()[-2]).is_relative_to(tritonserver.temporary(triton.settings))
     # as one in a step, or a load, that is long
     engine.suspend()
     os.kill(engine.ppid(), signal.SIGKILL)

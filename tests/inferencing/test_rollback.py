@@ -5,6 +5,7 @@ import pytest
 from include.artifacts.bucket import Bucket
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ModelError
+from include.inferencing import deploy as deployment
 from include.inferencing import rollback as going_back
 from include.inferencing.champion import Alias, Rollout, Serving, read_alias
 from include.inferencing.deploy import begun, roll_out
@@ -13,6 +14,12 @@ from include.inferencing.rollout import transitions
 from tests.faults.serving.packages import stand_in
 from tests.gates import gate_of, put_in_service, rollout_of, serving_of
 from tests.inferencing.conftest import QUICK, run_of
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (going_back, deployment):
+        monkeypatch.setattr(module, "leave", lambda *_: None)
 
 
 def at_once(store: ArtifactStore, rollout: Rollout) -> tuple[None, str]:
@@ -96,5 +103,5 @@ def test_how_a_rollout_ended_is_told_whatever_the_clocks_of_two_machines_say(
         put_in_service(store, run_of(use_case), serving_of(store, use_case, stand_in(store, "good")))
     monkeypatch.setattr(transitions, "now", lambda: "2026-01-01T00:00:00+00:00")
     monkeypatch.setattr(transitions, "MOST_TRANSITIONS", 4)
-    with pytest.raises(ModelError, match="it was rolled back: .*gate"):
+    with pytest.raises(ModelError, match=r"it was rolled back: .*gate"):
         roll_out(store, begun(refused, run_of(use_case, 2), QUICK))

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import signal
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,11 @@ CODED = re.compile(r"\[(invalid_request|prompt_too_long|overloaded|deadline|unlo
 RELAYED = r"Failed to process the request\(s\) for model instance '[^']*', message: "
 # a model's process that is gone, in Triton's words and in a package's: the copy answers nobody until it is loaded again
 STUB_GONE = re.compile(rf"(?:{RELAYED})?Stub process (?:'[^']*' )?is not healthy")
-ENGINE_GONE = re.compile(r"generation failed, the model must be loaded again: ")
+ENGINE_GONE = re.compile(r"generation failed, the model must be loaded again: (.*)", re.DOTALL)
+# signals that come from outside; one of its own crashes, as an exception in a step, is the package's
+KILLED = re.compile(
+    rf"the engine's process was ended by signal ({signal.SIGHUP:d}|{signal.SIGKILL:d}|{signal.SIGTERM:d}):"
+)
 ENGINE_ERROR = re.compile(rf"{RELAYED}|Error generating stream: ")
 # what Triton says of a model that it does not have, has not loaded yet, or is about to unload
 NOT_READY = ("unknown model", "is not ready", "is not found", "no available versions", "unloading")
@@ -51,6 +56,7 @@ async def attempt(
         if not ended:
             raise Failure("failed", "the stream ended before the answer did")
         copy.breaker.succeed(probe=not counted)
+        copy.deaths.answered()
     finally:
         copy.calls.discard(call)
         call.cancel()
@@ -94,9 +100,10 @@ def failure_of(message: str, dialect: Dialect) -> Failure:
     """What a Triton error says: `[code] message` of a package, else Triton's own words, or its engine's."""
     if coded := CODED.match(message):
         code, told = coded.groups()
-        return Failure(code, told.strip(), dead=code == "failed" and bool(ENGINE_GONE.match(told)))
+        gone = ENGINE_GONE.match(told) if code == "failed" else None
+        return Failure(code, told.strip(), dead=bool(gone), killed=bool(gone and KILLED.match(gone[1])))
     if STUB_GONE.match(message):
-        return Failure("failed", message, dead=True)
+        return Failure("failed", message, dead=True, killed=True)
     if failure := dialect.failure(message):
         return failure
     if not ENGINE_ERROR.match(message) and any(words in message.lower() for words in NOT_READY):

@@ -30,6 +30,8 @@ class Call:
     server: str = ""
     blamed: list[str] = field(default_factory=list)
     """Models whose attempts were given up before anything was sent, by their own fault."""
+    refused_by: list[str] = field(default_factory=list)
+    """Candidates that called the request wrong, before the champion was asked."""
     retried: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
