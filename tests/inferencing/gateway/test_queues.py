@@ -51,6 +51,23 @@ def test_a_tenant_at_its_own_limit_holds_up_nobody_else() -> None:
     scene(test)
 
 
+def test_who_waits_for_its_own_answers_is_not_refused_by_the_model() -> None:
+    async def test(queues: Queues, end: asyncio.Event, group: asyncio.TaskGroup) -> None:
+        group.create_task(hold(queues, call("narrow", 1), end))
+        await until(lambda: queues.in_flight == 1)
+        with pytest.raises(ApiError) as waited:
+            await hold(queues, call("narrow", 1, 0.01), end)
+        queues.queues["m"].taken = 1000
+        group.create_task(hold(queues, call("narrow", 2), end))
+        group.create_task(hold(queues, call("narrow", 2), end))
+        await until(lambda: queues.waiting == 1)
+        with pytest.raises(ApiError) as hopeless:
+            await hold(queues, call("narrow", 2), end)
+        assert (waited.value.status, hopeless.value.status) == (429, 429)
+
+    scene(test)
+
+
 def test_clients_that_left_count_no_more() -> None:
     async def test(queues: Queues, end: asyncio.Event, group: asyncio.TaskGroup) -> None:
         group.create_task(hold(queues, call("narrow", 1), end))
