@@ -14,6 +14,7 @@ PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
  @media (prefers-color-scheme: dark) {
   :root { --c0: #6ea8f7; --c1: #f0a04b; --c2: #79c98b; --c3: #c39be8; --yes: #79c98b; --no: #ff8a80; }
  }
+ html { background: Canvas; color: CanvasText; }
  body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
  table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
  th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #8884; vertical-align: top; }

@@ -86,9 +86,10 @@ def roll_out(store: ArtifactStore, rollout: Rollout) -> tuple[SmokeTest | None, 
     Gives the candidate's answer where it was asked here, and why the champion stays where a newer run decides.
     ModelError where the candidate was rolled back.
     """
-    since, watchman, name = rollout.started_at, Watchman(), rollout.candidate.model_name
+    watchman, name = Watchman(), rollout.candidate.model_name
     driver = Driver(store, rollout.use_case, rollout.owner)
     alias = transitions.start(store.bucket, rollout)
+    begun_at = alias.log
     while (its := alias.rollout) is not None and its.candidate.model_name == name:
         if its.owner == rollout.owner:
             alias = driver.drive()
@@ -101,7 +102,7 @@ def roll_out(store: ArtifactStore, rollout: Rollout) -> tuple[SmokeTest | None, 
     if is_champion(alias, rollout.candidate):
         return driver.smoke, ""
     refused = transitions.refusal(alias, rollout)
-    ended = _ended(alias, name, since)
+    ended = _ended(alias, name, begun_at)
     if refused or ended is None:
         return None, refused or "another rollout is under way"
     raise ModelError("package", name, f"it was rolled back: {ended.reason}", "The champion serves on; see the reason")
@@ -119,9 +120,11 @@ def keep(store: ArtifactStore, serving: Serving, config: DeployConfig) -> SmokeT
     return fleet.try_everywhere(serving.model_name, config)
 
 
-def _ended(alias: Alias, name: str, since: str) -> Transition | None:
-    """How the newest rollout of a model ended."""
-    found = [one for one in alias.log if one.model_name == name and one.what == "rolled_back" and one.at >= since]
+def _ended(alias: Alias, name: str, before: tuple[Transition, ...]) -> Transition | None:
+    """How the newest rollout of a model ended, by what the log says after it was `before`; its beginning is bounded."""
+    log = alias.log
+    known = next(count for count in range(len(log), -1, -1) if log[:count] == before[len(before) - count :])
+    found = [one for one in log[known:] if one.model_name == name and one.what == "rolled_back"]
     return found[-1] if found else None
 
 

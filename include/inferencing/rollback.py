@@ -17,7 +17,8 @@ from include.inferencing.rollout.leave import leave
 def rollback(store: ArtifactStore, use_case: str, config: DeployConfig, to: str = "") -> str:
     """Serve the champion before, or the earlier one named `to`; the name of the model that serves then.
 
-    Without `to`, a run's rollout that is under way is called off, and the champion stays; a person's own is finished.
+    Without `to`, a run's rollout that is under way is called off, and the champion stays; where it was promoted
+    meanwhile, its champion is gone back from. A person's own is finished.
     The champion before is the latest that no person took out of service. What is taken out of service is
     not deployed again by a run, until its bytes change or a person brings it back. ConfigurationError where there is
     no such champion, GateError where no gate let it pass, ModelError where it does not answer: then all stays.
@@ -26,9 +27,11 @@ def rollback(store: ArtifactStore, use_case: str, config: DeployConfig, to: str 
     if alias.champion is None:
         raise ConfigurationError("use_case", use_case, "it has no champion", "Run its workflow to the end first")
     if alias.rollout is not None and not to and alias.rollout.kind == "deploy":
-        transitions.call_off(store.bucket, use_case, alias.rollout.candidate.model_name)
-        leave(store, use_case)
-        return alias.champion.model_name
+        candidate = alias.rollout.candidate
+        alias = transitions.call_off(store.bucket, use_case, candidate)
+        if alias.champion and alias.is_withdrawn(candidate.model_name):
+            leave(store, use_case)
+            return alias.champion.model_name
     target = _target(store, use_case, alias, to)
     if is_champion(alias, target):
         raise ConfigurationError("to", target.model_name, "it is the champion already", "Name an earlier one")
@@ -54,7 +57,7 @@ def _target(store: ArtifactStore, use_case: str, alias: Alias, to: str) -> Servi
 
 def _before(use_case: str, alias: Alias) -> str:
     """Who a person brings back already, else the latest champion before that none took out of service."""
-    if alias.rollout is not None:
+    if alias.rollout is not None and alias.rollout.kind == "back":
         return alias.rollout.candidate.model_name
     previous = alias.champion.previous if alias.champion else None
     for one in (previous, *reversed(alias.earlier)):

@@ -13,6 +13,8 @@ from include.artifacts.bucket import Bucket
 from include.core.errors import ArtifactNotFoundError
 
 TRAFFIC = "serving/traffic/"
+# of gateways that do not tell theirs
+PATIENCE = 30.0
 # upper bounds of the bins, in seconds, each 1.35 times the one before: 1 ms to 110 s, and one bin for what is above
 BOUNDS = tuple(round(0.001 * 1.35**n, 6) for n in range(40))
 
@@ -57,8 +59,11 @@ class ModelTraffic(BaseModel):
     model_config = ConfigDict(extra="forbid")
     requests: int = Field(0, description="All that were sent to the model.")
     failed: int = Field(0, description="Of those, ended by an error that is not the client's.")
-    cancelled: int = Field(0, description="Of those, given up by the client.")
-    retried: int = Field(0, description="Attempts that it failed before anything was sent: made again elsewhere.")
+    cancelled: int = Field(0, description="Of those, given up by the client, or at its own deadline.")
+    refused: int = Field(0, description="Of those, that it called wrong: the client's fault.")
+    retried: int = Field(
+        0, description="Attempts that it failed, or alone refused, before anything was sent: made again elsewhere."
+    )
     begun: int = Field(
         0, description="Attempts that were sent to it, when they were; without those given up for no fault of its own."
     )
@@ -94,6 +99,7 @@ class Minute(BaseModel):
     arrived: int = Field(0, description="Requests for an answer that were let in.")
     in_flight: int = Field(0, description="Highest number of answers under way at once.")
     waiting: int = Field(0, description="Highest number of requests that waited for a place.")
+    patience: float = Field(PATIENCE, description="Seconds of silence after which this gateway calls an answer failed.")
 
 
 class TrafficReport(BaseModel):

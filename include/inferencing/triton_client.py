@@ -16,6 +16,8 @@ ASKED, QUESTION = "genai_asked", "<<question>>"
 ONE_ENGINE = ("completion_tokens", "prompt_tokens", "finish_reason")
 OTHER_ENGINE = ("num_output_tokens", "num_input_tokens", "finish_reason")
 OTHER_FLAGS = ("return_num_input_tokens", "return_num_output_tokens")
+# before Triton's own words in a ModelError
+ANSWERS = "Triton answers: "
 UNREACHABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
@@ -145,7 +147,7 @@ class TritonClient:
             return ServerUnavailableError(
                 model, self.address, f"Triton did not answer in time ({reason[:200]})", "Try again; look at its log"
             )
-        return ModelError(model, self.address, f"Triton answers: {reason[:1000]}", "See the package and Triton's log")
+        return ModelError(model, self.address, ANSWERS + reason[:1000], "See the package and Triton's log")
 
     def _alive(self) -> bool:
         from tritonclient.utils import InferenceServerException

@@ -104,6 +104,8 @@ def environment(settings: Settings, access_key: str, secret_key: str, number: in
         "LD_LIBRARY_PATH": ":".join(libraries),
         "PATH": search_path(serving),
         "TMPDIR": str(temporary(settings, number)),
+        # where copies of models go, which a killed server leaves; it does not ask TMPDIR
+        "TRITON_AWS_MOUNT_DIRECTORY": str(temporary(settings, number)),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(settings.rank_threads),
     }

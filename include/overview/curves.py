@@ -38,7 +38,7 @@ class _Document(Told):
 
 
 class Curve(NamedTuple):
-    """A training: how far it is, and its mean loss until each of some steps, in nats; none where nothing was told.
+    """A training: how far it is, and its mean loss until each of some steps; none where nothing was told.
 
     `validation` are the losses on what is not trained on, by kind.
     """

@@ -12,13 +12,13 @@ FIRST = LAST[STEPS[0]]
 
 
 class Run(NamedTuple):
-    """A run as Airflow tells it; times are ISO 8601, empty where there are none. `counts` are of its task instances."""
+    """A run as Airflow tells it. `activity` is its newest sign of life, ISO 8601, empty for none; `counts` are of its
+    task instances."""
 
     run_id: str
     as_of: str
     live: bool
-    started: str = ""
-    ended: str = ""
+    activity: str = ""
     counts: tuple[TaskCount, ...] = ()
 
 
@@ -40,7 +40,7 @@ def told_by_airflow(run: Run | None) -> Seen:
     """Without any look at the store."""
     if run is None:
         return NEVER
-    return Seen(run.run_id, run.as_of, run.live, by_tasks(run.counts, live=run.live), run.ended or run.started)
+    return Seen(run.run_id, run.as_of, run.live, by_tasks(run.counts, live=run.live), run.activity)
 
 
 def remembered(reader: Reader, use_case: str) -> Seen:

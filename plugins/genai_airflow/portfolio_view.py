@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from genai_airflow.plan_view import HEADERS
-from genai_airflow.report_link import below_base
+from genai_airflow.report_link import VIEW_PREFIX, below_base
+from genai_airflow.views.pages import Crumb
 from genai_airflow.views.report_pages import report_page
 
 router = APIRouter(dependencies=[Depends(requires_access_dag(method="GET"))])
@@ -22,7 +23,7 @@ def portfolio_page(user: GetUserDep) -> HTMLResponse:
 
     told = read_portfolio(_readable(user))
     links = {one.name: below_base(f"/dags/{quote(one.name, safe='')}") for one in [*told.ranked, *told.not_assessed]}
-    return report_page(page(told, links))
+    return report_page(page(told, links), (Crumb("Use cases", f"{VIEW_PREFIX}/workflow"), Crumb("Portfolio")))
 
 
 @router.get("/portfolio.json")

@@ -3,20 +3,23 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from include.artifacts.history import Place
+from include.artifacts.history import History, Place
 from include.artifacts.outcome import Outcome, record
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.report import Report
 from include.artifacts.step import Step
 from include.artifacts.store import ArtifactStore
 from include.artifacts.workspace import Workspace
+from include.data_preparation.labelling.review_queue import QUEUE_TASK
 from include.inferencing import champion
 from include.inferencing.champion import Serving
 from tests.gates import put_in_service
+from tests.plugins.made_queue import made_queue
 from tests.plugins.sample_workflow import STEPS
 
 TECHNIQUES, MODELS, SHARDS = ("lora", "few_shot", "prompt_tuning"), ("SmolLM2-135M", "SmolLM2-360M"), 4
-GATE, DEPLOY = "customization.gate", "inferencing.deploy"
+CHARTER, GATE, DEPLOY = "strategy.charter", "customization.gate", "inferencing.deploy"
+QUESTIONS = ["I cannot sign in since the update.", "Please refund my last order."]
 # the first figures of a real run
 FIGURES: dict[str, dict[str, Any]] = {
     "strategy.charter": {"monthly_cost": 36.5, "replicas": 1, "training_cost": 0.0093},
@@ -45,14 +48,14 @@ def _work(work: Workspace, **arguments: Any) -> None:
     )
 
 
-def play(dag: Any, store: ArtifactStore, run_id: str, as_of: str, **changes: str) -> dict[str, Any]:
-    """A run of all tasks; `changes` are a task group and what makes its steps run anew. Task -> what it gave."""
-    given: dict[str, Any] = {}
+def play(dag: Any, store: ArtifactStore, run_id: str, as_of: str, given: dict[str, Any], **changes: str) -> None:
+    """A run of all tasks but those in `given`: task -> what it gave. `changes`: group -> what makes it run anew."""
     for task in dag.topological_sort():
+        if task.task_id in given:
+            continue
         place = Place(use_case=dag.dag_id, run_id=run_id, as_of=as_of, task=task.task_id)
         changed = changes.get(task.task_id.partition(".")[0], "")
         given[task.task_id] = _played(task, given, store, place, changed)
-    return given
 
 
 def _played(task: Any, given: dict[str, Any], store: ArtifactStore, place: Place, changed: str) -> Any:
@@ -62,6 +65,8 @@ def _played(task: Any, given: dict[str, Any], store: ArtifactStore, place: Place
         return _deploy(store, _value(task.package, given), _value(task.gate, given), place)
     if task.task_id == "training.models":
         return [given["training.pretrain"], *given["training.import_pretrained"]]
+    if task.task_id == QUEUE_TASK:
+        return made_queue.run(store, {"texts": QUESTIONS}, place=place).ref
     if not told.get("step"):
         return None
     arguments = {name: _value(value, given) for name, value in told.get("arguments", {}).items()} | {"change": changed}
@@ -115,7 +120,10 @@ def airflow_runs(store: ArtifactStore, use_case: str) -> tuple[str, str]:
     from tests.plugins import airflow_home
 
     dag = DagBag(dag_folder=airflow_home.PROJECT_ROOT / "dags" / "genai_workflow.py").dags[use_case]
-    play(dag, store, "manual__before", "2026-11-01T00:00:00+00:00")
-    run = dag.partial_subset(["strategy.charter"]).test()
-    play(dag, store, run.run_id, run.run_after.isoformat(), customization="another rank")
-    return "manual__before", run.run_id
+    run = dag.partial_subset([CHARTER]).test()
+    (charter,) = History(store.bucket).of_run(use_case, run.run_id)
+    earlier = Place(use_case=use_case, run_id="manual__before", as_of="2026-11-01T00:00:00+00:00", task=CHARTER)
+    record(store, earlier, Outcome(charter.ref, True, "reused: same configuration", charter.metrics, 0.1))
+    play(dag, store, earlier.run_id, earlier.as_of, {CHARTER: charter.ref})
+    play(dag, store, run.run_id, charter.place.as_of, {CHARTER: charter.ref}, customization="another rank")
+    return earlier.run_id, run.run_id

@@ -185,6 +185,18 @@ def test_ids_tell_whose_they_are() -> None:
     assert opened(key, name, "globex", ["assistant"]) is None
     assert opened(b"x" * 32, name, "acme", ["assistant"]) is None
     assert opened(key, "chatcmpl-no base64", "acme", ["assistant"]) is None
+    # an answer has one name alone: each further one would be another answer to speak of
+    prefix, _, body = new_id(key, "acme", "assistant", "cmpl-").partition("-")
+    assert opened(key, f"{prefix}-{body}", "acme", ["assistant"])
+    for alias in (
+        f"chatcmpl-{body}",
+        f"aa-{body}",
+        f"-{body}",
+        f"{prefix}{body}",
+        f"{prefix}-{body}A",
+        f"cmpl--{body}",
+    ):
+        assert opened(key, alias, "acme", ["assistant"]) is None
 
 
 def test_recent_exchanges_are_few_and_go() -> None:

@@ -21,6 +21,7 @@ from include.inferencing.gateway.backends.openvino import OpenVino
 from include.inferencing.publish import publish
 from include.inferencing.triton_client import TritonClient, inputs_of
 from include.inferencing.triton_model.engine_process import EngineError, EngineProcess
+from include.local import tritonserver
 from tests.inferencing.conftest import TritonServer
 from tests.tiny_model import TEXTS
 
@@ -81,8 +82,9 @@ def test_an_engine_that_is_killed_fails_all_who_wait_and_comes_back(triton: Trit
         errors = [str(found.get(timeout=PATIENCE)[1]) for _ in range(6)]
     assert all("[failed] generation failed, the model must be loaded again" in error for error in errors), errors
     assert all("the engine's process was ended by signal 9" in error for error in errors), errors
-    # to gateways and probes a dead copy, which says nothing of the package
-    assert failure_of(errors[0], OpenVino()).dead
+    # to gateways and probes a dead copy, which the first time says nothing of the package
+    failure = failure_of(errors[0], OpenVino())
+    assert failure.dead and failure.killed
     with pytest.raises(ModelError, match=r"\[failed\] generation failed"):
         answer(loaded)
     assert not engines(triton)
@@ -94,6 +96,8 @@ def test_an_engine_that_is_killed_fails_all_who_wait_and_comes_back(triton: Trit
 
 def test_an_engine_does_not_outlive_the_process_that_started_it(triton: TritonServer, loaded: TritonClient) -> None:
     before, (engine,) = answer(loaded), engines(triton)
+    # copies of models lie where the next start looks for what a killed server left
+    assert Path(engine.cmdline()[-2]).is_relative_to(tritonserver.temporary(triton.settings))
     # as one in a step, or a load, that is long
     engine.suspend()
     os.kill(engine.ppid(), signal.SIGKILL)

@@ -90,6 +90,10 @@ def test_sampling_stops_and_counts_are_what_clients_expect(triton: TritonServer,
         other = pool.submit(ask, triton, "Why?", 24, **sampled | {"seed": 8}).result()  # type: ignore[arg-type]
     assert len(set(same)) == 1 and text_of(other) != same[0]
 
+    # so cold that the engine, dividing by it, would write any token, those of other tenants' adapters too
+    for adapter in ("", "acme"):
+        cold, greedy = (text_of(ask(triton, "Why?", 16, adapter, temperature=value)) for value in (1e-42, 0))
+        assert cold == greedy
     whole = ask(triton, TEXTS[0], 40, repetition_penalty=1.3)
     text = text_of(whole)
     assert sum(piece.tokens for piece in whole) == 40 and whole[-1].finish_reason == "length"

@@ -125,6 +125,13 @@ def test_feedback_counts_from_the_dataset_and_request_that_read_it(store: Artifa
     champion.judge(store.bucket, use_case, verdict)
     later = at + timedelta(hours=30)
     assert "0 corrections" in decide_retraining(store, use_case, CONFIG, [], later).reason
+    # said again of the same answers, and of others with the same question: nothing that the run did not read
+    for number in range(3):
+        old = said(f"{number}00000", at - timedelta(hours=3 + number))
+        again = {"recorded_at": (at + timedelta(hours=1)).isoformat(), "correction": " C "}
+        write_said(store.bucket, use_case, old.model_copy(update=again))
+        write_said(store.bucket, use_case, old.model_copy(update=again | {"id": f"chatcmpl-{number}99999"}))
+    assert "0 corrections" in decide_retraining(store, use_case, CONFIG, [], later).reason
     for number in range(3):
         write_said(store.bucket, use_case, said(f"{number}11111", at + timedelta(hours=number)))
     assert decide_retraining(store, use_case, CONFIG, [], later).wanted

@@ -128,8 +128,8 @@ def test_what_hangs_is_under_way() -> None:
     assert (found.begun, found.under_way) == (10, 3)
 
 
-def test_what_clients_gave_up_says_nothing_about_a_model() -> None:
-    traffic = ModelTraffic(requests=10, cancelled=4, failed=1, empty=2)
+def test_what_clients_gave_up_or_asked_wrongly_says_nothing_about_a_model() -> None:
+    traffic = ModelTraffic(requests=16, cancelled=4, refused=6, failed=1, empty=2)
     found = Observed.of(traffic)
     assert (found.requests, found.bad) == (6, 3)
 

@@ -63,6 +63,49 @@ def test_tenants_take_turns_and_whoever_floods_loses() -> None:
     assert asyncio.run(scene()) == ["flood", "acme", "globex", "flood"]
 
 
+def test_more_tenants_than_places_leave_no_empty_line() -> None:
+    async def scene() -> list[str]:
+        turns = Turns(4)
+        for number in range(6):
+            words = said_by(f"tenant-{number}")
+            turns.put(Job(number=number, use_case="a", hiding=HidingConfig(), keep_days=1, said=words))
+        return [(await turns.get()).tenant for _ in range(len(turns))]
+
+    assert len(set(asyncio.run(scene()))) == 4
+
+
+class Torn(Turns):
+    """Fails once, by no error that anybody expects."""
+
+    torn = False
+
+    async def get(self) -> Job:
+        job = await super().get()
+        if self.torn:
+            return job
+        self.torn = True
+        self.put(job)
+        raise IndexError
+
+
+def test_a_feed_that_ends_is_begun_again(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    use_case = f"torn_{uuid.uuid4().hex[:8]}"
+    monkeypatch.setattr("include.inferencing.learning.pipe.RESTART_SECONDS", 0.0)
+
+    async def scene() -> None:
+        async with capturing(store, use_case, monkeypatch) as capture:
+            capture._pipe._command, capture._pipe._queue = (sys.executable, "-c", HOSTILE), Torn(4)
+            for _ in range(3):
+                capture.offer(exchange(use_case))
+            await until(lambda: capture.counts["stored"] == 3)
+            assert capture.counts["restarted"] == 1
+
+    asyncio.run(scene())
+    assert "what feeds the scrubber ended" in caplog.text and "IndexError" in caplog.text
+
+
 def said_by(tenant: str) -> Said:
     moment = datetime.now(UTC).isoformat()
     return Said(id="chatcmpl-1", tenant=tenant, answered_at=moment, recorded_at=moment, thumb="up")

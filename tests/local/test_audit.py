@@ -18,7 +18,7 @@ from include.core.settings import PROJECT_ROOT
 from include.local.audit.accepted import Accepted, read_accepted
 from include.local.audit.advisories import Unreached, findings
 from include.local.audit.licences import is_free, refused
-from include.local.audit.locked import Package, locked
+from include.local.audit.locked import LOCKS, Package, locked
 from tests.conftest import free_ports
 
 TODAY = date(2026, 11, 28)
@@ -111,6 +111,10 @@ def test_the_check_passes_without_a_network_unless_it_is_told_not_to(policy: str
 
 
 def test_every_lock_is_read_and_what_is_accepted_is_still_there() -> None:
+    there = [
+        path for name in ("include", "tests", "benchmarks") for path in (PROJECT_ROOT / name).rglob("requirements.txt")
+    ]
+    assert sorted(LOCKS) == sorted(["requirements.txt", *(str(path.relative_to(PROJECT_ROOT)) for path in there)])
     names = {package.name for package in locked()}
     assert {"torch", "openvino-genai", "pytest", "datatrove", "apache-airflow-providers-cncf-kubernetes"} <= names
     accepted = read_accepted()

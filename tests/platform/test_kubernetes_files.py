@@ -10,7 +10,7 @@ import yaml
 from kubernetes import client
 
 from include.cli import main
-from include.core.settings import PROJECT_ROOT, settings
+from include.core.settings import PROJECT_ROOT, Settings, settings
 from include.platform.kubernetes.files import VALUES
 from tests.platform.airflow_chart import VALUES as FIELDS
 from tests.platform.airflow_chart import differences
@@ -126,6 +126,16 @@ def test_the_guide_lists_every_secret_and_key_that_pods_read() -> None:
     assert listed == read | judge | chart
 
 
+def test_settings_and_options_that_the_guide_names_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    named = set(re.findall(r"\bGENAI_(\w+[a-zA-Z])\b", GUIDE)) - {"KUBERNETES"}
+    assert named and {name.lower() for name in named} <= set(Settings.model_fields)
+    with pytest.raises(SystemExit):
+        main.main(["manifests", "--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    calls = set(re.findall(r"`(--[a-z-]+)[^`]*`", GUIDE))
+    assert {"--task-cpu", "--logs"} <= calls <= options
+
+
 def test_training_jobs_go_to_gpu_nodes_and_serving_to_the_nodes_that_are_named() -> None:
     for name in ("job", "triton"):
         assert pods()[name]["nodeSelector"] == {"pool": "gpu"}
@@ -165,3 +175,12 @@ def test_the_command_writes_the_same_files_each_time_and_no_key(
             assert problem in capsys.readouterr().err
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_the_image_of_the_cluster_changes_one_package_of_the_workflows() -> None:
+    def pins(lock: str) -> dict[str, str]:
+        return dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", (PROJECT_ROOT / lock).read_text(), re.MULTILINE))
+
+    own, main_lock = pins("include/platform/kubernetes/requirements.txt"), pins("requirements.txt")
+    assert "apache-airflow-providers-cncf-kubernetes" in own
+    assert own.keys() & main_lock.keys() == {"kubernetes"}

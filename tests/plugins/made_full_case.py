@@ -16,7 +16,8 @@ from include.inferencing.scaling.scale import Change, Scale, change_scale
 from include.inferencing.traffic import Minute, ModelTraffic, Times, TrafficReport, minute_of
 from include.jobs.book import Job, JobBook
 from include.jobs.request import JobRequest
-from tests.plugins.made_cases import ALL_DONE, airflow_run, commit, keep_record, make_charter, make_verdict, run_name
+from tests.plugins.made_cases import commit, keep_record, make_charter, make_verdict, run_name
+from tests.plugins.made_runs import ALL_DONE, airflow_run
 
 TECHNIQUES = ("lora", "prompt_tuning", "dpo")
 FUNNEL = (

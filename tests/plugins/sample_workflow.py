@@ -13,6 +13,7 @@ from include.artifacts.step import Step
 from include.artifacts.store import ArtifactStore
 from include.artifacts.workspace import Workspace
 from include.core.errors import SourceError, StoreUnavailableError
+from include.core.settings import PROJECT_ROOT
 from tests.plugins.sample_use_case import Knob, Lora, SampleUseCase, load_each, load_use_case, use_case_names
 
 STEPS = {
@@ -108,8 +109,11 @@ def _work(work: Workspace, **arguments: Any) -> None:
         work.metrics |= {"passed": config.passed, "verdict": "no adapter is better than the base"}
 
 
-def deploy(store: ArtifactStore, package: ArtifactRef, run: RunName, config: Knob, gate: ArtifactRef) -> Outcome:
+def deploy(
+    store: ArtifactStore, package: ArtifactRef, run: RunName, config: Knob, gate: ArtifactRef, card: ArtifactRef
+) -> Outcome:
     assert store.manifest(gate).step == "customization.gate"
+    assert store.manifest(card).step == "customization.model_card"
     metrics = {"model": f"{run.use_case}-1"}
     return Outcome(package, True, "reused: the package is the champion and answers", metrics, 0.1)
 
@@ -120,6 +124,8 @@ def modules() -> dict[str, ModuleType]:
     found["include.use_cases"].__dict__.update(
         load_each=load_each, load_use_case=load_use_case, use_case_names=use_case_names, UseCase=SampleUseCase
     )
+    # what it has beside these is the real one's
+    found["include.use_cases"].__path__ = [str(PROJECT_ROOT / "include" / "use_cases")]
     for name, kind in STEPS.items():
         made: Step[...] = Step(_work, kind, through=THROUGH.get(name, ()))  # type: ignore[arg-type]
         made.name = name

@@ -12,7 +12,7 @@ import pytest
 from include.artifacts.bucket import Bucket
 from include.artifacts.store import ArtifactStore
 from include.inferencing import champion
-from tests.plugins import made_cases
+from tests.plugins import made_cases, made_full_case, made_runs
 from tests.plugins.conftest import token_of
 from tests.plugins.sample_workflow import connection_json
 
@@ -54,7 +54,7 @@ def test_each_use_case_has_a_row_with_its_steps_champion_indicators_and_cost(
     made_cases.make_case(cases, done, title="Answers <b>fast</b>")
     states = {"strategy": "success", "data_preparation": "success", "training.pretrain": "running"}
     made_cases.make_case(cases, running, states=states, state="running", bits=1.9)
-    made_cases.airflow_run(asking, {"strategy": "awaiting_input"}, state="running")
+    made_runs.airflow_run(asking, {"strategy": "awaiting_input"}, state="running")
 
     page = client.get(PAGE, headers=user())
     found = rows(page.text)
@@ -66,10 +66,12 @@ def test_each_use_case_has_a_row_with_its_steps_champion_indicators_and_cost(
     alias, _ = champion.read_alias(cases.bucket, done)
     assert alias.champion and alias.champion.model_name in found[done]
     told = words(found[done])
-    assert told.count("done") == 7 and "1 of 1" in told and "36.51 of 100 EUR 37% of the budget, planned" in told
+    assert "newest run done done done done done 1 of 1 " in told and "36.51 of 100 EUR 37%, planned" in told
     told = words(found[running])
     assert "done done running waiting waiting 0 of 1 answer_bits_per_char none" in told
     assert 'data-tags="running missed unserved"' in found[running]
+    # of its last task, not of its beginning
+    assert '<time datetime="2026-11-28T03:02:30+00:00"' in found[running]
     assert "asks a person waiting waiting waiting waiting not judged none not known" in words(found[asking])
     assert "not run not run not run not run not run" in words(found[broken])
     assert f"{broken}.yaml: strategy" in words(found[broken]) and 'data-tags="unserved problem"' in found[broken]
@@ -106,8 +108,10 @@ def test_it_is_for_users_who_may_read_and_shows_them_no_other_use_case(
 
     mine, secret = names("mine", "secret")
     made_cases.write_files(tmp_path, [mine, secret])
-    made_cases.airflow_run(mine, made_cases.ALL_DONE)
-    made_cases.airflow_run(secret, made_cases.ALL_DONE, title="A secret")
+    made_runs.airflow_run(mine, made_runs.ALL_DONE)
+    made_runs.airflow_run(secret, made_runs.ALL_DONE, title="A secret")
+    made_full_case.looked(cases, mine, month=41.2, budget=100.0)
+    assert "41.20 of 100 EUR 41%, a month at this pace" in words(client.get(PAGE, headers=user()).text)
     one = f"{PAGE}/{mine}"
     assert [client.get(path).status_code for path in (PAGE, one, f"{one}/live.json")] == [401, 401, 401]
     assert [client.get(path, headers=user(None)).status_code for path in (PAGE, one)] == [403, 403]
@@ -119,7 +123,8 @@ def test_it_is_for_users_who_may_read_and_shows_them_no_other_use_case(
     page = client.get(PAGE, headers=user())
 
     assert rows(page.text).keys() == {mine} and "secret" not in page.text
-    assert client.get(one, headers=user()).status_code == 200
+    # of its operations they may read nothing
+    assert "41.20 of 100" not in page.text and "41.20 of 100" not in client.get(one, headers=user()).text
     for path in (f"{PAGE}/{secret}", f"{PAGE}/{secret}/live.json"):
         assert client.get(path, headers=user()).status_code == 403
 
@@ -135,7 +140,7 @@ def test_a_run_that_airflow_has_forgotten_is_told_by_its_records(
     told = words(rows(client.get(PAGE, headers=user()).text)[name])
 
     # neither dataset nor model are on record
-    assert "done not reached not reached done not reached 0 of 1" in told and "36.51 of 100 EUR" in told
+    assert "done not reached not reached failed not reached 0 of 1" in told and "36.51 of 100 EUR" in told
 
 
 def test_where_the_store_does_not_answer_airflow_s_part_is_shown(
@@ -143,7 +148,7 @@ def test_where_the_store_does_not_answer_airflow_s_part_is_shown(
 ) -> None:
     (name,) = names("alone")
     made_cases.write_files(tmp_path, [name])
-    made_cases.airflow_run(name, made_cases.ALL_DONE)
+    made_runs.airflow_run(name, made_runs.ALL_DONE)
     nobody = cases.bucket.address.model_copy(update={"endpoint": "127.0.0.1:9"})
     monkeypatch.setenv("AIRFLOW_CONN_GENAI_STORE", connection_json(nobody))
 
@@ -160,7 +165,7 @@ def test_a_hundred_use_cases_cost_one_listing_once_they_are_known(
     made_cases.write_files(tmp_path, many)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: made_cases.make_results(cases, name), many))
-    made_cases.airflow_runs(many, made_cases.ALL_DONE)
+    made_runs.airflow_runs(many, made_runs.ALL_DONE)
     asked: Counter[str] = Counter()
     for method in ("objects", "get_bytes"):
         real = getattr(Bucket, method)
@@ -172,7 +177,7 @@ def test_a_hundred_use_cases_cost_one_listing_once_they_are_known(
         monkeypatch.setattr(Bucket, method, counted)
 
     first = client.get(PAGE, headers=user())
-    assert len(rows(first.text)) == MANY and words(first.text).count("1 of 1") == MANY
+    assert len(rows(first.text)) == MANY and words(first.text).count(" 1 of 1 ") == MANY
     assert asked["objects"] == 1 and asked["get_bytes"] <= 4 * MANY
     asked.clear()
     again = client.get(PAGE, headers=user())

@@ -10,7 +10,7 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.distributed.meter import CURVES
-from tests.plugins import made_cases, made_full_case
+from tests.plugins import made_cases, made_full_case, made_runs
 from tests.plugins.conftest import token_of
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
@@ -137,6 +137,8 @@ def test_each_part_of_which_nothing_is_known_says_what_will_put_it_there(
     for section, told in MISSING.items():
         assert told in words(found[section]), section
     assert f"genai run {name}" in words(found["h-steps"])
+    operations = client.get(f"/genai/workflow/{name}_operations", headers=user(), follow_redirects=False)
+    assert operations.headers["Location"] == f"/genai/workflow/{name}"
     nobody = client.get("/genai/workflow/no_such_use_case", headers=user())
     assert nobody.status_code == 404 and "There is no use case no_such_use_case" in words(nobody.text)
 
@@ -157,7 +159,7 @@ def test_what_is_damaged_is_told_where_it_would_be_and_no_text_becomes_markup(
     key = CURVES.format(step=adapter.step, fingerprint=adapter.fingerprint)
     cases.bucket.put_bytes(key, b'{"step": 3, "steps": 3, "losses": [[1, 2.5], [2, 1e400], [3, 2.0]]}')
     cases.bucket.put_bytes("serving/scale.json", b"[]")
-    made_cases.airflow_run(name, made_cases.ALL_DONE, title=HOSTILE)
+    made_runs.airflow_run(name, made_runs.ALL_DONE, title=HOSTILE)
 
     answer = client.get(f"/genai/workflow/{name}", headers=user())
     found = sections(answer.text)

@@ -21,7 +21,9 @@ DECISIONS = sorted((DOCS / "adr").glob("*.md"))
 PAGES = [PROJECT_ROOT / "README.md", PROJECT_ROOT / "AGENTS.md", *sorted(set(DOCS.rglob("*.md")) - set(REFERENCE))]
 TOLD = sorted({*PAGES, *REFERENCE, *(PROJECT_ROOT / "include" / "use_cases").rglob("*.md")})
 # keys of the object store, and addresses of a server
-ELSEWHERE = ("/", "serving/", "feedback/", "aliases/", "inferencing/repository")
+ELSEWHERE = ("/", "serving/", "feedback/", "aliases/", "jobs/", "progress/", "inferencing/repository")
+# what `genai manifests` writes
+MADE = re.compile(r"\d\d-[\w-]+\.yaml|airflow-values\.yaml")
 ROOT_FILE = re.compile(r"[\w-]+\.(md|yaml|toml)|Dockerfile|Makefile|LICENSE")
 FENCED = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # a tree of folders, which nobody types
@@ -79,7 +81,7 @@ def named_paths(page: Path) -> set[str]:
     """Paths in the repository that a page names; what a run creates, placeholders, keys and addresses are none."""
     spans = [span for span in spans_of(page) if re.fullmatch(r"[\w./-]+", span)]
     inside = [span for span in spans if "/" in span or ROOT_FILE.fullmatch(span)]
-    return {path for path in inside if not path.startswith((".genai", *ELSEWHERE))}
+    return {path for path in inside if not path.startswith((".genai", *ELSEWHERE)) and not MADE.fullmatch(path)}
 
 
 def anchors_of(page: Path) -> set[str]:

@@ -18,7 +18,7 @@ def promises() -> dict[str, list[str]]:
 
 
 @cache
-def tests_of(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     tree = ast.parse((PROJECT_ROOT / "tests" / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
@@ -29,11 +29,11 @@ def test_promises_are_numbered_and_each_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("number", sorted(promises()))
-def test_the_tests_of_a_promise_exist(number: str) -> None:
+def test_the_names_in_a_promise_exist(number: str) -> None:
     assert promises()[number], number
     for test in promises()[number]:
         file, name = test.split("::")
-        assert name in tests_of(file), test
+        assert name in names_in(file), test
 
 
 def test_each_actor_and_boundary_of_the_picture_is_explained() -> None:

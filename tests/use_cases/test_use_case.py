@@ -232,3 +232,10 @@ def test_a_variant_is_a_technique_with_settings_of_its_own() -> None:
             load_use_case("python_assistant", {"customization.variants": {"narrow": variant | wrong}})
     with pytest.raises(ConfigurationError, match="'lora' is no name of a variant's own"):
         load_use_case("python_assistant", {"customization.variants": {"lora": variant}})
+
+
+def test_a_rollout_asks_for_no_more_tokens_than_the_package_gives() -> None:
+    overrides = {"inferencing.package.max_new_tokens": 16}
+    with pytest.raises(ConfigurationError, match=r"deploy.max_tokens 32 exceeds package.max_new_tokens 16"):
+        load_use_case("python_assistant", overrides)
+    assert load_use_case("python_assistant", overrides | {"inferencing.deploy.max_tokens": 16})

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from include.cli.lineage.view import Link, View
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 186, 46, 14, 34, 8
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 178, 46, 12, 34, 8
 # room for a line that passes a layer
-PASSAGE = 10
+PASSAGE = 6
 SWEEPS = 24
 
 

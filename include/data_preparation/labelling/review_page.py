@@ -16,6 +16,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <title>Review {{ use_case }}</title>
 <style nonce="{{ nonce }}">
  :root { color-scheme: light dark; }
+ html { background: Canvas; color: CanvasText; }
  body { font: 15px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 1.5rem auto; padding: 0 1rem; }
  h1 { font-size: 1.2rem; margin: 0 0 .2rem; }
  .small { opacity: .75; font-size: .9em; margin: 0 0 1rem; }

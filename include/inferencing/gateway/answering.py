@@ -32,7 +32,7 @@ class Answering(Response):
             await (self._stream(send) if call.question.stream else self._whole(send))
             self.exchanges.offer(exchange_of(call))
         except ApiError as error:
-            call.error = error.code or error.kind
+            call.fail(error)
             await self._fail(error, scope, receive, send)
         except asyncio.CancelledError:
             call.status, call.error = CANCELLED, "cancelled"

@@ -82,26 +82,29 @@ async def _answer(request: Request, *, chat: bool) -> Response:
     use_case, adapter = gateway.admission.use_case(question.model, tenant)
     models = gateway.known.now.routes[use_case].models
     check_size(question, tenant.max_prompt_chars, models[0].limits.get("max_new_tokens"))
-    seconds = _deadline(request, gateway, models[0].limits.get("deadline_seconds"))
+    seconds, usual = _deadline(request, gateway, models[0].limits.get("deadline_seconds"))
     exchanges: Exchanges = request.app.state.exchanges
     identifier = exchanges.new_id(name, use_case, "chatcmpl-" if chat else "cmpl-")
     gateway.tally.arrived()
-    return Answering(Call(question, name, key, tenant, use_case, adapter, seconds, identifier), gateway, exchanges)
+    call = Call(question, name, key, tenant, use_case, adapter, seconds, identifier, usual)
+    return Answering(call, gateway, exchanges)
 
 
-def _deadline(request: Request, gateway: Gateway, longest: float | None) -> float:
-    """Seconds that the answer may take: what the client asks for, within what gateway and model allow."""
+def _deadline(request: Request, gateway: Gateway, longest: float | None) -> tuple[float, float]:
+    """Seconds that the answer may take: what the client asks for, within what gateway and model allow; and those of a
+    client that asks for nothing."""
     given = request.headers.get("x-request-timeout", "")
     most = min(gateway.limits.max_deadline, longest or gateway.limits.max_deadline)
+    usual = min(most, gateway.limits.default_deadline)
     if not given:
-        return min(most, gateway.limits.default_deadline)
+        return usual, usual
     try:
         seconds = float(given)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         raise ApiError(400, "Invalid header: x-request-timeout is a number of seconds.", param="x-request-timeout")
-    return min(most, seconds)
+    return min(most, seconds), usual
 
 
 @ROUTES.get("/v1/models")

@@ -1,6 +1,8 @@
 """One attempt at an answer by one model on one server."""
 
 import asyncio
+import re
+import signal
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,20 @@ if TYPE_CHECKING:
 
 # Triton itself ends a request at its deadline; the stream outlives it by so much
 GRACE_SECONDS = 2.0
-CODES = ("invalid_request", "prompt_too_long", "overloaded", "deadline", "unloading", "failed")
+# an error of a package of this project: `[code] message`
+CODED = re.compile(r"\[(invalid_request|prompt_too_long|overloaded|deadline|unloading|failed)\] (.*)", re.DOTALL)
+# errors begin with the words of whoever made them: further on they may be a prompt that an engine quotes
+RELAYED = r"Failed to process the request\(s\) for model instance '[^']*', message: "
+# a model's process that is gone, in Triton's words and in a package's: the copy answers nobody until it is loaded again
+STUB_GONE = re.compile(rf"(?:{RELAYED})?Stub process (?:'[^']*' )?is not healthy")
+ENGINE_GONE = re.compile(r"generation failed, the model must be loaded again: (.*)", re.DOTALL)
+# signals that come from outside; one of its own crashes, as an exception in a step, is the package's
+KILLED = re.compile(
+    rf"the engine's process was ended by signal ({signal.SIGHUP:d}|{signal.SIGKILL:d}|{signal.SIGTERM:d}):"
+)
+ENGINE_ERROR = re.compile(rf"{RELAYED}|Error generating stream: ")
 # what Triton says of a model that it does not have, has not loaded yet, or is about to unload
 NOT_READY = ("unknown model", "is not ready", "is not found", "no available versions", "unloading")
-# a model's process that is gone, of Triton's words and of a package's: the copy answers nobody until it is loaded again
-DEAD = ("stub process", "not healthy", "must be loaded again")
 
 
 async def attempt(
@@ -45,6 +56,7 @@ async def attempt(
         if not ended:
             raise Failure("failed", "the stream ended before the answer did")
         copy.breaker.succeed(probe=not counted)
+        copy.deaths.answered()
     finally:
         copy.calls.discard(call)
         call.cancel()
@@ -86,16 +98,17 @@ async def _next(copy: "Copy", call: Any, wait: float, left: float, *, last: bool
 
 def failure_of(message: str, dialect: Dialect) -> Failure:
     """What a Triton error says: `[code] message` of a package, else Triton's own words, or its engine's."""
-    head, bracket, rest = message.partition("] ")
-    code, told = head.rpartition("[")[2], message.lower()
-    is_dead = any(words in told for words in DEAD)
-    if bracket and code in CODES:
-        return Failure(code, rest.strip(), dead=is_dead and code == "failed")
-    if is_dead:
-        return Failure("failed", message, dead=True)
-    if any(words in told for words in NOT_READY):
+    if coded := CODED.match(message):
+        code, told = coded.groups()
+        gone = ENGINE_GONE.match(told) if code == "failed" else None
+        return Failure(code, told.strip(), dead=bool(gone), killed=bool(gone and KILLED.match(gone[1])))
+    if STUB_GONE.match(message):
+        return Failure("failed", message, dead=True, killed=True)
+    if failure := dialect.failure(message):
+        return failure
+    if not ENGINE_ERROR.match(message) and any(words in message.lower() for words in NOT_READY):
         return Failure("not_ready", message)
-    return dialect.failure(message) or Failure("failed", message)
+    return Failure("failed", message)
 
 
 def _broken(error: Any, dialect: Dialect) -> Failure:

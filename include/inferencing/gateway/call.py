@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from include.inferencing.access.tenants import Tenant
+from include.inferencing.gateway.errors import ApiError
 from include.inferencing.gateway.question import Question
 
 CANCELLED = 499
@@ -21,12 +22,16 @@ class Call:
     adapter: str
     seconds: float
     id: str
+    usual: float = 0.0
+    """Seconds that it would have, had its client asked for none."""
     arrived: float = field(default_factory=time.monotonic)
     queued: float = 0.0
     triton_model: str = ""
     server: str = ""
     blamed: list[str] = field(default_factory=list)
     """Models whose attempts were given up before anything was sent, by their own fault."""
+    refused_by: list[str] = field(default_factory=list)
+    """Candidates that called the request wrong, before the champion was asked."""
     retried: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -37,6 +42,18 @@ class Call:
     finish_reason: str = ""
     status: int = 0
     error: str = ""
+    given_up: bool = False
+    """Whether it ended by a deadline that its client chose, shorter than the usual one."""
+
+    @property
+    def counts_as(self) -> int:
+        """The status that it counts with: whose own deadline was too short gave its answer up, as who leaves."""
+        return CANCELLED if self.given_up else self.status
+
+    def fail(self, error: ApiError) -> None:
+        """Note what ended it."""
+        self.error = error.code or error.kind
+        self.given_up |= self.seconds < self.usual and self.left <= 0
 
     @property
     def deadline(self) -> float:
@@ -47,6 +64,11 @@ class Call:
     def left(self) -> float:
         """Seconds until then."""
         return self.deadline - time.monotonic()
+
+    @property
+    def usual_left(self) -> float:
+        """Seconds until its usual deadline."""
+        return self.left + self.usual - self.seconds
 
     @property
     def whole(self) -> float:

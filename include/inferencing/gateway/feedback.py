@@ -50,6 +50,7 @@ def capture_of(gateway: Gateway, bucket: Bucket) -> Capture:
                 "What was to be kept, and is lost.",
                 lambda: sum(count for name, count in counts.items() if name.startswith(DROPPED)),
             ),
+            "scrubber_restarts": ("Times that what scrubs ended over its work.", lambda: counts["restarted"]),
         }
     )
     return capture

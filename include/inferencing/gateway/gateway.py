@@ -32,7 +32,7 @@ class Gateway:
         self.name = f"{socket.gethostname().partition('.')[0]}-{secrets.token_hex(4)}"
         self.known, self.fleet = Known(StoreReader(store)), Fleet(addresses, limits)
         self.admission = Admission(self.known)
-        self.metrics, self.tally = Metrics(), Tally(self.name)
+        self.metrics, self.tally = Metrics(), Tally(self.name, max(limits.first_token, limits.token_gap))
         self.relay = Relay(self.known, self.fleet, limits, self.tally)
         self.recorder = Recorder(self.metrics, self.tally)
         self.ending = False

@@ -30,7 +30,8 @@ class Metrics:
         self.whole = histogram("request", "From a request's arrival to the end of its answer.")
         self.prompt_tokens = counter("prompt_tokens", "Tokens of prompts that were answered.")
         self.completion_tokens = counter("completion_tokens", "Tokens of answers.")
-        self.requests = counter("requests", "Requests by the status of their answer.", (*WHO, "status"))
+        left = "499: their clients left, or chose a deadline too short."
+        self.requests = counter("requests", f"Requests by the status of their answer; {left}", (*WHO, "status"))
         self.errors = counter("errors", "Requests that ended in an error, by its code.", (*WHO, "code"))
         self.retries = counter("retries", "Attempts that failed before a token was sent.", ("model",))
 
@@ -46,7 +47,7 @@ class Metrics:
     def ended(self, call: Call) -> None:
         """Count a request for an answer that was let in."""
         who = (call.use_case, call.tenant)
-        self.requests.labels(*who, str(call.status)).inc()
+        self.requests.labels(*who, str(call.counts_as)).inc()
         if call.error:
             self.errors.labels(*who, call.error).inc()
         if call.retried:

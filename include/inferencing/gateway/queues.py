@@ -116,7 +116,7 @@ class Queues:
             future.cancel()
             self._leave(queue, call)
             if isinstance(error, TimeoutError):
-                raise _overloaded(self._estimate(queue, call)) from None
+                raise self._too_late(call, self._estimate(queue, call)) from None
             raise
 
     def _leave(self, queue: Queue, call: Call) -> None:
@@ -132,10 +132,17 @@ class Queues:
     def _refuse_hopeless(self, queue: Queue, call: Call) -> None:
         mine, estimate = len(queue.waiting.get(call.tenant, ())), self._estimate(queue, call)
         if mine >= call.access.concurrent:
-            told = f"Too many requests at once: {call.access.concurrent} run and as many wait."
-            raise ApiError(429, told, code="rate_limit_exceeded", retry_after=max(1.0, estimate))
+            raise _too_many(call, estimate)
         if queue.length >= self.most or estimate > call.left:
-            raise _overloaded(estimate)
+            # who has less time than others wait is none that the model was too slow for
+            call.given_up = queue.length < self.most and estimate <= call.usual_left
+            raise self._too_late(call, estimate)
+
+    def _too_late(self, call: Call, estimate: float) -> ApiError:
+        """Why there is no place in time: the tenant's own answers have all that it may have, or there are too few."""
+        if self.running[call.tenant] >= call.access.concurrent:
+            return _too_many(call, estimate)
+        return _overloaded(estimate)
 
     def _estimate(self, queue: Queue, call: Call) -> float:
         """Seconds until a request that comes now has a place; turns of tenants are left out of it."""
@@ -143,6 +150,11 @@ class Queues:
         mine = len(queue.waiting.get(call.tenant, ()))
         ahead = max(mine / places, queue.length / max(1, self.places(call.use_case)))
         return queue.taken * ahead
+
+
+def _too_many(call: Call, seconds: float) -> ApiError:
+    told = f"Too many requests at once: {call.access.concurrent} run, and others wait."
+    return ApiError(429, told, code="rate_limit_exceeded", retry_after=max(1.0, min(60.0, seconds)))
 
 
 def _overloaded(seconds: float) -> ApiError:

@@ -63,22 +63,44 @@ class Relay:
                 except Failure as failure:
                     await self._failed(call, copy, failure)
                     failed.append(copy)
+                except ApiError as refusal:
+                    # its dialect cannot put the question
+                    self._refused(call, copy, refusal)
+                    failed.append(copy)
 
     async def _failed(self, call: Call, copy: Copy, failure: Failure) -> None:
         """Return where another try is worth it."""
         copy.failed(failure)
-        sent = call.question.stream and call.first_token is not None
-        if not failure.is_refusal:
-            LOG.warning("%s at %s: %s: %s", call.id, copy.server.address, failure.code, failure.message[:300])
-        if sent or failure.is_refusal or call.retried + 1 >= self.limits.attempts or call.left <= 0:
-            raise failure.error(chat=call.question.chat) from failure
-        if failure.is_fault and not failure.dead:
+        owed = (failure.dead or failure.code == "ended") and copy.deaths.blame()
+        error = failure.error(chat=call.question.chat)
+        if failure.is_refusal:
+            self._refused(call, copy, error)
+            return
+        LOG.warning("%s at %s: %s: %s", call.id, copy.server.address, failure.code, failure.message[:300])
+        if failure.code == "deadline" or not self._may_try(call):
+            raise error from failure
+        if owed or (failure.is_fault and not failure.killed):
             call.blamed.append(copy.model.name)
         else:
             self.tally.attempted(copy.model.name, -1)
         call.again()
         if failure.code in ("not_ready", "unloading"):
             await self.known.refresh(min(call.left, 2 * self.limits.poll))
+
+    def _refused(self, call: Call, copy: Copy, error: ApiError) -> None:
+        """Return where the champion says next whether the client is wrong, or the candidate that refuses."""
+        route = self.known.now.routes.get(call.use_case)
+        serves = route.champion if route else None
+        if serves is None or serves.name == copy.model.name or not _able(serves, call) or not self._may_try(call):
+            raise error
+        self.tally.attempted(copy.model.name, -1)
+        call.refused_by.append(copy.model.name)
+        call.again()
+
+    def _may_try(self, call: Call) -> bool:
+        """Whether nothing was sent, and there is time for another attempt."""
+        sent = call.question.stream and call.first_token is not None
+        return not sent and call.retried + 1 < self.limits.attempts and call.left > 0
 
     async def _copy(self, call: Call, failed: list[Copy]) -> Copy:
         """Where the call goes next; waits for a model that is not loaded yet."""
@@ -103,7 +125,12 @@ class Relay:
         has_failed = candidate and any(copy.model.name == candidate.name for copy in failed)
         if candidate and not has_failed and in_share(call.id, route.share):
             found.insert(0, candidate)
-        able = [model for model in found if not call.adapter or call.adapter in model.adapters]
+        able = [model for model in found if _able(model, call)]
         if found and not able:
             raise no_model(call.question.model)
         return able
+
+
+def _able(model: Model, call: Call) -> bool:
+    """Whether the model has the adapter that is asked for."""
+    return not call.adapter or call.adapter in model.adapters

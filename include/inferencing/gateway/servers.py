@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Any
 
+from include.inferencing.deaths import Deaths
 from include.inferencing.gateway.attempt import attempt
 from include.inferencing.gateway.backends import Failure
 from include.inferencing.gateway.breaker import Breaker
@@ -36,7 +37,7 @@ class Copy:
     def __init__(self, server: "Server", model: Model) -> None:
         self.server, self.model = server, model
         self.ready = False
-        self.breaker = Breaker()
+        self.breaker, self.deaths = Breaker(), Deaths()
         self.calls: set[Any] = set()
         self.heard = 0.0
         self.trouble = ""
@@ -62,6 +63,7 @@ class Copy:
         elif failure.is_fault:
             self.breaker.fail(moment, dead=failure.dead, probe=probe)
         if failure.dead:
+            self.deaths.died(killed=failure.killed)
             self.end_all(failure.message)
 
     def end_all(self, reason: str) -> None:

@@ -8,18 +8,19 @@ from datetime import UTC, datetime
 from include.artifacts.bucket import Bucket
 from include.core.errors import GenaiError
 from include.inferencing.gateway.call import CANCELLED, Call
-from include.inferencing.traffic import Minute, ModelTraffic, TrafficReport, minute_of
+from include.inferencing.traffic import PATIENCE, Minute, ModelTraffic, TrafficReport, minute_of
 
+BAD_REQUEST = 400
 LOG = logging.getLogger("genai.gateway.tally")
 # hours that are kept while they cannot be written
 MOST_HOURS = 6
 
 
 class Tally:
-    """Counts what `name`, a gateway, answers."""
+    """Counts what `name`, a gateway, answers; a model that is silent for longer than its `patience` has failed."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, patience: float = PATIENCE) -> None:
+        self.name, self.patience = name, patience
         self.hours: dict[str, list[Minute]] = {}
         self.trouble = ""
 
@@ -29,7 +30,7 @@ class Tally:
         at = minute_of(datetime.now(UTC))
         minutes = self.hours.setdefault(at[:13], [])
         if not minutes or minutes[-1].at != at:
-            minutes.append(Minute(at=at))
+            minutes.append(Minute(at=at, patience=self.patience))
         return minutes[-1]
 
     def levels(self, in_flight: int, waiting: int) -> None:
@@ -53,14 +54,20 @@ class Tally:
     def ended(self, call: Call) -> None:
         """Count a request that was let in."""
         if not call.triton_model:
-            self.refused(call.status)
+            self.refused(call.counts_as)
             return
-        for name in call.blamed:
+        # what the champion takes, its candidate was wrong to refuse
+        wrong = call.refused_by if call.first_token is not None else []
+        for name in wrong:
+            self.attempted(name)
+        for name in (*call.blamed, *wrong):
             self.minute.models.setdefault(name, ModelTraffic()).retried += 1
         traffic = self.minute.models.setdefault(call.triton_model, ModelTraffic())
         traffic.requests += 1
-        traffic.failed += call.status >= 500 or bool(call.error and call.status == 200)
-        if call.status == CANCELLED:
+        status = call.counts_as
+        traffic.failed += status >= 500 or bool(call.error and status == 200)
+        traffic.refused += BAD_REQUEST <= status < CANCELLED
+        if status == CANCELLED:
             traffic.cancelled += 1
             traffic.given_up.add(time.monotonic() - call.arrived)
         traffic.queue.add(call.queued)

@@ -49,8 +49,9 @@ class WorkerPipe:
     def wake(self) -> None:
         """Have the process running, soon."""
         self._wanted.set()
-        if self._running is None and not self._stopping:
-            self._running = asyncio.create_task(self._run())
+        if (self._running is None or self._running.done()) and not self._stopping:
+            self._running = asyncio.create_task(self._run(), name="what runs the scrubber")
+            self._running.add_done_callback(_tell_end)
 
     def offer(self, job: Job) -> bool:
         """Queue a job; False where there is no room for it. What goes is counted."""
@@ -84,8 +85,7 @@ class WorkerPipe:
                         self.process.stdin.close()
                     await asyncio.sleep(0.05)
         self._running.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._running
+        await asyncio.wait([self._running])
         self._recover()
         self._lose([job.number for job in self._suspects], "gateway stopped")
 
@@ -102,6 +102,7 @@ class WorkerPipe:
             self._recover()
             self._wanted.clear()
             if self._has_work():
+                self._counts["restarted"] += 1
                 self._wanted.set()
                 await asyncio.sleep(RESTART_SECONDS)
 
@@ -110,7 +111,8 @@ class WorkerPipe:
         self.process = process = await asyncio.create_subprocess_exec(
             *self._command, cwd=PROJECT_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE
         )
-        feeding = asyncio.create_task(self._feed(process))
+        feeding = asyncio.create_task(self._feed(process), name="what feeds the scrubber")
+        feeding.add_done_callback(lambda task: _end(process) if _tell_end(task) else None)
         try:
             async for line in self._lines(process):
                 self._done(Done.model_validate_json(line))
@@ -121,9 +123,8 @@ class WorkerPipe:
             LOG.warning("the scrubber is ended: %s", type(error).__name__)
         finally:
             feeding.cancel()
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            _end(process)
+            await process.wait()
             LOG.info("the scrubber ended (%s)", process.returncode)
             self.process = None
 
@@ -199,3 +200,17 @@ class WorkerPipe:
         answer = self._answers.get(number)
         if answer and not answer.done():
             answer.set_result(stored)
+
+
+def _tell_end(task: asyncio.Task[None]) -> bool:
+    """Whether a task that goes on for ever ended by an error, which nobody would hear of; its words may be a text."""
+    error = None if task.cancelled() else task.exception()
+    if error:
+        LOG.error("%s ended, and is begun again: %s", task.get_name(), type(error).__name__)
+    return error is not None
+
+
+def _end(process: asyncio.subprocess.Process) -> None:
+    """End it: what it had is handed over again."""
+    if process.returncode is None:
+        process.kill()

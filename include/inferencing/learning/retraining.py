@@ -18,7 +18,7 @@ from include.artifacts.document import Document
 from include.artifacts.history import History, RunRecord, sortable
 from include.artifacts.store import ArtifactStore
 from include.core.errors import CorruptedArtifactError
-from include.feedback.said import Said, read_said
+from include.feedback.said import Said, newest, versions
 from include.inferencing import champion
 from include.inferencing.config.learning import RetrainingConfig
 
@@ -158,11 +158,31 @@ def _closed(before: Requests, seen: Seen, config: RetrainingConfig, at: datetime
     return Requests(requests=(*before.requests[:-1], last.model_copy(update={"closed": how})))
 
 
-def counted(said: Iterable[Said], config: RetrainingConfig) -> int:
-    """How many give data: corrections of questions, one of each, and of a tenant no more than its share."""
-    questions = {(one.tenant, one.question.strip().casefold()) for one in said if one.correction and one.question}
+def counted(said: Iterable[Said], config: RetrainingConfig, before: Iterable[Said] = ()) -> int:
+    """How many give new data: corrections of questions, one of each, and of a tenant no more than its share.
+
+    What was said `before` too, of whichever answer and by whomever, gives none.
+    """
+    known = {_pair(one) for one in before}
+    new = (one for one in said if one.correction and one.question and _pair(one) not in known)
+    questions = {(one.tenant, _pair(one)[0]) for one in new}
     most = ceil(config.feedback * config.tenant_share)
     return sum(min(most, count) for count in Counter(tenant for tenant, _ in questions).values())
+
+
+def _pair(one: Said) -> tuple[str, str]:
+    """Question and correction, however they are spaced or capitalized."""
+    question, correction = (" ".join(text.casefold().split()) for text in (one.question, one.correction))
+    return question, correction
+
+
+def _corrections(store: ArtifactStore, use_case: str, since: datetime, at: datetime, config: RetrainingConfig) -> int:
+    """How many corrections count that were said in [since, at)."""
+    said = [one for _, one in versions(store.bucket, use_case) if one]
+    before = [one for one in said if datetime.fromisoformat(one.recorded_at) < since]
+    return counted(
+        (one for one in newest(said, at) if datetime.fromisoformat(one.recorded_at) >= since), config, before
+    )
 
 
 def _seen(
@@ -173,17 +193,16 @@ def _seen(
     config: RetrainingConfig,
     at: datetime,
 ) -> Seen:
-    newest = History(store.bucket).newest(use_case, at.isoformat())
-    records = [record for record in newest.values() if datetime.fromisoformat(record.place.as_of) <= at]
+    runs = History(store.bucket).newest(use_case, at.isoformat())
+    records = [record for record in runs.values() if datetime.fromisoformat(record.place.as_of) <= at]
     moments = [record.place.as_of for record in records if record.place.task == READS]
     moments += [one.at for one in current.requests]
     since = max((datetime.fromisoformat(moment) for moment in moments), default=datetime.min.replace(tzinfo=UTC))
-    said = read_said(store.bucket, use_case, before=at)
     last = current.requests[-1] if current.requests else None
     verdict = champion.read_alias(store.bucket, use_case)[0].verdict
     judged = bool(last and verdict and sortable(verdict.as_of) >= sortable(last.at))
     return Seen(
-        feedback=counted((one for one in said if datetime.fromisoformat(one.recorded_at) >= since), config),
+        feedback=_corrections(store, use_case, since, at, config),
         drift=drift,
         cost=_cost(store, records),
         started=any(last and record.place.run_id == last.run_id for record in records),

@@ -23,7 +23,11 @@ class Turns:
         self._some.set()
         if len(self) <= self.most:
             return None
-        return self._waiting[max(self._waiting, key=lambda tenant: len(self._waiting[tenant]))].pop()
+        most = max(self._waiting, key=lambda tenant: len(self._waiting[tenant]))
+        gone = self._waiting[most].pop()
+        if not self._waiting[most]:
+            del self._waiting[most]
+        return gone
 
     async def get(self) -> Job:
         """The next job, when there is one."""

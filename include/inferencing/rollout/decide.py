@@ -32,8 +32,9 @@ class Observed:
 
     @classmethod
     def of(cls, traffic: ModelTraffic) -> "Observed":
-        """Of a model's traffic: what clients gave up does not count, what another had to answer in its place does."""
-        requests = max(0, traffic.requests + traffic.retried - traffic.cancelled)
+        """Of a model's traffic: what clients gave up or asked wrongly does not count, what another had to answer in its
+        place does."""
+        requests = max(0, traffic.requests + traffic.retried - traffic.cancelled - traffic.refused)
         bad = min(requests, traffic.failed + traffic.empty + traffic.retried)
         under_way = max(0, traffic.begun - traffic.requests - traffic.retried)
         return cls(requests, bad, traffic.first_token, traffic.token_gap, traffic.begun, under_way)

@@ -11,11 +11,10 @@ from include.inferencing import champion, fleet
 from include.inferencing.champion import Alias, Rollout
 from include.inferencing.config import DeployConfig
 from include.inferencing.gated import require_gated
-from include.inferencing.gateway.limits import GatewayLimits
 from include.inferencing.publish import publish
 from include.inferencing.rollout import transitions
-from include.inferencing.rollout.decide import Decision, Looks, Observed, decide
-from include.inferencing.rollout.observe import Observer
+from include.inferencing.rollout.decide import Decision, Looks, decide
+from include.inferencing.rollout.observe import Observer, Traffic
 from include.inferencing.rollout.ownership import Heart
 from include.inferencing.rollout.probes import Probed, ask_both, questions
 from include.inferencing.smoke import SmokeTest
@@ -24,8 +23,8 @@ LOG = logging.getLogger("genai.inferencing.rollout")
 LOOK_SECONDS = 0.5
 # questions of one rollout, asked again and again, are of use for times and failures only
 MOST_ROUNDS = 3
-# by then a gateway has given up an answer that did not begin, and it counts as failed
-HANG_SECONDS = GatewayLimits.model_fields["first_token"].default + 2.0
+# after a gateway's patience with an answer that hangs; by then it counts as failed
+HANG_SECONDS = 2.0
 
 
 class Driver:
@@ -104,7 +103,7 @@ class Driver:
             if age < config.settle_seconds:
                 time.sleep(min(LOOK_SECONDS, config.settle_seconds - age))
                 continue
-            hangs = _hangs(traffic.candidate, config) and age < max(config.canary_seconds, HANG_SECONDS)
+            hangs = _hangs(traffic, config, age)
             if looks.is_due(traffic.candidate.requests):
                 seen, champions = traffic.candidate, traffic.champion
                 decision = decide(seen, champions, self._pairs(), config, over=False, risk=looks.spend())
@@ -165,6 +164,7 @@ class Driver:
         return champion.read_alias(self.bucket, self.use_case)[0]
 
 
-def _hangs(seen: Observed, config: DeployConfig) -> bool:
-    """Whether more of what clients asked has not ended than may be late."""
-    return seen.under_way > config.late_share * seen.begun
+def _hangs(seen: Traffic, config: DeployConfig, age: float) -> bool:
+    """Whether more of what clients asked has not ended than may be late, and may yet count as failed."""
+    longest = max(config.canary_seconds, seen.patience + HANG_SECONDS)
+    return age < longest and seen.candidate.under_way > config.late_share * seen.candidate.begun

@@ -10,7 +10,7 @@ from include.inferencing.traffic import ModelTraffic, Times, by_model, read_traf
 
 # gateways name minutes by their own clocks
 CLOCKS_APART = timedelta(minutes=10)
-COUNTS = ("requests", "failed", "cancelled", "retried", "empty", "begun")
+COUNTS = ("requests", "failed", "cancelled", "refused", "retried", "empty", "begun")
 TIMES = ("first_token", "token_gap")
 
 
@@ -20,6 +20,8 @@ class Traffic:
 
     candidate: Observed
     champion: Observed
+    patience: float = 0.0
+    """Seconds by which the most patient gateway has made a failure of an answer that hangs."""
 
     @property
     def anything(self) -> bool:
@@ -39,11 +41,12 @@ class Observer:
         """What was added since."""
         found = self._read()
         mine, its = (Observed.of(_added(found[name], self.before[name])) for name in self.names)
-        return Traffic(mine, its)
+        return Traffic(mine, its, self.patience)
 
     def _read(self) -> dict[str, ModelTraffic]:
-        minutes = read_traffic(self.bucket, self.since, datetime.now(UTC) + CLOCKS_APART)
-        found = by_model(minutes)
+        minutes = list(read_traffic(self.bucket, self.since, datetime.now(UTC) + CLOCKS_APART))
+        self.patience = max((minute.patience for _, minute in minutes), default=0.0)
+        found = by_model(iter(minutes))
         return {name: found.get(name, ModelTraffic()) for name in self.names}
 
 

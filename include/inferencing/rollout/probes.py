@@ -14,10 +14,12 @@ from include.evaluation.agreement import chrf
 from include.inferencing import fleet
 from include.inferencing.champion import Serving
 from include.inferencing.config import DeployConfig
-from include.inferencing.gateway.attempt import DEAD, NOT_READY
+from include.inferencing.deaths import Deaths
+from include.inferencing.gateway.attempt import failure_of
+from include.inferencing.gateway.backends.openvino import OpenVino
 from include.inferencing.rollout.decide import Observed
 from include.inferencing.traffic import Times
-from include.inferencing.triton_client import TritonClient
+from include.inferencing.triton_client import ANSWERS, TritonClient
 
 HELD_OUT = "heldout.parquet"
 
@@ -37,13 +39,32 @@ class Probed:
     champion: Observed = field(default_factory=Observed)
     pairs: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Question -> chrF of the champion's answer and of the candidate's."""
+    deaths: dict[tuple[str, str], Deaths] = field(default_factory=dict)
+    """Model and server -> of its copy there."""
+
+    def add(self, answered: "Answered", *, is_candidate: bool) -> None:
+        """Count what one question has shown; in the order in which they ended."""
+        deaths, seen = self.deaths.setdefault((answered.model, answered.address), Deaths()), answered.observed
+        if answered.text is not None:
+            deaths.answered()
+        if answered.killed:
+            deaths.died(killed=True)
+            seen = Observed(1, 1) if deaths.blame() else seen
+        if is_candidate:
+            self.candidate += seen
+        else:
+            self.champion += seen
 
 
 class Answered(NamedTuple):
-    """One answer; `text` is None where there is none."""
+    """One answer, and when it ended; `text` is None where there is none, `killed` where its model was gone."""
 
+    model: str
+    address: str
+    at: float
     text: str | None
     observed: Observed
+    killed: bool = False
 
 
 def questions(store: ArtifactStore, candidate: Serving, config: DeployConfig) -> list[Question]:
@@ -62,19 +83,19 @@ def ask_both(
     """Put each question to both models, one after the other, on the live servers in turn, and add up what is seen."""
     servers = fleet.live()
 
-    def both(number: int) -> tuple[Answered | None, Answered | None]:
+    def both(number: int) -> dict[str, Answered]:
         address, text = servers[number % len(servers)], asked[number].text
         order = [champion, candidate] if number % 2 else [candidate, champion]
-        said = {model: _ask(address, model, text, config) for model in order if model}
-        return said[candidate], said.get(champion or "")
+        return {model: _ask(address, model, text, config) for model in order if model}
 
     with ThreadPoolExecutor(config.probes_at_once) as pool:
         answered = list(pool.map(both, range(len(asked))))
-    for question, (its, champions) in zip(asked, answered, strict=True):
-        probed.candidate += its.observed if its else Observed()
-        probed.champion += champions.observed if champions else Observed()
-        if question.reference and its and champions and its.text is not None and champions.text is not None:
-            before, after = (chrf(text, question.reference) for text in (champions.text, its.text))
+    for one in sorted((one for said in answered for one in said.values()), key=lambda one: one.at):
+        probed.add(one, is_candidate=one.model == candidate)
+    for question, said in zip(asked, answered, strict=True):
+        its, champions = said[candidate].text, said[champion].text if champion else None
+        if question.reference and its is not None and champions is not None:
+            before, after = (chrf(text, question.reference) for text in (champions, its))
             probed.pairs[question.text] = (before, after)
 
 
@@ -91,8 +112,8 @@ def _held_out(store: ArtifactStore, dataset: ArtifactRef, count: int) -> list[Qu
     return [Question(row["question"], row["answer"]) for row in chosen]
 
 
-def _ask(address: str, model: str, question: str, config: DeployConfig) -> Answered | None:
-    """The model's answer; None where the server or its copy of the model has gone: that is not the package's fault."""
+def _ask(address: str, model: str, question: str, config: DeployConfig) -> Answered:
+    """The model's answer; nothing is observed where the server or its copy of the model has gone."""
     started = last = time.monotonic()
     first, gaps, pieces = Times(), Times(), list[str]()
     try:
@@ -106,8 +127,9 @@ def _ask(address: str, model: str, question: str, config: DeployConfig) -> Answe
                 pieces += [piece.text] if piece.text else []
                 last = moment
     except (ModelError, TransientError) as error:
-        if any(word in str(error).lower() for word in (*DEAD, *NOT_READY)) or not fleet.is_live(address):
-            return None
-        return Answered(None, Observed(1, 1, first, gaps))
+        failure = failure_of(error.problem.removeprefix(ANSWERS), OpenVino())
+        gone = failure.killed or failure.code in ("not_ready", "unloading") or not fleet.is_live(address)
+        seen = Observed() if gone else Observed(1, 1, first, gaps)
+        return Answered(model, address, time.monotonic(), None, seen, failure.killed)
     text = "".join(pieces)
-    return Answered(text, Observed(1, int(not text.strip()), first, gaps))
+    return Answered(model, address, time.monotonic(), text, Observed(1, int(not text.strip()), first, gaps))

@@ -26,7 +26,8 @@ def start(bucket: Bucket, rollout: Rollout) -> Alias:
     """Begin a rollout, unless its candidate serves, a newer run decides, or a person took the package out of service.
 
     A rollout of another package that is under way is rolled back where this run looks at no earlier moment; one of the
-    same package goes on, as that of the run that looks at the later moment and with its gate.
+    same package goes on, as that of the run that looks at the later moment and with its gate. A person's takes the
+    place of a run's.
     """
 
     def started(alias: Alias) -> Alias | None:
@@ -35,9 +36,10 @@ def start(bucket: Bucket, rollout: Rollout) -> Alias:
             return _gated(alias, alias.champion, rollout.candidate)
         if refusal(alias, rollout):
             return None
-        if current and current.candidate.model_name == name:
+        same = current is not None and current.candidate.model_name == name
+        if current and same and (current.kind, rollout.kind) != ("deploy", "back"):
             return _adopted(alias, current, rollout)
-        if current:
+        if current and not same:
             alias = _undone(alias, f"run {rollout.run_id} rolls out {name}")
         leaving = tuple(one for one in alias.leaving if one.model_name != name)
         new = alias.model_copy(update={"rollout": rollout, "leaving": leaving})
@@ -146,15 +148,22 @@ def roll_back(bucket: Bucket, mine: Rollout, reason: str) -> Alias:
     return change(bucket, mine.use_case, undone)
 
 
-def call_off(bucket: Bucket, use_case: str, model_name: str) -> Alias:
-    """A person ends a run's rollout of a model, whoever drives it; the package is taken out of service."""
+def call_off(bucket: Bucket, use_case: str, candidate: Serving) -> Alias:
+    """A person ends a run's rollout of a package, whoever drives it, and takes it out of service.
+
+    Out of service it is, too, where its rollout has gone back meanwhile; nothing happens where it was promoted, or
+    another person brings it back.
+    """
 
     def called_off(alias: Alias) -> Alias | None:
-        if alias.rollout is None or (alias.rollout.candidate.model_name, alias.rollout.kind) != (model_name, "deploy"):
+        name, its = candidate.model_name, alias.rollout
+        if alias.is_withdrawn(name) or (alias.champion and alias.champion.model_name == name):
             return None
-        candidate = alias.rollout.candidate
-        new = _undone(alias, "a person called it off")
-        return new.model_copy(update={"withdrawn": _withdraw(alias.withdrawn, candidate)})
+        if its and its.candidate.model_name == name:
+            if its.kind == "back":
+                return None
+            alias = _undone(alias, "a person called it off")
+        return alias.model_copy(update={"withdrawn": _withdraw(alias.withdrawn, candidate)})
 
     return change(bucket, use_case, called_off)
 

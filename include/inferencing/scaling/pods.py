@@ -115,6 +115,7 @@ def triton(cluster: Cluster) -> Manifest:
         "OMP_NUM_THREADS": str(cluster.threads),
         "HOME": "/scratch",
         "TMPDIR": "/scratch",
+        "TRITON_AWS_MOUNT_DIRECTORY": "/scratch",
     }
     gpus = {GPU: str(cluster.gpus)} if cluster.gpus else {}
     return _container(

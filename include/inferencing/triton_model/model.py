@@ -88,6 +88,9 @@ class TritonPythonModel:
         # from here on the other thread ends it, with the engine's error too
         self.active[number] = answer
         self.engine.add(number, prompt.tokens[0].tolist(), asked.generation() | {"shift": prompt.shift})
+        if number not in self.active:
+            # given up meanwhile: that may have been told before there was anything to drop
+            self.engine.drop(number)
 
     def _decode(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(tokens)))

@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from include.local.audit.accepted import Accepted
 from include.local.audit.locked import locked
@@ -40,14 +41,18 @@ def is_free(licence: str) -> bool:
 def _licences() -> Iterator[tuple[str, str]]:
     for package in locked():
         if package.lock in _MINE:
-            try:
-                told = importlib.metadata.metadata(package.name).json
-            except importlib.metadata.PackageNotFoundError:
-                continue
-            classes = [
-                one.rpartition("::")[2].strip()
-                for one in told.get("classifier", [])
-                if one.startswith("License ::") and not one.endswith("OSI Approved")
-            ]
-            first = str(told.get("license", "")).strip().partition("\n")[0][:80]
-            yield package.name, str(told.get("license_expression") or " / ".join(classes) or first)
+            with suppress(importlib.metadata.PackageNotFoundError):
+                yield package.name, _named(importlib.metadata.distribution(package.name))
+
+
+def _named(found: importlib.metadata.Distribution) -> str:
+    """What its metadata says; else how the text of its licence begins."""
+    told = found.metadata.json
+    classes = [
+        one.rpartition("::")[2].strip()
+        for one in told.get("classifier", [])
+        if one.startswith("License ::") and not one.endswith("OSI Approved")
+    ]
+    text = found.read_text("licenses/LICENSE") or found.read_text("LICENSE") or ""
+    said = str(told.get("license_expression") or " / ".join(classes) or told.get("license", "")).strip()
+    return (said or text.strip()).partition("\n")[0][:80]

@@ -10,6 +10,7 @@ LOCKS = (
     "requirements.txt",
     "include/inferencing/requirements.txt",
     "include/platform/kubernetes/requirements.txt",
+    "include/platform/mlflow/requirements.txt",
     "tests/requirements.txt",
     "benchmarks/requirements.txt",
 )

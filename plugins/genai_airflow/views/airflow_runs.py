@@ -1,7 +1,7 @@
 """What Airflow's database says of the runs of use cases, for their pages: a few queries, however many there are."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -49,9 +49,9 @@ def names_of(session: Session, use_cases: Collection[str]) -> dict[str, Name]:
     return {dag_id: Name(title or dag_id, goal or "", bool(paused)) for dag_id, title, goal, paused in rows}
 
 
-def asked_of(session: Session, use_cases: Collection[str]) -> list[Asked]:
-    """The use cases, each with its newest run and what its newest look at cost has said."""
-    runs, looks = newest_runs(session, use_cases), _costs(session, use_cases)
+def asked_of(session: Session, use_cases: Collection[str], looked: Collection[str]) -> list[Asked]:
+    """The use cases, each with its newest run and, of those in `looked`, what the newest look at cost has said."""
+    runs, looks = newest_runs(session, use_cases), _costs(session, looked)
     return [Asked(name, runs.get(name), looks.get(name)) for name in use_cases]
 
 
@@ -62,12 +62,14 @@ def newest_runs(session: Session, use_cases: Collection[str]) -> dict[str, Run]:
     ranked = select(DagRun.id, place.label("place")).where(DagRun.dag_id.in_(use_cases)).subquery()
     runs = session.execute(select(*_OF_A_RUN).join(ranked, DagRun.id == ranked.c.id).where(ranked.c.place == 1)).all()
     counts = _counts(session, [run.id for run in runs])
-    return {run.dag_id: _run(run, tuple(counts[run.dag_id])) for run in runs}
+    return {run.dag_id: _run(run, counts.get(run.dag_id, ())) for run in runs}
 
 
-def _run(run: Any, counts: tuple[TaskCount, ...]) -> Run:
+def _run(run: Any, counted: Sequence[tuple[TaskCount, datetime | None]]) -> Run:
     live = run.state not in ENDED
-    return Run(run.run_id, as_of(run), live, _iso(run.start_date), _iso(run.end_date), counts)
+    signs = [run.end_date, run.start_date, *(last for _, last in counted)]
+    newest = max((_iso(sign) for sign in signs), default="")
+    return Run(run.run_id, as_of(run), live, newest, tuple(count for count, _ in counted))
 
 
 def as_of(run: Any) -> str:
@@ -80,18 +82,19 @@ def as_of(run: Any) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
-def _counts(session: Session, runs: Collection[int]) -> Mapping[str, list[TaskCount]]:
-    """DAG -> how many task instances of each step of its run are in which state."""
+def _counts(session: Session, runs: Collection[int]) -> Mapping[str, list[tuple[TaskCount, datetime | None]]]:
+    """DAG -> how many task instances of each step of its run are in which state, and when one began or ended last."""
     step = case(*((TaskInstance.task_id.like(f"{name}.%"), name) for name in STEPS), else_="")
+    last = func.max(func.coalesce(TaskInstance.end_date, TaskInstance.start_date))
     grouped = (
-        select(TaskInstance.dag_id, step, TaskInstance.state, func.count())
+        select(TaskInstance.dag_id, step, TaskInstance.state, func.count(), last)
         .join(DagRun, (DagRun.dag_id == TaskInstance.dag_id) & (DagRun.run_id == TaskInstance.run_id))
         .where(DagRun.id.in_(runs))
         .group_by(TaskInstance.dag_id, step, TaskInstance.state)
     )
-    found: dict[str, list[TaskCount]] = defaultdict(list)
-    for dag_id, name, state, number in session.execute(grouped):
-        found[dag_id].append(TaskCount(name, state or "", number))
+    found: dict[str, list[tuple[TaskCount, datetime | None]]] = defaultdict(list)
+    for dag_id, name, state, number, moment in session.execute(grouped):
+        found[dag_id].append((TaskCount(name, state or "", number), moment))
     return found
 
 

@@ -7,7 +7,7 @@ from genai_airflow.report_link import report_path
 from genai_airflow.views.airflow_tasks import Look, Task
 from genai_airflow.views.plots import Plot, lines_plot
 from genai_airflow.views.words import STEP_NAMES, duration, number
-from include.overview.curves import Curve
+from include.overview.curves import PRETRAIN, Curve
 from include.overview.race import Race
 from include.overview.serving import MinuteSeen, Serving
 
@@ -97,8 +97,9 @@ def curve_plots(curves: Sequence[Curve]) -> list[LiveCurve]:
 
 def _curve(place: int, curve: Curve) -> LiveCurve:
     series = {"training": curve.losses} | {f"held out: {kind}": points for kind, points in curve.validation}
-    where = "Training" if curve.task.startswith("training.") else "Customization"
-    plot = lines_plot(f"curve-{place}", f"{where}: {curve.name}", series, "step", "mean loss, nats a token")
+    # techniques that learn from preferences or rewards have losses of their own kinds
+    where, unit = ("Training", "mean loss, nats a token") if curve.task == PRETRAIN else ("Customization", "mean loss")
+    plot = lines_plot(f"curve-{place}", f"{where}: {curve.name}", series, "step", unit)
     return LiveCurve(plot, _words(curve))
 
 

@@ -2,22 +2,22 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX
+from genai_airflow.report_link import below_base
+from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX, use_case_of
 from genai_airflow.views.airflow_runs import asked_of, names_of
-from genai_airflow.views.airflow_tasks import Look, live_trainings, looks_of, tasks_of
+from genai_airflow.views.airflow_tasks import Look, Task, live_trainings, looks_of, tasks_of
 from genai_airflow.views.broken_files import problems_of
 from genai_airflow.views.case_parts import curve_plots, groups_of, look_links, race_plot, traffic_plots
-from genai_airflow.views.overview_view import reader
+from genai_airflow.views.overview_view import looked_at, reader
 from genai_airflow.views.pages import HEADERS, Crumb, render
 from include.core.errors import GenaiError
 from include.overview.cases import Asked
@@ -32,28 +32,31 @@ router = APIRouter(dependencies=[READS])
 
 
 class _Seen(NamedTuple):
-    """What Airflow tells of a use case now."""
+    """What Airflow tells a user of a use case now; `looks` are of its operations, for those who may read them too."""
 
     asked: Asked
-    tasks: list[Any]
+    tasks: list[Task]
     live: list[LiveTask]
+    looks: dict[str, Look]
 
 
-@router.get("/workflow/{dag_id}")
-def use_case(dag_id: str, user: GetUserDep, session: SessionDep) -> HTMLResponse:
-    """The page; 404 where there is no such use case."""
+@router.get("/workflow/{dag_id}", response_model=None)
+def use_case(dag_id: str, user: GetUserDep, session: SessionDep) -> HTMLResponse | RedirectResponse:
+    """The page; 404 where there is no such use case. The DAG of its operations leads there too."""
     from include.use_cases import use_case_names
 
     if dag_id not in use_case_names():
+        if (name := use_case_of(dag_id)) in use_case_names():
+            return RedirectResponse(below_base(f"/genai/workflow/{quote(name, safe='')}"))
         return render("missing.html", "No such use case", (OVERVIEW, Crumb(dag_id)), status=404, name=dag_id)
     now = datetime.now(UTC)
     name = names_of(session, [dag_id]).get(dag_id)
     title = name.title if name else dag_id
     crumbs = (OVERVIEW, Crumb(title))
-    seen = _seen(session, dag_id, now)
-    looks = _looks(session, dag_id, user)
+    seen = _seen(session, user, dag_id, now)
+    looks = {task: look.ref for task, look in seen.looks.items()}
     try:
-        case = read_case(reader(), seen.asked, seen.live, {task: look.ref for task, look in looks.items()}, now)
+        case = read_case(reader(), seen.asked, seen.live, looks, now)
     except GenaiError as error:
         logging.getLogger(__name__).warning("page of %s: %s", dag_id, error)
         return render("missing.html", title, crumbs, status=503, name=dag_id, problem=str(error))
@@ -70,15 +73,15 @@ def use_case(dag_id: str, user: GetUserDep, session: SessionDep) -> HTMLResponse
         curves=curve_plots(case.curves.value or ()),
         race=race_plot(case.race.value),
         traffic=traffic_plots(case.serving.value),
-        looks=look_links(f"{dag_id}{OPERATIONS_SUFFIX}", looks),
+        looks=look_links(f"{dag_id}{OPERATIONS_SUFFIX}", seen.looks),
         live_path=f"/genai/workflow/{quote(dag_id, safe='')}/live.json" if seen.live else "",
     )
 
 
 @router.get("/workflow/{dag_id}/live.json")
-def live(dag_id: str, session: SessionDep) -> JSONResponse:
+def live(dag_id: str, user: GetUserDep, session: SessionDep) -> JSONResponse:
     """The loss curves as they are now; `live` is false when no training goes on any more."""
-    seen = _seen(session, dag_id, datetime.now(UTC))
+    seen = _seen(session, user, dag_id, datetime.now(UTC))
     try:
         place = reader()
         curves = read_curves(place, read_records(place, dag_id, TRAININGS), seen.live)
@@ -89,18 +92,11 @@ def live(dag_id: str, session: SessionDep) -> JSONResponse:
     return JSONResponse({"live": bool(seen.live), "curves": plots}, headers=HEADERS)
 
 
-def _seen(session: SessionDep, use_case: str, now: datetime) -> _Seen:
-    asked = asked_of(session, [use_case])[0]
-    tasks = tasks_of(session, use_case, asked.run.run_id, now) if asked.run else []
-    return _Seen(asked, tasks, live_trainings(session, use_case, asked.run.run_id, tasks) if asked.run else [])
-
-
-def _looks(session: SessionDep, use_case: str, user: GetUserDep) -> dict[str, Look]:
-    """What its operations have found, for those who may read that DAG too."""
-    allowed = get_auth_manager().is_authorized_dag(
-        method="GET",
-        access_entity=DagAccessEntity.XCOM,
-        details=DagDetails(id=f"{use_case}{OPERATIONS_SUFFIX}"),
-        user=user,
-    )
-    return looks_of(session, use_case) if allowed else {}
+def _seen(session: SessionDep, user: GetUserDep, use_case: str, now: datetime) -> _Seen:
+    looked = looked_at(user, [use_case])
+    asked = asked_of(session, [use_case], looked)[0]
+    looks = looks_of(session, use_case) if looked else {}
+    if asked.run is None:
+        return _Seen(asked, [], [], looks)
+    tasks = tasks_of(session, use_case, asked.run.run_id, now)
+    return _Seen(asked, tasks, live_trainings(session, use_case, asked.run.run_id, tasks), looks)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from genai_airflow.views.lineage import Asked
     from include.cli.lineage.view import Item, View
 
-LETTERS, FIGURES = 24, 8
+LETTERS, FIGURES = 20, 8
 REUSED, RAN = "reused", "ran"
 
 

@@ -127,7 +127,7 @@ def _readable(view: "View", user: GetUserDep) -> "View | None":
 
 
 def _runs(store: "ArtifactStore", asked: Asked) -> Sequence["RunRecord"]:
-    """The newest runs."""
+    """The first records of the newest runs."""
     from include.artifacts.history import History
 
     found = sorted(History(store.bucket).records(asked.use_case, FIRST), key=lambda record: record.at, reverse=True)

@@ -106,7 +106,7 @@ def _cost(cost: Money | None) -> Cell:
         f"{money(cost.spent)} of {number(cost.budget)} {cost.currency}",
         cost.share,
         look,
-        f"{share} of the budget, {cost.what}",
+        f"{share}, {cost.what}",
     )
 
 

@@ -17,6 +17,7 @@ from genai_airflow.use_case_catalog import use_case_of
 from genai_airflow.views.lineage import RETRIES, Asked
 from genai_airflow.views.pages import Crumb, render
 from genai_airflow.views.problems import problem_page
+from genai_airflow.views.words import duration
 from include.artifacts.history import RunRecord
 from include.core.errors import GenaiError
 
@@ -52,7 +53,6 @@ def run_page(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
 
 
 def _row(dag_id: str, record: RunRecord) -> dict[str, Any]:
-    from include.cli.status import duration
     from include.cli.summary import number
 
     place = record.place

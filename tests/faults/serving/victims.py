@@ -41,13 +41,14 @@ class Victims:
         return None
 
     def orphans(self) -> list[str]:
-        """Engines of this scene that run without a stub of its Tritons, and dead ones that nobody waited for."""
+        """Engines that run without a stub, and dead ones of this scene's stubs that nobody waited for."""
         stubs = {process.pid for server in self.scene.tritons for process, _ in self._stubs(server)}
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess):
-                line = " ".join(process.cmdline())
-                if "engine.py" in line and str(self.scene.folder) in line and process.ppid() not in stubs:
+                line, parent = process.cmdline(), process.parent()
+                is_engine = len(line) > 1 and line[1].endswith("/1/engine.py")
+                if is_engine and not (parent and parent.name().startswith("triton_python_b")):
                     found.append(f"an engine runs without its stub: {process.pid} {line}")
                 if process.ppid() in stubs and process.status() == psutil.STATUS_ZOMBIE:
                     found.append(f"nobody waited for {process.pid}")

@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from include.inferencing.access.tenants import Tenant
-from include.inferencing.gateway.call import Call
+from include.inferencing.gateway.call import CANCELLED, Call
+from include.inferencing.gateway.errors import ApiError
 from include.inferencing.gateway.question import Question
 from include.inferencing.gateway.queues import Queues
 
 
-def call(tenant: str, concurrent: int) -> Call:
+def call(tenant: str, concurrent: int, seconds: float = 60) -> Call:
     access = Tenant(models=("*",), concurrent=concurrent)
-    return Call(Question("m", chat=True), tenant, "key", access, "m", "", 60, "id")
+    return Call(Question("m", chat=True), tenant, "key", access, "m", "", seconds, "id", usual=60)
 
 
 async def hold(queues: Queues, asked: Call, end: asyncio.Event) -> None:
@@ -48,6 +51,23 @@ def test_a_tenant_at_its_own_limit_holds_up_nobody_else() -> None:
     scene(test)
 
 
+def test_who_waits_for_its_own_answers_is_not_refused_by_the_model() -> None:
+    async def test(queues: Queues, end: asyncio.Event, group: asyncio.TaskGroup) -> None:
+        group.create_task(hold(queues, call("narrow", 1), end))
+        await until(lambda: queues.in_flight == 1)
+        with pytest.raises(ApiError) as waited:
+            await hold(queues, call("narrow", 1, 0.01), end)
+        queues.queues["m"].taken = 1000
+        group.create_task(hold(queues, call("narrow", 2), end))
+        group.create_task(hold(queues, call("narrow", 2), end))
+        await until(lambda: queues.waiting == 1)
+        with pytest.raises(ApiError) as hopeless:
+            await hold(queues, call("narrow", 2), end)
+        assert (waited.value.status, hopeless.value.status) == (429, 429)
+
+    scene(test)
+
+
 def test_clients_that_left_count_no_more() -> None:
     async def test(queues: Queues, end: asyncio.Event, group: asyncio.TaskGroup) -> None:
         group.create_task(hold(queues, call("narrow", 1), end))
@@ -62,3 +82,24 @@ def test_clients_that_left_count_no_more() -> None:
         await until(lambda: queues.waiting == 1)
 
     scene(test)
+
+
+@pytest.mark.parametrize(("taken", "seconds", "counts_as"), [(10, 1, CANCELLED), (10, 0.01, CANCELLED), (100, 1, 503)])
+def test_a_deadline_of_the_client_s_own_is_no_refusal_of_the_model_s(
+    taken: float, seconds: float, counts_as: int
+) -> None:
+    """One that is shorter than the wait is the client's; a wait that is longer than the usual deadline is not."""
+
+    async def test(queues: Queues, end: asyncio.Event, group: asyncio.TaskGroup) -> None:
+        group.create_task(hold(queues, call("first", 4), end))
+        group.create_task(hold(queues, call("second", 4), end))
+        await until(lambda: queues.waiting == 1)
+        queues.queues["m"].taken = taken
+        asked = call("hasty", 4, seconds)
+        with pytest.raises(ApiError) as refused:
+            await hold(queues, asked, end)
+        asked.fail(refused.value)
+        asked.status = refused.value.status
+        assert (asked.status, asked.counts_as) == (503, counts_as)
+
+    scene(test, places=1)

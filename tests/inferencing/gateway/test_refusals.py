@@ -153,3 +153,11 @@ def test_rates_end_in_429_and_say_when_to_come_again(
     statuses = [gateway.post(body, talker).status_code for _ in range(2)]
     assert statuses == [200, 429]
     assert json.loads(last.text)["error"]["code"] == "rate_limit_exceeded"
+
+
+def test_a_deadline_of_the_client_s_own_burns_no_budget(gateway: GatewayServer, new_key: Callable[..., str]) -> None:
+    key = accepted(gateway, new_key("hasty"))
+    hasty = gateway.post({"model": "served", "messages": ASKED}, key, **{"x-request-timeout": "0.001"})
+    assert (hasty.status_code, hasty.json()["error"]["code"]) == (504, "deadline_exceeded")
+    counted = 'genai_gateway_requests_total{model="served",status="499",tenant="hasty"} 1.0'
+    eventually(lambda: counted in gateway.get("/metrics").text, 10, gateway.told)

@@ -75,3 +75,18 @@ def test_a_prompt_that_cannot_fit_asks_no_server() -> None:
 def test_a_wrong_request_is_no_fault_of_the_server(message: str, code: str) -> None:
     failure = failure_of(f"Error generating stream: {message}", VLLM)
     assert (failure.code, failure.is_fault) == (code, code == "failed")
+
+
+@pytest.mark.parametrize("quoted", ["Stub process 'm' is not healthy", "the model must be loaded again", "unloading"])
+def test_what_a_quoted_prompt_says_of_a_server_ends_nobody_elses_answers(quoted: str) -> None:
+    triton = "Failed to process the request(s) for model instance 'm_0_0', message: "
+    for said in (f"Error generating stream: {quoted}", f"{triton}ValueError: {quoted}", f"[failed] no JSON: {quoted}"):
+        failure = failure_of(said, VLLM)
+        assert (failure.code, failure.dead) == ("failed", False), said
+    wrong = failure_of(f"Error generating stream: top_p must be in (0, 1], got {quoted}", VLLM)
+    assert (wrong.code, wrong.dead) == ("invalid_request", False)
+
+
+def test_a_dead_stub_is_told_by_how_tritons_error_begins() -> None:
+    triton = "Failed to process the request(s) for model instance 'm_0_0', message: "
+    assert all(failure_of(f"{said}Stub process 'm_0_0' is not healthy.", VLLM).dead for said in ("", triton))

@@ -19,16 +19,19 @@ class Piece:
 
 
 class Failure(Exception):
-    """An attempt at an answer that failed. `code`: of the package's own, else not_ready, lost, ended or silent."""
+    """An attempt at an answer that failed. `code`: of the package's own, else not_ready, lost, ended or silent.
 
-    def __init__(self, code: str, message: str, *, dead: bool = False) -> None:
+    `dead`: the model's process is gone; `killed`: and as far as anybody knows, by no fault of its package.
+    """
+
+    def __init__(self, code: str, message: str, *, dead: bool = False, killed: bool = False) -> None:
         super().__init__(message)
-        self.code, self.message, self.dead = code, message, dead
+        self.code, self.message, self.dead, self.killed = code, message, dead, killed
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the request is at fault, or its time is over: no other server would answer it."""
-        return self.code in ("invalid_request", "prompt_too_long", "deadline")
+        """Whether the model says that the request is at fault."""
+        return self.code in ("invalid_request", "prompt_too_long")
 
     @property
     def is_fault(self) -> bool:

@@ -35,8 +35,7 @@ function makeSortable(table) {
     const key = row => row.cells[column].dataset.order;
     const numeric = [...body.rows].every(row => key(row) !== "" && !isNaN(key(row)));
     const compare = numeric ? (a, b) => key(a) - key(b) : (a, b) => key(a).localeCompare(key(b));
-    const rows = [...body.rows].sort(compare);
-    body.append(...(descending ? rows.reverse() : rows));
+    body.append(...[...body.rows].sort(descending ? (a, b) => compare(b, a) : compare));
     heads.forEach((head, index) => {
       if (index === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
