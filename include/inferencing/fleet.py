@@ -47,8 +47,9 @@ def is_live(address: str) -> bool:
 
 
 def load_everywhere(model: str, config: DeployConfig) -> None:
-    """Load a model on every live server that has not loaded it; ModelError where one cannot."""
-    _everywhere(lambda triton: None if triton.ready(model) else load(triton, model, config.ready_seconds))
+    """Load a model on every live server that has not loaded it, once more where that fails: a process that was killed
+    while it loaded says nothing of its package. ModelError where one cannot."""
+    _everywhere(lambda triton: None if triton.ready(model) else _loaded(triton, model, config.ready_seconds))
 
 
 def try_everywhere(model: str, config: DeployConfig) -> SmokeTest:
@@ -94,6 +95,15 @@ def load(triton: TritonClient, model: str, seconds: float) -> None:
 def is_busy(error: GenaiError) -> bool:
     """Whether a model says that it has too much to do: it lives, and is not loaded again."""
     return OVERLOADED in error.problem
+
+
+def _loaded(triton: TritonClient, model: str, seconds: float) -> None:
+    try:
+        load(triton, model, seconds)
+    except ModelError as error:
+        triton.check()
+        LOG.warning("%s did not load on %s and is loaded again: %s", model, triton.address, error)
+        load(triton, model, seconds)
 
 
 def _tried(triton: TritonClient, model: str, config: DeployConfig) -> SmokeTest:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +139,14 @@ def test_a_deployer_that_dies_after_any_effect_leaves_what_the_next_one_finishes
         assert (alias.rollout, alias.leaving) == (None, ())
         assert loaded(triton, old, new, use_case=use_case) == [False, True]
     assert died >= 8
+
+
+def test_a_process_that_is_killed_while_it_loads_is_loaded_again(
+    store: ArtifactStore, triton: TritonServer, use_case: str, tmp_path: Path
+) -> None:
+    once = stand_in(store, "dies once", dies_once=str(tmp_path / "died"))
+    assert deploy(store, once, run_of(use_case), QUICK).metrics["deployed"]
+    assert (tmp_path / "died").exists() and loaded(triton, once, use_case=use_case) == [True]
 
 
 @pytest.mark.parametrize(

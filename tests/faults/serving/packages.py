@@ -11,7 +11,7 @@ from tests.gates import made_package
 
 MODEL = Path(__file__).parent / "stand_in.py"
 ANSWER = "It returns the number of items of a container"
-GOOD = {"answer": ANSWER, "first_seconds": 0.0, "gap_seconds": 0.0, "fail_every": 0, "load_error": ""}
+GOOD = {"answer": ANSWER, "first_seconds": 0.0, "gap_seconds": 0.0, "fail_every": 0, "load_error": "", "dies_once": ""}
 BAD = {
     "does not load": {"load_error": "no such weights"},
     "is empty": {"answer": ""},

@@ -4,6 +4,8 @@ Copied into a package as 1/model.py; speaks the interface of the project's own b
 """
 
 import json
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -22,6 +24,10 @@ class TritonPythonModel:
         folder = Path(args["model_repository"]) / args["model_version"]
         self.told = json.loads((folder / "behaviour.json").read_text())
         self.asked = 0
+        marker = Path(self.told["dies_once"] or __file__)
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.told["load_error"]:
             raise RuntimeError(self.told["load_error"])
 
