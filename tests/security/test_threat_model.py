@@ -38,5 +38,5 @@ def test_the_names_in_a_promise_exist(number: str) -> None:
 
 def test_each_actor_and_boundary_of_the_picture_is_explained() -> None:
     text = PAGE.read_text()
-    drawn = set(re.findall(r"--\|(B\d+)\|", text))
+    drawn = set(re.findall(r" ---\|(B\d+)\|", text))
     assert drawn and drawn == set(re.findall(r"^\| (B\d+) \|", text, re.MULTILINE))
