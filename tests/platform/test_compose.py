@@ -66,6 +66,13 @@ def test_nothing_starts_without_the_secrets(tmp_path: Path) -> None:
     assert "python3 -m include.local.compose_env" in done.stderr
 
 
+def test_copies_of_models_leave_triton_memory_to_load_them(services: dict[str, Any]) -> None:
+    for name in TRITONS:
+        [copies] = re.findall(r"size=(\d+)g", " ".join(services[name]["tmpfs"]))
+        in_memory = int(copies) * 2**30 + int(services[name]["shm_size"])
+        assert in_memory * 2 <= int(services[name]["mem_limit"]), name
+
+
 def test_only_what_people_use_is_published_and_on_loopback(services: dict[str, Any]) -> None:
     published = {
         (name, port["host_ip"], port["target"])
