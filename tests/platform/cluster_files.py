@@ -103,7 +103,8 @@ def labels_of() -> dict[str, dict[str, str]]:
         for one in manifests()
         if one["kind"] == "Deployment"
     }
-    chart = ("scheduler", "api-server", "dag-processor", "triggerer", "run-airflow-migrations")
+    programs = ("scheduler", "api-server", "dag-processor", "triggerer", "run-airflow-migrations")
+    chart = (*programs, "airflow-cleanup-pods")
     airflow = {name: {"tier": "airflow", "component": name, "release": "airflow"} for name in chart}
     job = training_job()["spec"]["template"]["metadata"]["labels"]
     return deployed | airflow | {"task": task_pod()["metadata"]["labels"], "job": job}

@@ -77,6 +77,9 @@ def reaches(source: str, target: str, port: int, protocol: str = "TCP") -> bool:
         ("job", "job", 8470),
         ("job", "job", 41234),
         ("scheduler", PRIVATE, 5432),
+        # lists and deletes pods, and writes into Airflow's log that it did
+        ("airflow-cleanup-pods", PRIVATE, 6443),
+        ("airflow-cleanup-pods", PRIVATE, 5432),
         *((name, "minio", 9000) for name in ("triton", "gateway", "serving-control", "job", "task", "api-server")),
     ],
 )

@@ -20,8 +20,11 @@ API_PORT, DNS_PORT, HTTP_PORT, HTTPS_PORT = 8080, 53, 80, 443
 CLUSTER_API_PORTS = (HTTPS_PORT, 6443)
 METADATA = "169.254.0.0/16"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", METADATA)
+# the chart's job that takes pods of failed tasks away; each of its commands is noted in the database
+CLEANUP = "airflow-cleanup-pods"
 # Airflow's programs that have the database's address; tasks have not
-WITH_DATABASE = ("scheduler", "api-server", "dag-processor", "triggerer", "run-airflow-migrations")
+WITH_DATABASE = ("scheduler", "api-server", "dag-processor", "triggerer", "run-airflow-migrations", CLEANUP)
+WITH_CLUSTER_API = ("scheduler", "api-server", "worker", CLEANUP)
 
 Peers = list[dict[str, Any]]
 ASKED: Peers = [{"protocol": "TCP", "port": TRITON_PORTS[name]} for name in ("http", "grpc")]
@@ -86,7 +89,7 @@ def _airflow(cluster: Cluster, database_port: int) -> list[Manifest]:
             "airflow-cluster-api",
             None,
             egress=cluster_api,
-            expressions=[{"key": "component", "operator": "In", "values": ["scheduler", "api-server", "worker"]}],
+            expressions=[{"key": "component", "operator": "In", "values": list(WITH_CLUSTER_API)}],
         ),
         # sources and language models outside; private ones need a policy of their own, as they need their setting
         _policy(
