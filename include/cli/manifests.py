@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+from ipaddress import ip_network
 from pathlib import Path
 
 from include.core.errors import ConfigurationError
@@ -11,6 +12,7 @@ from include.jobs.slots import training_slots
 from include.platform.kubernetes.accounts import TRAINING
 from include.platform.kubernetes.airflow_values import CHART, Airflow
 from include.platform.kubernetes.files import VALUES, files, write
+from include.platform.kubernetes.network import METADATA, PUBLIC, Outside, store_peers
 from include.use_cases.serving_rules import longest_deadline, serving_rules, serving_threads
 
 OK = 0
@@ -53,7 +55,19 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "docs/growing.md lists their keys",
     )
     _add_airflow(sub)
+    _add_network(sub)
     sub.set_defaults(command=run)
+
+
+def _add_network(sub: argparse.ArgumentParser) -> None:
+    """Where pods find what they do not start: network policies know addresses and namespaces, no hosts."""
+    words = "addresses of the object store; without, and without a namespace: any public one, on its port"
+    sub.add_argument("--store-cidr", type=_cidr, action="append", default=[], metavar="CIDR", help=words)
+    words = "namespace of an object store in this cluster; one that is named NAME.NAMESPACE.svc needs none"
+    sub.add_argument("--store-namespace", default="", metavar="NAMESPACE", help=words)
+    words = "addresses of Kubernetes' API, for tasks and Airflow; without: any, on ports 443 and 6443"
+    sub.add_argument("--cluster-api", type=_cidr, action="append", default=[], metavar="CIDR", help=words)
+    sub.add_argument("--database-port", type=int, default=5432, help="port of Airflow's database, for network policies")
 
 
 def _add_airflow(sub: argparse.ArgumentParser) -> None:
@@ -62,7 +76,6 @@ def _add_airflow(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--task-cpu", default=Airflow.task_cpu, help="CPUs of a task's pod")
     sub.add_argument("--task-memory", default=Airflow.task_memory, help="memory of a task's pod")
     sub.add_argument("--task-scratch", default=Airflow.task_scratch, help="disk of a task's pod")
-    sub.add_argument("--database-port", type=int, default=5432, help="port of Airflow's database, for network policies")
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -70,9 +83,17 @@ def run(parsed: argparse.Namespace) -> int:
     here = settings()
     cluster = cluster_of(here, parsed)
     release = release_of(here, parsed, cluster)
-    found = files(cluster, serving_rules().bounds, release, parsed.autoscaler, parsed.database_port)
+    outside = Outside(
+        store=tuple(parsed.store_cidr),
+        store_namespace=parsed.store_namespace,
+        cluster_api=tuple(parsed.cluster_api),
+        database_port=parsed.database_port,
+    )
+    found = files(cluster, serving_rules().bounds, release, parsed.autoscaler, outside)
     for path in write(found, parsed.out):
         print(path)
+    if store_peers(cluster, outside) == PUBLIC:
+        print("\nthe store is taken to be at any public address, and at no private one: --store-cidr says which")
     chart = f"--version {CHART} --namespace {cluster.namespace} --values {parsed.out / VALUES}"
     print(f"\nmake the Secrets of docs/growing.md, then:\n  kubectl apply -f {parsed.out}")
     print(f"  helm upgrade --install airflow apache-airflow/airflow {chart}")
@@ -154,6 +175,16 @@ def _named(text: str) -> tuple[str, str]:
     if program not in SECRETS or not secret:
         raise argparse.ArgumentTypeError(f"{text!r} is not PROGRAM=NAME with one of {', '.join(SECRETS)}")
     return program, secret
+
+
+def _cidr(text: str) -> str:
+    try:
+        found = ip_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; write it as 10.20.0.0/24") from None
+    if found.overlaps(ip_network(METADATA)):
+        raise argparse.ArgumentTypeError(f"{text} holds the cloud's metadata service ({METADATA}): name less")
+    return str(found)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from include.jobs.kubernetes_manifest import job_manifest
 from include.jobs.request import JobRequest
 from include.platform.kubernetes.airflow_values import Airflow
 from include.platform.kubernetes.files import VALUES, files
+from include.platform.kubernetes.network import Outside
 
 Document = dict[str, Any]
 
@@ -24,7 +25,7 @@ CLUSTER = Cluster(
     secrets={name: f"store-{name}" for name in PROGRAMS},
     model_repository="inferencing/repository",
     region="us-east-1",
-    environment={"GENAI_S3_ENDPOINT": "minio.storage:9000", "GENAI_S3_BUCKET": "genai", "GENAI_S3_SECURE": "false"},
+    environment={"GENAI_S3_ENDPOINT": "minio.storage.svc:9000", "GENAI_S3_BUCKET": "genai", "GENAI_S3_SECURE": "false"},
     deadline_seconds=60,
     gpus=1,
     node_selector={"pool": "gpu"},
@@ -53,7 +54,7 @@ TRAINING = Settings.model_validate(
 
 def found(scaled_by: Literal["keda", "hpa"] = "keda") -> dict[str, list[Document]]:
     """Path -> documents."""
-    return files(CLUSTER, BOUNDS, RELEASE, scaled_by)
+    return files(CLUSTER, BOUNDS, RELEASE, scaled_by, Outside())
 
 
 @cache

@@ -177,6 +177,27 @@ def test_the_command_writes_the_same_files_each_time_and_no_key(
     settings.cache_clear()
 
 
+def test_the_command_takes_the_stores_addresses_and_says_where_it_was_told_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"S3_ENDPOINT": "s3.example:443", "S3_SECURE": "true", "KUBERNETES_IMAGE": "w:1"}
+    for name, value in (given | {"KUBERNETES_SECRET": "store"}).items():
+        monkeypatch.setenv(f"GENAI_{name}", value)
+    settings.cache_clear()
+    line = ["manifests", "--out", str(tmp_path)]
+    assert main.main(line) == 0
+    assert "--store-cidr says which" in capsys.readouterr().out
+    assert main.main([*line, "--store-cidr", "10.20.0.0/24"]) == 0
+    assert "--store-cidr" not in capsys.readouterr().out
+    assert "cidr: 10.20.0.0/24" in (tmp_path / "20-network.yaml").read_text()
+    for wrong, problem in (("10.20.0.1/24", "has host bits set"), ("0.0.0.0/0", "metadata service")):
+        with pytest.raises(SystemExit):
+            main.main([*line, "--store-cidr", wrong])
+        assert problem in " ".join(capsys.readouterr().err.split())
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
 def test_the_image_of_the_cluster_changes_one_package_of_the_workflows() -> None:
     def pins(lock: str) -> dict[str, str]:
         return dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", (PROJECT_ROOT / lock).read_text(), re.MULTILINE))

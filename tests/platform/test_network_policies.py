@@ -1,11 +1,12 @@
 """Who reaches whom in the namespace, as Kubernetes reads the policies: both ends have to allow it."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
-from typing import Any
 
 import pytest
 
-from tests.platform.cluster_files import Document, labels_of, manifests
+from include.platform.kubernetes.network import Outside, policies
+from tests.platform.cluster_files import CLUSTER, Document, labels_of, manifests
 
 OWN = {"kubernetes.io/metadata.name": "genai"}
 OTHERS = {
@@ -15,6 +16,8 @@ OTHERS = {
     "minio": ({"app": "minio"}, {"kubernetes.io/metadata.name": "storage"}),
 }
 METADATA, OUTSIDE, PRIVATE = "169.254.169.254", "93.184.216.34", "10.1.2.3"
+
+NOTHING_SAID = Outside()
 
 
 def chosen(selector: Document, labels: dict[str, str]) -> bool:
@@ -38,12 +41,19 @@ def is_peer(peer: Document, other: str) -> bool:
     return namespace == OWN and chosen(peer["podSelector"], labels)
 
 
-def allows(kind: str, pod: str, other: str, port: int, protocol: str) -> bool:
+def written(endpoint: str = "", secure: bool = True, outside: Outside = NOTHING_SAID) -> list[Document]:
+    """The policies of the made-up cluster; those of another store where an endpoint is given."""
+    if not endpoint:
+        return [one for one in manifests() if one["kind"] == "NetworkPolicy"]
+    store = {"GENAI_S3_ENDPOINT": endpoint, "GENAI_S3_SECURE": str(secure).lower()}
+    return policies(replace(CLUSTER, environment=CLUSTER.environment | store), outside)
+
+
+def allows(kind: str, pod: str, other: str, port: int, protocol: str, listed: list[Document]) -> bool:
     """Whether the policies of one direction let a pod of the namespace talk with another one."""
     if pod not in labels_of():
         return True
-    policies: list[Any] = [one["spec"] for one in manifests() if one["kind"] == "NetworkPolicy"]
-    for policy in policies:
+    for policy in (one["spec"] for one in listed):
         if kind not in policy["policyTypes"] or not chosen(policy["podSelector"], labels_of()[pod]):
             continue
         for rule in policy.get(kind.lower(), []):
@@ -54,8 +64,10 @@ def allows(kind: str, pod: str, other: str, port: int, protocol: str) -> bool:
     return False
 
 
-def reaches(source: str, target: str, port: int, protocol: str = "TCP") -> bool:
-    return allows("Egress", source, target, port, protocol) and allows("Ingress", target, source, port, protocol)
+def reaches(source: str, target: str, port: int, protocol: str = "TCP", listed: list[Document] | None = None) -> bool:
+    found = written() if listed is None else listed
+    out = allows("Egress", source, target, port, protocol, found)
+    return out and allows("Ingress", target, source, port, protocol, found)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +131,36 @@ def test_what_has_no_business_there_cannot(source: str, target: str, port: int) 
 def test_every_pod_finds_names_and_none_gets_the_nodes_credentials(name: str) -> None:
     assert reaches(name, "minio", 53, "UDP")
     assert not any(reaches(name, METADATA, port) for port in (80, 443, 5432, 6443, 9000))
+
+
+# all that hold a key of the store and have no business with the cluster's API, which managed clusters serve on 443
+READERS = ("triton", "gateway", "serving-control", "serving-scaler", "job")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_store_on_443_opens_no_private_address_and_no_api_of_the_cluster(name: str) -> None:
+    anywhere = written("s3.example:443")
+    assert reaches(name, OUTSIDE, 443, listed=anywhere)
+    assert not any(reaches(name, other, 443, listed=anywhere) for other in (PRIVATE, METADATA, "minio", "stranger"))
+    public = written("s3.example:443", outside=Outside(store=("93.184.216.0/24",)))
+    assert reaches(name, OUTSIDE, 443, listed=public)
+    assert not any(reaches(name, other, 443, listed=public) for other in ("203.0.113.7", PRIVATE, METADATA))
+    private = written("s3.example:443", outside=Outside(store=("10.1.2.0/28",)))
+    assert reaches(name, PRIVATE, 443, listed=private)
+    assert not any(reaches(name, other, 443, listed=private) for other in (OUTSIDE, "10.96.0.1", METADATA))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_store_in_the_cluster_opens_its_namespace_alone(name: str) -> None:
+    by_option = written("minio.storage:9000", outside=Outside(store_namespace="storage"))
+    for listed in (written(), by_option):
+        assert reaches(name, "minio", 9000, listed=listed)
+        assert not any(reaches(name, other, 9000, listed=listed) for other in ("stranger", OUTSIDE, PRIVATE))
+    by_address = written("10.1.2.3:9000")
+    assert reaches(name, PRIVATE, 9000, listed=by_address) and not reaches(name, "10.1.2.4", 9000, listed=by_address)
+
+
+def test_the_api_of_the_cluster_is_reached_where_it_was_said_to_be() -> None:
+    listed = written("s3.example:443", outside=Outside(cluster_api=("10.96.0.1/32",)))
+    for name in ("task", "scheduler", "airflow-cleanup-pods"):
+        assert reaches(name, "10.96.0.1", 443, listed=listed) and not reaches(name, PRIVATE, 443, listed=listed)

@@ -29,7 +29,11 @@ _Plain.add_representer(str, _text)
 
 
 def files(
-    cluster: Cluster, bounds: Bounds, release: Airflow, scaled_by: Literal["keda", "hpa"], database_port: int = 5432
+    cluster: Cluster,
+    bounds: Bounds,
+    release: Airflow,
+    scaled_by: Literal["keda", "hpa"],
+    outside: network.Outside,
 ) -> dict[str, list[Manifest]]:
     """Path -> documents. `kubectl apply -f` takes the folder as it is: names are in the order that they are needed."""
     serving = manifests.manifests(cluster, bounds)
@@ -37,7 +41,7 @@ def files(
     return {
         "00-namespace.yaml": [accounts.namespace(cluster)],
         "10-accounts.yaml": [*accounts.accounts(cluster), *accounts.rights(cluster)],
-        "20-network.yaml": network.policies(cluster, database_port),
+        "20-network.yaml": network.policies(cluster, outside),
         **{f"30-{name}": found for name, found in serving.items() if name != left_out},
         VALUES: [airflow_values(release)],
     }

@@ -1,10 +1,13 @@
 """Who may talk to whom in the namespace: nobody, but for what is listed here.
 
 Network policies name pods, namespaces, addresses and ports, not hosts: what lies outside of the namespace is let
-through by its port, never the cloud's metadata service, which hands out a node's credentials.
+through by its port and by what is known of its address, never the cloud's metadata service, which hands out a node's
+credentials.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +21,7 @@ AIRFLOW = {"tier": "airflow"}
 WORKER, API_SERVER = AIRFLOW | {"component": "worker"}, AIRFLOW | {"component": "api-server"}
 API_PORT, DNS_PORT, HTTP_PORT, HTTPS_PORT = 8080, 53, 80, 443
 CLUSTER_API_PORTS = (HTTPS_PORT, 6443)
+NAME = "kubernetes.io/metadata.name"
 METADATA = "169.254.0.0/16"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", METADATA)
 # the chart's job that takes pods of failed tasks away; each of its commands is noted in the database
@@ -28,11 +32,31 @@ WITH_CLUSTER_API = ("scheduler", "api-server", "worker", CLEANUP)
 
 Peers = list[dict[str, Any]]
 ASKED: Peers = [{"protocol": "TCP", "port": TRITON_PORTS[name]} for name in ("http", "grpc")]
+PUBLIC: Peers = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(PRIVATE)}}]
 
 
-def policies(cluster: Cluster, database_port: int = 5432) -> list[Manifest]:
+@dataclass(frozen=True)
+class Outside:
+    """What these files do not start. `store` and `cluster_api`: CIDRs of the object store and of Kubernetes' API;
+    `store_namespace`: where the store is in this cluster."""
+
+    store: tuple[str, ...] = ()
+    store_namespace: str = ""
+    cluster_api: tuple[str, ...] = ()
+    database_port: int = 5432
+
+
+def store_peers(cluster: Cluster, outside: Outside) -> Peers:
+    """Where the store is: as it was said, else as its name says, else at any public address."""
+    named = _namespace({NAME: outside.store_namespace}) if outside.store_namespace else []
+    said = [*_blocks(outside.store), *named]
+    host = urlsplit(f"//{cluster.environment['GENAI_S3_ENDPOINT']}").hostname or ""
+    return said or _by_name(host, cluster) or PUBLIC
+
+
+def policies(cluster: Cluster, outside: Outside) -> list[Manifest]:
     """All policies of the namespace; the first closes it."""
-    store = [_to(_elsewhere(), [_port(_store_port(cluster))])]
+    store = [_to(store_peers(cluster, outside), [_port(_store_port(cluster))])]
     serving = {"app.kubernetes.io/part-of": "genai-serving"}
     return [
         _policy(cluster, "closed", {}, ingress=[], egress=[]),
@@ -44,14 +68,14 @@ def policies(cluster: Cluster, database_port: int = 5432) -> list[Manifest]:
         *_serving(cluster),
         # ranks choose their ports; port 8470 asks for a digest of the store's key
         _policy(cluster, "jobs", JOB, ingress=[_from(_pods(JOB))], egress=[_to(_pods(JOB))]),
-        *_airflow(cluster, database_port),
+        *_airflow(cluster, outside),
     ]
 
 
 def _serving(cluster: Cluster) -> list[Manifest]:
     programs = ("gateway", "serving-control", "serving-scaler")
     ask = _to(_pods(labels("triton")), ASKED)
-    watching = _namespace({"kubernetes.io/metadata.name": _watching(cluster)})
+    watching = _namespace({NAME: _watching(cluster)})
     asking = [peer for name in programs for peer in _pods(labels(name))] + _pods(WORKER)
     told = _from(watching, [_port(TRITON_PORTS["metrics"])])
     calls = [_from([*_namespace(CLIENTS), *watching, *_pods(WORKER)], [_port(GATEWAY_PORT)])]
@@ -64,11 +88,10 @@ def _serving(cluster: Cluster) -> list[Manifest]:
     ]
 
 
-def _airflow(cluster: Cluster, database_port: int) -> list[Manifest]:
+def _airflow(cluster: Cluster, outside: Outside) -> list[Manifest]:
     api = [_to(_pods(API_SERVER), [_port(API_PORT)])]
-    outside = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(PRIVATE)}}]
-    sources = [_to(outside, [_port(HTTP_PORT), _port(HTTPS_PORT)])]
-    cluster_api = [_to(_elsewhere(), [_port(port) for port in CLUSTER_API_PORTS])]
+    sources = [_to(PUBLIC, [_port(HTTP_PORT), _port(HTTPS_PORT)])]
+    cluster_api = [_to(_blocks(outside.cluster_api) or _elsewhere(), [_port(port) for port in CLUSTER_API_PORTS])]
     return [
         _policy(
             cluster,
@@ -81,7 +104,7 @@ def _airflow(cluster: Cluster, database_port: int) -> list[Manifest]:
             cluster,
             "airflow-database",
             None,
-            egress=[_to(_elsewhere(), [_port(database_port)])],
+            egress=[_to(_elsewhere(), [_port(outside.database_port)])],
             expressions=[{"key": "component", "operator": "In", "values": list(WITH_DATABASE)}],
         ),
         _policy(
@@ -136,6 +159,20 @@ def _namespace(chosen: dict[str, str]) -> Peers:
 def _elsewhere() -> Peers:
     """Any address but the metadata service's, and pods, which some networks do not count among addresses."""
     return [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA]}}, *_namespace({})]
+
+
+def _blocks(addresses: Sequence[str]) -> Peers:
+    return [{"ipBlock": {"cidr": one}} for one in addresses]
+
+
+def _by_name(host: str, cluster: Cluster) -> Peers:
+    """The peers that a host's name tells: an address, a service of this namespace or `.svc` of another; none else."""
+    parts = host.split(".")
+    if ":" in host or parts[-1].isdigit():
+        return _blocks([str(ip_network(host))])
+    if len(parts) == 1:
+        return _namespace({NAME: cluster.namespace})
+    return _namespace({NAME: parts[1]}) if parts[2:3] == ["svc"] else []
 
 
 def _port(number: int, protocol: str = "TCP") -> dict[str, Any]:
