@@ -5,6 +5,8 @@ import importlib.metadata
 from ipaddress import ip_network
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from include.core.errors import ConfigurationError
 from include.core.settings import Settings, settings
 from include.inferencing.scaling.pods import GATEWAY_PORT, PROGRAMS, TRITON_PORTS, Cluster
@@ -88,6 +90,8 @@ def run(parsed: argparse.Namespace) -> int:
         store_namespace=parsed.store_namespace,
         cluster_api=tuple(parsed.cluster_api),
         database_port=parsed.database_port,
+        tracking=here.mlflow_url,
+        lineage=here.openlineage_url,
     )
     found = files(cluster, serving_rules().bounds, release, parsed.autoscaler, outside)
     for path in write(found, parsed.out):
@@ -158,6 +162,7 @@ def _environment(here: Settings, cluster: Cluster) -> dict[str, str]:
         name: value
         for name, value in here.model_dump(mode="json").items()
         if name not in HERE
+        and not isinstance(getattr(here, name), SecretStr)
         and not name.endswith(("_key", "_port", "_needed_gb"))
         and getattr(here, name) != Settings.model_fields[name].default
     }

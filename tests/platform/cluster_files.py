@@ -33,7 +33,12 @@ CLUSTER = Cluster(
 RELEASE = Airflow(
     cluster=CLUSTER,
     version="3.3.2",
-    environment=CLUSTER.environment | {"GENAI_JOBS": "kubernetes", "GENAI_TEXT_ENDPOINT": "https://llm.example/v1"},
+    environment=CLUSTER.environment
+    | {
+        "GENAI_JOBS": "kubernetes",
+        "GENAI_TEXT_ENDPOINT": "https://llm.example/v1",
+        "GENAI_MLFLOW_URL": "http://mlflow.tracking.svc:5000",
+    },
     secrets={name: f"airflow-{name}" for name in ("database", "keys", "pages", "tasks")},
     logs="s3://genai/airflow-logs",
     slots=16,

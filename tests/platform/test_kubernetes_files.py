@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from kubernetes import client
+from pydantic import SecretStr
 
 from include.cli import main
 from include.core.settings import PROJECT_ROOT, Settings, settings
@@ -175,6 +176,33 @@ def test_the_command_writes_the_same_files_each_time_and_no_key(
             assert problem in capsys.readouterr().err
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_no_secret_setting_is_in_a_value_and_tasks_get_those_of_mlflow_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
+    assert {"mlflow_password", "mlflow_token", "s3_secret_key", "gateway_key"} <= set(secret)
+    given = {"S3_ENDPOINT": "minio.storage.svc:9000", "KUBERNETES_IMAGE": "w:1", "KUBERNETES_SECRET": "genai"}
+    given |= {"MLFLOW_URL": "http://mlflow.tracking.svc:5000", "MLFLOW_USER": "writer"}
+    given |= {name.upper(): "hidden-value-of-32-characters-xx" for name in secret}
+    for name, value in given.items():
+        monkeypatch.setenv(f"GENAI_{name}", value)
+    settings.cache_clear()
+    assert main.main(["manifests", "--out", str(tmp_path)]) == 0
+    monkeypatch.undo()
+    settings.cache_clear()
+    text = (tmp_path / VALUES).read_text()
+    assert "hidden-value" not in text and "***" not in text
+    told = {one["name"]: one["value"] for one in yaml.safe_load(text)["env"]}
+    assert told["GENAI_MLFLOW_USER"] == "writer" and not {f"GENAI_{name.upper()}" for name in secret} & told.keys()
+    pod = yaml.safe_load(yaml.safe_load(text)["podTemplate"].replace("{{", "").replace("}}", ""))
+    [container] = pod["spec"]["containers"]
+    from_secret = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one}
+    # who has a token needs no password, and the other way round: a key that is not there keeps no pod from starting
+    for name in ("mlflow_password", "mlflow_token"):
+        wanted = {"name": "genai-airflow-tasks", "key": name, "optional": True}
+        assert from_secret[f"GENAI_{name.upper()}"] == wanted
 
 
 def test_the_command_takes_the_stores_addresses_and_says_where_it_was_told_none(

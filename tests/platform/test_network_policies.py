@@ -13,6 +13,8 @@ OTHERS = {
     "prometheus": ({"app": "prometheus"}, {"kubernetes.io/metadata.name": "monitoring"}),
     "ingress": ({"app": "ingress"}, {"kubernetes.io/metadata.name": "ingress", "genai-workflow/clients": "allowed"}),
     "stranger": ({"app": "stranger"}, {"kubernetes.io/metadata.name": "elsewhere"}),
+    "mlflow": ({"app": "mlflow"}, {"kubernetes.io/metadata.name": "tracking"}),
+    "catalogue": ({"app": "marquez"}, {"kubernetes.io/metadata.name": "lineage"}),
     "minio": ({"app": "minio"}, {"kubernetes.io/metadata.name": "storage"}),
 }
 METADATA, OUTSIDE, PRIVATE = "169.254.169.254", "93.184.216.34", "10.1.2.3"
@@ -164,3 +166,14 @@ def test_the_api_of_the_cluster_is_reached_where_it_was_said_to_be() -> None:
     listed = written("s3.example:443", outside=Outside(cluster_api=("10.96.0.1/32",)))
     for name in ("task", "scheduler", "airflow-cleanup-pods"):
         assert reaches(name, "10.96.0.1", 443, listed=listed) and not reaches(name, PRIVATE, 443, listed=listed)
+
+
+def test_mlflow_and_the_catalogue_are_reached_by_those_who_tell_them_and_where_they_are_set() -> None:
+    said = Outside(tracking="http://mlflow.tracking.svc:5000", lineage="http://marquez.lineage.svc:5000/api")
+    listed = written("minio.storage.svc:9000", outside=said)
+    assert {name for name in labels_of() if reaches(name, "mlflow", 5000, listed=listed)} == {"task"}
+    told = {name for name in labels_of() if reaches(name, "catalogue", 5000, listed=listed)}
+    assert told == {"task", "scheduler", "api-server"}
+    assert not any(reaches(name, other, 5000) for name in labels_of() for other in ("mlflow", "catalogue"))
+    away = written("minio.storage.svc:9000", outside=Outside(tracking="https://mlflow.example:8443"))
+    assert reaches("task", PRIVATE, 8443, listed=away) and not reaches("task", METADATA, 8443, listed=away)

@@ -29,6 +29,8 @@ CLEANUP = "airflow-cleanup-pods"
 # Airflow's programs that have the database's address; tasks have not
 WITH_DATABASE = ("scheduler", "api-server", "dag-processor", "triggerer", "run-airflow-migrations", CLEANUP)
 WITH_CLUSTER_API = ("scheduler", "api-server", "worker", CLEANUP)
+# those in which Airflow's listener of OpenLineage runs
+WITH_EVENTS = ("scheduler", "api-server", "worker")
 
 Peers = list[dict[str, Any]]
 ASKED: Peers = [{"protocol": "TCP", "port": TRITON_PORTS[name]} for name in ("http", "grpc")]
@@ -38,12 +40,15 @@ PUBLIC: Peers = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(PRIVATE)}}]
 @dataclass(frozen=True)
 class Outside:
     """What these files do not start. `store` and `cluster_api`: CIDRs of the object store and of Kubernetes' API;
-    `store_namespace`: where the store is in this cluster."""
+    `store_namespace`: where the store is in this cluster; `tracking` and `lineage`: URLs of MLflow and of the catalogue
+    of lineage, empty where there is none."""
 
     store: tuple[str, ...] = ()
     store_namespace: str = ""
     cluster_api: tuple[str, ...] = ()
     database_port: int = 5432
+    tracking: str = ""
+    lineage: str = ""
 
 
 def store_peers(cluster: Cluster, outside: Outside) -> Peers:
@@ -100,19 +105,15 @@ def _airflow(cluster: Cluster, outside: Outside) -> list[Manifest]:
             ingress=[_from([*_pods(AIRFLOW), *_namespace(CLIENTS)], [_port(API_PORT)])],
         ),
         _policy(cluster, "airflow", AIRFLOW, egress=api),
-        _policy(
-            cluster,
-            "airflow-database",
-            None,
-            egress=[_to(_elsewhere(), [_port(outside.database_port)])],
-            expressions=[{"key": "component", "operator": "In", "values": list(WITH_DATABASE)}],
-        ),
-        _policy(
-            cluster,
-            "airflow-cluster-api",
-            None,
-            egress=cluster_api,
-            expressions=[{"key": "component", "operator": "In", "values": list(WITH_CLUSTER_API)}],
+        _programs(cluster, "airflow-database", WITH_DATABASE, [_to(_elsewhere(), [_port(outside.database_port)])]),
+        _programs(cluster, "airflow-cluster-api", WITH_CLUSTER_API, cluster_api),
+        *(
+            _programs(cluster, f"airflow-{name}", components, [_at(url, cluster)])
+            for name, components, url in (
+                ("tracking", ("worker",), outside.tracking),
+                ("lineage", WITH_EVENTS, outside.lineage),
+            )
+            if url
         ),
         # sources and language models outside; private ones need a policy of their own, as they need their setting
         _policy(
@@ -128,17 +129,30 @@ def _airflow(cluster: Cluster, outside: Outside) -> list[Manifest]:
     ]
 
 
+def _programs(cluster: Cluster, name: str, components: Sequence[str], egress: list[Manifest]) -> Manifest:
+    """A policy of some of Airflow's programs."""
+    expressions = [{"key": "component", "operator": "In", "values": list(components)}]
+    return _policy(cluster, name, AIRFLOW, egress=egress, expressions=expressions)
+
+
+def _at(url: str, cluster: Cluster) -> Manifest:
+    """Egress to a server, wherever it is where its name does not tell."""
+    parts = urlsplit(url)
+    port = parts.port or (HTTPS_PORT if parts.scheme == "https" else HTTP_PORT)
+    return _to(_by_name(parts.hostname or "", cluster) or _elsewhere(), [_port(port)])
+
+
 def _policy(
     cluster: Cluster,
     name: str,
-    chosen: dict[str, str] | None,
+    chosen: dict[str, str],
     ingress: Sequence[Manifest] | None = None,
     egress: Sequence[Manifest] | None = None,
     expressions: Peers | None = None,
 ) -> Manifest:
     selector: dict[str, Any] = {"matchLabels": chosen} if chosen else {}
     if expressions:
-        selector = {"matchLabels": AIRFLOW, "matchExpressions": expressions}
+        selector["matchExpressions"] = expressions
     rules = {"Ingress": ingress, "Egress": egress}
     spec: Manifest = {
         "podSelector": selector,

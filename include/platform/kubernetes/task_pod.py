@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from include.platform.kubernetes.airflow_values import Airflow
 
 CONTAINER: dict[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-# variable -> key of the tasks' Secret; the last two where a language model outside is named
+# variable -> key of the tasks' Secret; those of OUTSIDE where a language model outside is named
 CONNECTIONS = {"AIRFLOW_CONN_GENAI_STORE": "store_connection", "AIRFLOW_CONN_GENAI_LOGS": "logs_connection"}
 KEYS = CONNECTIONS | {"GENAI_PSEUDONYM_KEY": "pseudonym_key"}
 OUTSIDE = {
     "GENAI_TEXT_API_KEY": ("GENAI_TEXT_ENDPOINT", "text_api_key"),
     "GENAI_JUDGE_API_KEY": ("GENAI_JUDGE_ENDPOINT", "judge_api_key"),
 }
+# where its address is told; a server may ask for a password, a token or neither
+TRACKING = {"GENAI_MLFLOW_PASSWORD": "mlflow_password", "GENAI_MLFLOW_TOKEN": "mlflow_token"}
 GRACE_SECONDS = 120
 MOUNTS = {"scratch": "/scratch", "tmp": "/tmp", "logs": "/opt/airflow/logs", "shared-memory": "/dev/shm"}  # noqa: S108
 
@@ -58,6 +60,7 @@ def pod_template(release: "Airflow") -> str:
 
 def _container(release: "Airflow") -> Manifest:
     keys = KEYS | {name: key for name, (where, key) in OUTSIDE.items() if where in release.environment}
+    tracking = TRACKING if "GENAI_MLFLOW_URL" in release.environment else {}
     size = {"cpu": release.task_cpu, "memory": release.task_memory}
     return {
         "name": "base",
@@ -66,6 +69,7 @@ def _container(release: "Airflow") -> Manifest:
             *told({"AIRFLOW_HOME": "/opt/airflow", "GENAI_STATE_FOLDER": "/scratch", "HOME": "/scratch"}),
             *told(release.environment),
             *hidden(keys, release.secrets["tasks"]),
+            *hidden(tracking, release.secrets["tasks"], optional=True),
         ],
         "resources": {"requests": size, "limits": {"memory": release.task_memory}},
         "securityContext": CONTAINER,
@@ -81,6 +85,9 @@ def told(values: dict[str, str]) -> list[Manifest]:
     return [{"name": name, "value": value} for name, value in sorted(values.items())]
 
 
-def hidden(keys: dict[str, str], secret: str) -> list[Manifest]:
-    """Variables whose values stay in a Secret."""
-    return [{"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for name, key in keys.items()]
+def hidden(keys: dict[str, str], secret: str, optional: bool = False) -> list[Manifest]:
+    """Variables whose values stay in a Secret; a pod starts without those that are optional."""
+    more = {"optional": True} if optional else {}
+    return [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key} | more}} for name, key in keys.items()
+    ]
