@@ -12,6 +12,7 @@ from include.core.settings import Settings, settings
 from include.inferencing.scaling.pods import GATEWAY_PORT, PROGRAMS, TRITON_PORTS, Cluster
 from include.jobs.slots import training_slots
 from include.platform.kubernetes.accounts import TRAINING
+from include.platform.kubernetes.admin import ADMIN
 from include.platform.kubernetes.airflow_values import CHART, Airflow
 from include.platform.kubernetes.files import VALUES, files, write
 from include.platform.kubernetes.network import METADATA, PUBLIC, Outside, store_peers
@@ -21,7 +22,8 @@ OK = 0
 # of the object store and the model repository: the rest follows from the manifests, or has its default
 CARRIED = ("s3_bucket", "s3_region", "s3_secure", "model_repository")
 AIRFLOW_SECRETS = ("database", "keys", "pages", "tasks")
-SECRETS = (*PROGRAMS, *(f"airflow-{name}" for name in AIRFLOW_SECRETS))
+OWN_SECRETS = (*PROGRAMS, ADMIN)
+SECRETS = (*OWN_SECRETS, *(f"airflow-{name}" for name in AIRFLOW_SECRETS))
 # of this machine, or said to pods by the manifests
 HERE = ("host", "state_folder", "use_cases_folder", "serving_python", "training_hostfile", "jobs", "triton_servers")
 NEEDED = ("s3_endpoint", "kubernetes_image", "kubernetes_secret")
@@ -120,7 +122,7 @@ def cluster_of(here: Settings, parsed: argparse.Namespace) -> Cluster:
         namespace=here.kubernetes_namespace,
         image=image,
         triton_image=parsed.triton_image,
-        secrets={name: named.get(name, f"{here.kubernetes_secret}-{name}") for name in PROGRAMS},
+        secrets={name: named.get(name, f"{here.kubernetes_secret}-{name}") for name in OWN_SECRETS},
         model_repository=here.model_repository,
         region=here.s3_region,
         environment={f"GENAI_{name.upper()}": _text(value) for name, value in values.items()},

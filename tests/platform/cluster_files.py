@@ -12,8 +12,9 @@ from include.inferencing.scaling.pods import PROGRAMS, Cluster
 from include.jobs.book import Job
 from include.jobs.kubernetes_manifest import job_manifest
 from include.jobs.request import JobRequest
+from include.platform.kubernetes.admin import ADMIN
 from include.platform.kubernetes.airflow_values import Airflow
-from include.platform.kubernetes.files import VALUES, files
+from include.platform.kubernetes.files import ADMIN_POD, VALUES, files
 from include.platform.kubernetes.network import Outside
 
 Document = dict[str, Any]
@@ -22,7 +23,7 @@ CLUSTER = Cluster(
     namespace="genai",
     image="registry/genai:1",
     triton_image="registry/triton:1",
-    secrets={name: f"store-{name}" for name in PROGRAMS},
+    secrets={name: f"store-{name}" for name in (*PROGRAMS, ADMIN)},
     model_repository="inferencing/repository",
     region="us-east-1",
     environment={"GENAI_S3_ENDPOINT": "minio.storage.svc:9000", "GENAI_S3_BUCKET": "genai", "GENAI_S3_SECURE": "false"},
@@ -65,7 +66,7 @@ def found(scaled_by: Literal["keda", "hpa"] = "keda") -> dict[str, list[Document
 @cache
 def manifests() -> list[Document]:
     """All that kubectl applies."""
-    return [one for name, documents in found().items() if name != VALUES for one in documents]
+    return [one for name, documents in found().items() if name not in (VALUES, ADMIN_POD) for one in documents]
 
 
 def values() -> Document:
@@ -84,6 +85,11 @@ def task_pod() -> Document:
     return dict(yaml.safe_load(text))
 
 
+def admin_pod() -> Document:
+    """The pod of an administrator's commands."""
+    return found()[ADMIN_POD][0]
+
+
 def training_job() -> Document:
     """The Job that a task starts."""
     place = Place(use_case="a", run_id="manual", as_of=now(), task="training.pretrain")
@@ -98,7 +104,8 @@ def pods() -> dict[str, Document]:
     deployed = {
         one["metadata"]["name"]: one["spec"]["template"]["spec"] for one in manifests() if one["kind"] == "Deployment"
     }
-    return deployed | {"task": task_pod()["spec"], "job": training_job()["spec"]["template"]["spec"]}
+    job = training_job()["spec"]["template"]["spec"]
+    return deployed | {"task": task_pod()["spec"], "job": job, "admin": admin_pod()["spec"]}
 
 
 @cache
@@ -113,4 +120,5 @@ def labels_of() -> dict[str, dict[str, str]]:
     chart = (*programs, "airflow-cleanup-pods")
     airflow = {name: {"tier": "airflow", "component": name, "release": "airflow"} for name in chart}
     job = training_job()["spec"]["template"]["metadata"]["labels"]
-    return deployed | airflow | {"task": task_pod()["metadata"]["labels"], "job": job}
+    single = {"task": task_pod(), "admin": admin_pod()}
+    return deployed | airflow | {"job": job} | {name: one["metadata"]["labels"] for name, one in single.items()}

@@ -12,13 +12,14 @@ from pydantic import SecretStr
 
 from include.cli import main
 from include.core.settings import PROJECT_ROOT, Settings, settings
-from include.platform.kubernetes.files import VALUES
+from include.platform.kubernetes.files import ADMIN_POD, VALUES
 from tests.platform.airflow_chart import VALUES as FIELDS
 from tests.platform.airflow_chart import differences
 from tests.platform.cluster_files import (
     CLUSTER,
     RELEASE,
     Document,
+    admin_pod,
     found,
     manifests,
     pods,
@@ -51,7 +52,7 @@ def secrets_read(document: Any) -> set[tuple[str, str]]:
 
 
 def test_every_manifest_is_what_kubernetes_knows() -> None:
-    documents = [*manifests(), *found("hpa")["30-hpa.yaml"], task_pod(), training_job()]
+    documents = [*manifests(), *found("hpa")["30-hpa.yaml"], task_pod(), training_job(), admin_pod()]
     kinds = {document["kind"] for document in documents}
     assert kinds >= {"Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "Deployment", "Service"}
     for document in documents:
@@ -68,7 +69,8 @@ def test_one_autoscaler_is_written_and_kubectl_finds_no_values() -> None:
     assert [name for name in found("hpa") if "hpa" in name or "keda" in name] == ["30-hpa.yaml"]
     assert [name for name in found("keda") if "hpa" in name or "keda" in name] == ["30-keda.yaml"]
     # kubectl apply -f does not look into folders
-    assert "/" in VALUES and all("/" not in name for name in found() if name != VALUES)
+    assert "/" in VALUES and "/" in ADMIN_POD
+    assert all("/" not in name for name in found() if name not in (VALUES, ADMIN_POD))
 
 
 @pytest.mark.parametrize("name", sorted(pods()))
@@ -113,6 +115,16 @@ def test_a_task_has_none_of_airflows_keys_and_a_program_only_its_own_secret() ->
     components = {name: secrets_read(values()[name]) for name in ("scheduler", "dagProcessor", "triggerer")}
     assert set().union(*components.values()) == set()
     assert {name for name, _ in secrets_read(values()["apiServer"])} == {RELEASE.secrets["pages"]}
+
+
+def test_keys_of_the_gateway_are_made_by_a_pod_that_may_write_who_asks() -> None:
+    assert admin_pod()["spec"]["restartPolicy"] == "Never" and admin_pod()["spec"]["activeDeadlineSeconds"] == 3600
+    roles_of = dict(re.findall(r"^\| `genai-([\w-]+)` \| .+? \| (.+?) \|$", GUIDE, re.MULTILINE))
+    assert "write `serving/`" in roles_of["admin"] and "write `serving/`" not in roles_of["gateway"]
+    lines = re.findall(r"^ *kubectl .*include\.cli\.main (keys .+)$", GUIDE, re.MULTILINE)
+    assert lines and all("exec -it admin -- " in line for line in GUIDE.splitlines() if "include.cli.main keys" in line)
+    for line in lines:
+        main.parser().parse_args(line.split())
 
 
 def test_the_guide_lists_every_secret_and_key_that_pods_read() -> None:

@@ -94,7 +94,10 @@ def reaches(source: str, target: str, port: int, protocol: str = "TCP", listed: 
         # lists and deletes pods, and writes into Airflow's log that it did
         ("airflow-cleanup-pods", PRIVATE, 6443),
         ("airflow-cleanup-pods", PRIVATE, 5432),
-        *((name, "minio", 9000) for name in ("triton", "gateway", "serving-control", "job", "task", "api-server")),
+        *(
+            (name, "minio", 9000)
+            for name in ("admin", "triton", "gateway", "serving-control", "job", "task", "api-server")
+        ),
     ],
 )
 def test_what_has_to_talk_can(source: str, target: str, port: int) -> None:
@@ -123,6 +126,8 @@ def test_what_has_to_talk_can(source: str, target: str, port: int) -> None:
         ("job", OUTSIDE, 443),
         ("task", PRIVATE, 80),
         ("triton", "gateway", 8090),
+        ("admin", "triton", 8001),
+        ("admin", PRIVATE, 6443),
     ],
 )
 def test_what_has_no_business_there_cannot(source: str, target: str, port: int) -> None:
@@ -136,7 +141,7 @@ def test_every_pod_finds_names_and_none_gets_the_nodes_credentials(name: str) ->
 
 
 # all that hold a key of the store and have no business with the cluster's API, which managed clusters serve on 443
-READERS = ("triton", "gateway", "serving-control", "serving-scaler", "job")
+READERS = ("triton", "gateway", "serving-control", "serving-scaler", "job", "admin")
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -147,7 +147,7 @@ def triton(cluster: Cluster) -> Manifest:
 
 def gateway(cluster: Cluster) -> Manifest:
     """One gateway."""
-    container = _program(cluster, "gateway", ["python", "-m", "include.inferencing.gateway"], {"http": GATEWAY_PORT})
+    container = program(cluster, "gateway", ["python", "-m", "include.inferencing.gateway"], {"http": GATEWAY_PORT})
     pseudonyms = _hidden({"GENAI_PSEUDONYM_KEY": "pseudonym_key"}, cluster.secrets["gateway"])
     drain = {"name": "GENAI_GATEWAY_LIMITS", "value": f"drain={cluster.deadline_seconds + SPARE_SECONDS:g}"}
     ready, alive = ({"httpGet": {"path": path, "port": "http"}} for path in ("/ready", "/health"))
@@ -162,14 +162,14 @@ def gateway(cluster: Cluster) -> Manifest:
 
 def control(cluster: Cluster) -> Manifest:
     """The loop that loads what the aliases name on each Triton."""
-    return _program(cluster, "serving-control", ["python", "-m", "include.inferencing.control"], {})
+    return program(cluster, "serving-control", ["python", "-m", "include.inferencing.control"], {})
 
 
 def scaler(cluster: Cluster) -> Manifest:
     """The loop that decides how many servers are wanted, and shows it."""
     line = ["python", "-m", "include.local.serving_scaler", "--metrics", str(SCALER_PORT)]
     shown = {"httpGet": {"path": "/metrics", "port": "metrics"}}
-    return _program(cluster, "serving-scaler", line, {"metrics": SCALER_PORT}) | {
+    return program(cluster, "serving-scaler", line, {"metrics": SCALER_PORT}) | {
         # nothing is shown before the first decision, which waits for the store
         "startupProbe": shown | {"periodSeconds": 2, "failureThreshold": 300},
         "readinessProbe": shown | {"periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
@@ -183,7 +183,7 @@ def _placed(cluster: Cluster) -> Manifest:
     return kept | ({"nodeSelector": cluster.node_selector} if cluster.node_selector else {})
 
 
-def _program(cluster: Cluster, name: str, command: list[str], ports: dict[str, int]) -> Manifest:
+def program(cluster: Cluster, name: str, command: list[str], ports: dict[str, int]) -> Manifest:
     """A container of this project's own image."""
     environment = cluster.environment | {
         "GENAI_HOST": "0.0.0.0",  # noqa: S104 a pod's own address

@@ -3,6 +3,7 @@
 from typing import Any
 
 from include.inferencing.scaling.pods import PROGRAMS, Cluster, Manifest
+from include.platform.kubernetes.admin import ADMIN
 
 TASKS, TRAINING = "genai-tasks", "genai-training"
 PART_OF = {"app.kubernetes.io/part-of": "genai-workflow"}
@@ -16,7 +17,7 @@ def namespace(cluster: Cluster) -> Manifest:
 
 def accounts(cluster: Cluster) -> list[Manifest]:
     """Service accounts. All but the tasks' have no right and get no token."""
-    return [_account(cluster, name, token=name == TASKS) for name in (*PROGRAMS, TRAINING, TASKS)]
+    return [_account(cluster, name, token=name == TASKS) for name in (*PROGRAMS, ADMIN, TRAINING, TASKS)]
 
 
 def rights(cluster: Cluster) -> list[Manifest]:

@@ -1,4 +1,4 @@
-"""All files of a cluster: what kubectl applies, in a folder; what Helm reads, in a folder below it."""
+"""All files of a cluster: what kubectl applies, in a folder; what Helm reads and an administrator's pod, below it."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,9 +9,12 @@ from include.inferencing.scaling import manifests
 from include.inferencing.scaling.decide import Bounds
 from include.inferencing.scaling.pods import Cluster, Manifest
 from include.platform.kubernetes import accounts, network
+from include.platform.kubernetes.admin import admin_pod
 from include.platform.kubernetes.airflow_values import Airflow, airflow_values
 
 VALUES = "helm/airflow-values.yaml"
+# made when it is needed, so not in the folder that is applied
+ADMIN_POD = "admin/pod.yaml"
 
 
 class _Plain(yaml.SafeDumper):
@@ -43,6 +46,7 @@ def files(
         "10-accounts.yaml": [*accounts.accounts(cluster), *accounts.rights(cluster)],
         "20-network.yaml": network.policies(cluster, outside),
         **{f"30-{name}": found for name, found in serving.items() if name != left_out},
+        ADMIN_POD: [admin_pod(cluster)],
         VALUES: [airflow_values(release)],
     }
 
