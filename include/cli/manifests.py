@@ -102,6 +102,7 @@ def run(parsed: argparse.Namespace) -> int:
         print("\nthe store is taken to be at any public address, and at no private one: --store-cidr says which")
     chart = f"--version {CHART} --namespace {cluster.namespace} --values {parsed.out / VALUES}"
     print(f"\nmake the Secrets of docs/growing.md, then:\n  kubectl apply -f {parsed.out}")
+    print("  helm repo add apache-airflow https://airflow.apache.org")
     print(f"  helm upgrade --install airflow apache-airflow/airflow {chart}")
     return OK
 

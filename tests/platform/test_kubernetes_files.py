@@ -127,6 +127,12 @@ def test_keys_of_the_gateway_are_made_by_a_pod_that_may_write_who_asks() -> None
         main.parser().parse_args(line.split())
 
 
+def test_calls_of_the_guide_name_their_namespace() -> None:
+    calls = re.findall(r"\bkubectl\s+((?:-n genai\s+)?)(exec|delete|wait|create\s+secret)\b", GUIDE)
+    assert {verb.split()[0] for _, verb in calls} == {"exec", "delete", "wait", "create"}
+    assert [options for options, _ in calls if not options] == []
+
+
 def test_the_guide_lists_every_secret_and_key_that_pods_read() -> None:
     rows = re.findall(r"^\| `genai(?:-([\w-]+))?` \| (.+?) \|", GUIDE, re.MULTILINE)
     listed = {(program, key) for program, keys in rows for key in re.findall(r"`([\w-]+)`", keys)}
@@ -167,7 +173,9 @@ def test_the_command_writes_the_same_files_each_time_and_no_key(
     settings.cache_clear()
     for folder in ("one", "two"):
         assert main.main(["manifests", "--out", str(tmp_path / folder), "--secret", "gateway=front"]) == 0
-    assert "kubectl apply -f" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "kubectl apply -f" in said
+    assert "helm repo add apache-airflow https://airflow.apache.org\n  helm upgrade --install" in said
     one, two = (
         {str(path.relative_to(tmp_path / folder)): path.read_text() for path in (tmp_path / folder).rglob("*.yaml")}
         for folder in ("one", "two")
