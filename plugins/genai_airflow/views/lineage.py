@@ -8,9 +8,9 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from genai_airflow.report_link import VIEW_PREFIX
+from genai_airflow.report_link import VIEW_PREFIX, below_base
 from genai_airflow.store_connection import open_store
 from genai_airflow.use_case_catalog import use_case_of
 from genai_airflow.views.drawn_lineage import run_url, told
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
         return f"{VIEW_PREFIX}/lineage/{quote(self.use_case, safe='')}" + (f"?{query}" if query else "")
 
 
-@router.get("/lineage/{dag_id}")
+@router.get("/lineage/{dag_id}", response_model=None)
 def lineage_page(
     dag_id: str,
     user: GetUserDep,
@@ -52,9 +52,14 @@ def lineage_page(
     artifact: Annotated[str, Query(pattern=r"^$|^[\w.]+/[0-9a-f]{64}$")] = "",
     forward: bool = False,
     at: str = "",
-) -> HTMLResponse:
-    """What a run made and reused; without a run what serves is made of, or an artifact."""
-    asked = Asked(use_case_of(dag_id), run, artifact, forward)
+) -> HTMLResponse | RedirectResponse:
+    """What a run made and reused; without a run what serves is made of, or an artifact.
+
+    The DAG of a use case's operations leads to the use case's lineage, which has readers of its own.
+    """
+    if (use_case := use_case_of(dag_id)) != dag_id:
+        return RedirectResponse(below_base(Asked(use_case, "", artifact, forward).url(at)))
+    asked = Asked(dag_id, run, artifact, forward)
     crumbs = (Crumb("Use cases", f"{VIEW_PREFIX}/workflow"), Crumb(asked.use_case), Crumb("Lineage"))
     try:
         store = open_store(retries=RETRIES)
