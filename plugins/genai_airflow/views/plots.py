@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from genai_airflow.views.words import number
+from genai_airflow.views.words import LARGEST, number
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 440, 220, 50, 14, 28, 42
 # of the picture, for the template: its size, and the ends of the axis
@@ -13,8 +13,6 @@ BOX = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "
 # a fifth would repeat a colour and a dash
 MOST_LINES = 4
 MOST_DOTS = 12
-# what is larger, or no number, is no measurement
-LARGEST = 1e100
 TICKS = 5
 # of the largest value: what lies closer together is drawn as a flat line, for floats tell no marks between apart
 NARROWEST = 1e-9
