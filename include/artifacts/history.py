@@ -111,6 +111,11 @@ class History:
         with ThreadPoolExecutor(READERS) as pool:
             yield from (record for record in pool.map(self._read, keys) if record)
 
+    def latest(self, use_case: str, task: str, most: int) -> list[RunRecord]:
+        """The records of a task that were written last, the last one first, by one listing."""
+        keys = sorted(self._keys(f"{RUNS}{use_case}/{task}/"), key=lambda entry: (entry[1], entry[0]), reverse=True)
+        return self.read([key for key, _ in keys[:most]])
+
     def of_run(self, use_case: str, run_id: str) -> list[RunRecord]:
         """What the tasks of one run did, as they ended."""
         keys = [key for key, _ in self.by_run(use_case).get(run_id, [])]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.artifacts.bucket import Bucket
 from include.core.errors import ArtifactNotFoundError
@@ -38,6 +38,13 @@ class Said(BaseModel):
     answer: str = ""
     told_by: Literal["gateway", "client"] = Field("gateway", description="Who says what was asked and answered.")
     erased: bool = Field(False, description="It was taken back: no dataset that is built from then on has it.")
+
+    @field_validator("recorded_at")
+    @classmethod
+    def _has_a_zone(cls, told: str) -> str:
+        if datetime.fromisoformat(told).tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return told
 
     @property
     def day(self) -> str:

@@ -31,12 +31,13 @@ class Deployment:
     """Its model card; None where none is known."""
 
 
-def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
-    """All deployments that are known of, and the use cases whose alias cannot be read."""
+def deployments(store: ArtifactStore, use_case: str = "") -> tuple[list[Deployment], list[str]]:
+    """All deployments that are known of, or those of one use case; and the use cases whose alias cannot be read."""
     history = History(store.bucket)
     found: list[Deployment] = []
     damaged: list[str] = []
-    for use_case in sorted({*champion.use_cases(store.bucket), *history.use_cases()}):
+    names = {use_case} if use_case else {*champion.use_cases(store.bucket), *history.use_cases()}
+    for use_case in sorted(names):
         alias = Alias()
         try:
             alias = champion.read_alias(store.bucket, use_case)[0]
@@ -52,7 +53,9 @@ def deployments(store: ArtifactStore) -> tuple[list[Deployment], list[str]]:
         known = {one.model_name: one for one in (*alias.earlier, current and current.previous, current) if one}
         for name in known:
             by_name.setdefault(name, [])
-        gates = {one.place.run_id: one.ref for one in history.records(use_case, GATE) if one.metrics.get("passed")}
+        told = all(one in known and known[one].gate for one in by_name)
+        gate_records = [] if told else history.records(use_case, GATE)
+        gates = {one.place.run_id: one.ref for one in gate_records if one.metrics.get("passed")}
         found += [_deployment(use_case, name, current, known.get(name), runs, gates) for name, runs in by_name.items()]
     return found, damaged
 

@@ -47,7 +47,7 @@ def rollback(store: ArtifactStore, use_case: str, config: DeployConfig, to: str 
 def _target(store: ArtifactStore, use_case: str, alias: Alias, to: str) -> Serving:
     """The package to go back to."""
     wanted = to or _before(use_case, alias)
-    found = {one.model_name: one for one in deployments(store)[0] if one.use_case == use_case}
+    found = {one.model_name: one for one in deployments(store, use_case)[0]}
     if wanted not in found:
         known = ", ".join(found) or "none"
         raise ConfigurationError("to", wanted, f"{use_case} was never served by it", f"Name one of: {known}")

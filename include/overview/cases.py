@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from include.artifacts.bucket import StoredObject
 from include.artifacts.document import ALIASES
 from include.core.errors import GenaiError
 from include.inferencing.champion import NAME, Alias
-from include.overview.indicators import Charter, Judged, charter_behind, read_charter, read_judged
+from include.overview.indicators import MOST, Charter, Judged, charter_behind, read_charter, read_judged
 from include.overview.kept import Reader, parsed
 from include.overview.runs import NEVER, Run, Seen, charter_of, remembered, told_by_airflow
 
@@ -135,8 +135,12 @@ def rollout_words(alias: Alias) -> str:
 def cost_of(look: Mapping[str, Any] | None, charter: Charter | None) -> Money | None:
     """What a month costs as measured, else as the charter has planned it; None where neither is known."""
     month, budget = (look.get("month"), look.get("budget")) if look else (None, None)
-    if look and isinstance(month, int | float) and isinstance(budget, int | float):
+    if look and _is_amount(month) and _is_amount(budget):
         return Money(float(month), float(budget), str(look.get("currency") or ""), "a month at this pace")
     if charter is None:
         return None
     return Money(charter.sizing.total_cost, charter.limits.budget, charter.limits.currency, "planned")
+
+
+def _is_amount(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and abs(value) <= MOST

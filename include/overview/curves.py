@@ -9,7 +9,7 @@ from include.artifacts.workspace import forced_job
 from include.core.errors import ArtifactNotFoundError
 from include.distributed.meter import CURVES
 from include.jobs.book import Job
-from include.overview.indicators import Told
+from include.overview.indicators import Count, Told
 from include.overview.kept import Reader, parsed
 from include.overview.records import Records
 
@@ -29,10 +29,10 @@ class LiveTask(NamedTuple):
 
 
 class _Document(Told):
-    step: int
-    steps: int
-    losses: tuple[tuple[int, float], ...] = ()
-    validations: tuple[tuple[int, dict[str, float]], ...] = ()
+    step: Count
+    steps: Count
+    losses: tuple[tuple[Count, float], ...] = ()
+    validations: tuple[tuple[Count, dict[str, float]], ...] = ()
     tokens_per_second: float | None = None
     eta_seconds: float | None = None
 

@@ -1,7 +1,7 @@
 """How many records were left after each stage of data preparation, as the data card counts them."""
 
 from include.artifacts.ref import ArtifactRef
-from include.overview.indicators import Told
+from include.overview.indicators import Count, Told
 from include.overview.kept import Reader, parsed
 
 CARD = "card.json"
@@ -11,8 +11,8 @@ class Stage(Told):
     """One stage; `lost` is None where it makes other records."""
 
     name: str
-    records: int
-    lost: int | None = None
+    records: Count
+    lost: Count | None = None
     note: str = ""
 
 

@@ -1,5 +1,7 @@
 """What a gate said of a use case's indicators, and what the charter allows it to cost."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.artifacts.manifest import Manifest
@@ -7,6 +9,9 @@ from include.artifacts.ref import ArtifactRef
 from include.overview.kept import Reader, parsed
 
 CHARTER = "charter.json"
+# what a float tells apart; more was never counted
+MOST = 2**53
+Count = Annotated[int, Field(ge=-MOST, le=MOST)]
 
 
 class Told(BaseModel):

@@ -11,7 +11,7 @@ from include.core.errors import GenaiError
 from include.overview.cases import Asked, Money, cost_of
 from include.overview.curves import Curve, LiveTask, read_curves
 from include.overview.funnel import Funnel, read_funnel
-from include.overview.indicators import Charter, Judged, Told, read_charter
+from include.overview.indicators import Charter, Count, Judged, Told, read_charter
 from include.overview.kept import Reader, parsed
 from include.overview.race import Race, read_race
 from include.overview.records import CHECK, GATE, Records, read_records
@@ -38,8 +38,8 @@ class Spent(Told):
     serving: float | None
     training: float | None
     server_hours: float
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: Count
+    completion_tokens: Count
 
 
 class CostLook(Told):
@@ -101,5 +101,5 @@ def read_case(
 def _part(read: Callable[[], T]) -> Part[T]:
     try:
         return Part(read())
-    except (GenaiError, ValueError) as error:
+    except (GenaiError, ValueError, ArithmeticError) as error:
         return Part(None, problem=str(error)[:500])

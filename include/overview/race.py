@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from include.overview.indicators import Told
+from include.overview.indicators import Count, Told
 from include.overview.kept import Reader, parsed
 from include.overview.records import GATE, Records
 
@@ -62,7 +62,7 @@ class Standing(Told):
     value: float
     low: float
     high: float
-    steps: int = 0
+    steps: Count = 0
     goes_on: bool = False
     reason: str = ""
 

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from include.artifacts.bucket import Bucket
+from include.core.errors import CorruptedArtifactError
 from include.inferencing.champion import Alias, model_prefix, read_alias
-from include.inferencing.scaling.scale import Scale, read_scale
-from include.inferencing.traffic import ModelTraffic, read_traffic
+from include.inferencing.scaling.scale import SCALE, Scale, read_scale
+from include.inferencing.traffic import TRAFFIC, ModelTraffic, read_traffic
 
 HOUR = timedelta(hours=1)
 
@@ -89,7 +90,7 @@ def read_serving(bucket: Bucket, use_case: str, at: datetime) -> Serving:
 def _servers(scale: Scale, at: datetime) -> Iterator[tuple[float, float]]:
     before: float | None = None
     for change in scale.changes:
-        hours = (datetime.fromisoformat(change.at) - at).total_seconds() / 3600
+        hours = (_moment(change.at, SCALE) - at).total_seconds() / 3600
         if before is not None:
             yield hours, before
         before = float(change.servers)
@@ -115,7 +116,7 @@ def _model(name: str, alias: Alias, traffic: ModelTraffic) -> ModelSeen:
 
 
 def _minute(moment: str, traffic: ModelTraffic, at: datetime) -> MinuteSeen:
-    ago = int((at - datetime.fromisoformat(moment)).total_seconds() // 60)
+    ago = int((at - _moment(moment, TRAFFIC)).total_seconds() // 60)
     first = traffic.first_token
     times = (first.quantile(0.5), first.quantile(0.95), traffic.whole.quantile(0.95))
     return MinuteSeen(ago, traffic.requests, traffic.failed, traffic.completion_tokens, *times)
@@ -127,3 +128,11 @@ def _most_at_once(counted: Iterable[tuple[str, int]]) -> int:
     for minute, count in counted:
         found[minute] = found.get(minute, 0) + count
     return max(found.values(), default=0)
+
+
+def _moment(told: str, source: str) -> datetime:
+    moment = datetime.fromisoformat(told)
+    if moment.tzinfo is None:
+        problem, remedy = "a moment without a time zone", "Delete the document: it is written anew"
+        raise CorruptedArtifactError(source, told, problem, remedy)
+    return moment

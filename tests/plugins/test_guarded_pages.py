@@ -1,13 +1,17 @@
 """Every address that the plugin adds to Airflow, whatever it is: nothing without a user, no page without its policy."""
 
 import re
+import uuid
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 
 from include.artifacts.bucket import Bucket
+from include.inferencing import champion
+from include.use_cases import load_use_case
 from tests.conftest import ObjectStoreServer
+from tests.plugins import made_cases
 from tests.plugins.sample_workflow import connection_json
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
@@ -70,3 +74,43 @@ def test_no_page_runs_loads_or_is_framed_but_by_its_own_policy(client: Any, toke
         assert answer.headers["X-Content-Type-Options"] == "nosniff", path
         assert not re.search(r"""(src|action)=["']?(https?:)?//""", answer.text), path
     assert pages >= 5
+
+
+def test_who_may_read_one_dag_sees_nothing_of_another_on_any_address(
+    client: Any, token: str, object_store_server: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.app import get_auth_manager
+
+    store = object_store_server.store(bucket=f"apart-{uuid.uuid4().hex[:12]}")
+    store.bucket.ensure()
+    monkeypatch.setenv("AIRFLOW_CONN_GENAI_STORE", connection_json(store.bucket.address))
+    closed, operations, run = "python_assistant", "python_assistant_operations", VALUES["run_id"]
+    # runs of both DAGs may have the same name
+    name = made_cases.run_name(closed, run)
+    gate = made_cases.make_verdict(store, name, made_cases.make_charter(store, name))
+    look = made_cases.commit(store, "report", "inferencing.operations.cost", {}, inputs={"gate": gate})
+    made_cases.keep_record(store, made_cases.run_name(operations, run), "cost", look)
+    alias, _ = champion.read_alias(store.bucket, closed)
+    assert alias.champion
+    secrets = ("monthly cost 36.5", gate.fingerprint, alias.champion.package.fingerprint, load_use_case(closed).title)
+
+    def seen(dag: str) -> dict[tuple[str, str], Any]:
+        """The answer of each address, of the lineage for all that it may be asked of."""
+        of = [(method, path.replace(closed, dag)) for method, path in addresses() if not path.startswith(PUBLIC)]
+        more = [f"/genai/lineage/{dag}?run={run}", f"/genai/lineage/{dag}?artifact={gate.step}/{gate.fingerprint}"]
+        headers = {"Authorization": f"Bearer {token}"}
+        asked = [*of, *(("GET", path) for path in more)]
+        return {(method, path): client.request(method, path, headers=headers) for method, path in asked}
+
+    told = "".join(answer.text for answer in seen(closed).values())
+    assert [secret for secret in secrets if secret not in told] == []
+
+    def all_but_closed(*, method: str, user: Any, details: Any = None, access_entity: Any = None) -> bool:
+        return details is None or details.id != closed
+
+    monkeypatch.setattr(get_auth_manager(), "is_authorized_dag", all_but_closed)
+    answers = seen(closed)
+    named = {answer.status_code for (_, path), answer in answers.items() if closed in path}
+    assert named == {403}, answers
+    for (method, path), answer in (answers | seen(operations)).items():
+        assert [secret for secret in secrets if secret in answer.text] == [], (method, path)

@@ -1,7 +1,9 @@
 """The page of one use case, inside Airflow's own API server application, on a real object store."""
 
+import json
 import re
 import uuid
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import pytest
 
 from include.artifacts.store import ArtifactStore
 from include.distributed.meter import CURVES
+from include.inferencing import champion
+from include.inferencing.traffic import Minute, ModelTraffic, TrafficReport, minute_of
 from tests.plugins import made_cases, made_full_case, made_runs
 from tests.plugins.conftest import token_of
 
@@ -170,6 +174,45 @@ def test_what_is_damaged_is_told_where_it_would_be_and_no_text_becomes_markup(
     assert "passed lora is better than the base" in words(found["h-indicators"])
     assert "&lt;script&gt;alert(1)&lt;/script&gt; 1" in words(found["h-race"])
     assert "Customization: &lt;script&gt;" in found["h-curves"] and "nan" not in found["h-curves"]
+
+
+def test_numbers_and_moments_that_cannot_be_are_damage_of_their_part_alone(
+    client: Any, cases: ArtifactStore, tmp_path: Path
+) -> None:
+    name = a_name("endless")
+    made_cases.write_files(tmp_path, [name])
+    made_full_case.make_full_case(cases, name)
+    run, endless = made_cases.run_name(name, "scheduled__before", datetime.now(UTC)), 10**400
+    stage = {"name": "collected", "records": endless, "lost": None, "note": ""}
+    card = {"passed": True, "verdict": "passed", "funnel": [stage]}
+    dataset = made_cases.commit(cases, "dataset", "data_preparation.check", {"card.json": card})
+    made_cases.keep_record(cases, run, "data_preparation.check", dataset)
+    (key,) = [key for key in cases.bucket.keys("progress/training.pretrain/") if key.endswith(".curves.json")]
+    cases.bucket.put_bytes(key, json.dumps({"step": endless, "steps": 400}).encode())
+    scale = json.loads(cases.bucket.get_bytes("serving/scale.json")[0])
+    scale["changes"][0]["at"] = "2026-11-28T03:00:00"
+    cases.bucket.put_bytes("serving/scale.json", json.dumps(scale).encode())
+    (said, *_) = cases.bucket.keys(f"feedback/{name}/said/")
+    told = json.loads(cases.bucket.get_bytes(said)[0])
+    cases.bucket.put_bytes(said, json.dumps(told | {"recorded_at": told["recorded_at"][:19]}).encode())
+
+    answer = client.get(f"/genai/workflow/{name}", headers=user())
+    found = sections(answer.text)
+
+    assert answer.status_code == 200
+    for section in ("h-funnel", "h-curves", "h-serving"):
+        assert "This cannot be read." in words(found[section]), section
+    assert "a moment without a time zone" in words(found["h-serving"])
+    assert "This cannot be read." not in words(found["h-indicators"]) + words(found["h-said"])
+    assert client.get(f"/genai/workflow/{name}/live.json", headers=user()).status_code == 503
+    # of minutes, too, and what is summed of them
+    alias, _ = champion.read_alias(cases.bucket, name)
+    scale["changes"] = []
+    cases.bucket.put_bytes("serving/scale.json", json.dumps(scale).encode())
+    assert alias.champion
+    minute = Minute(at=minute_of(datetime.now(UTC)), models={alias.champion.model_name: ModelTraffic(requests=endless)})
+    TrafficReport(gateway="two", minutes=[minute]).write(cases.bucket)
+    assert client.get(f"/genai/workflow/{name}", headers=user()).status_code == 200
 
 
 def test_pages_run_one_script_load_nothing_else_and_name_all_their_parts(

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import quote, urlencode
 
-from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from genai_airflow.report_link import VIEW_PREFIX
+from genai_airflow.report_link import VIEW_PREFIX, below_base
 from genai_airflow.store_connection import open_store
 from genai_airflow.use_case_catalog import use_case_of
 from genai_airflow.views.drawn_lineage import run_url, told
+from genai_airflow.views.overview_view import may_read
 from genai_airflow.views.pages import Crumb, render
 from genai_airflow.views.problems import problem_page
 from include.core.errors import GenaiError
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
         return f"{VIEW_PREFIX}/lineage/{quote(self.use_case, safe='')}" + (f"?{query}" if query else "")
 
 
-@router.get("/lineage/{dag_id}")
+@router.get("/lineage/{dag_id}", response_model=None)
 def lineage_page(
     dag_id: str,
     user: GetUserDep,
@@ -52,9 +52,14 @@ def lineage_page(
     artifact: Annotated[str, Query(pattern=r"^$|^[\w.]+/[0-9a-f]{64}$")] = "",
     forward: bool = False,
     at: str = "",
-) -> HTMLResponse:
-    """What a run made and reused; without a run what serves is made of, or an artifact."""
-    asked = Asked(use_case_of(dag_id), run, artifact, forward)
+) -> HTMLResponse | RedirectResponse:
+    """What a run made and reused; without a run what serves is made of, or an artifact.
+
+    The DAG of a use case's operations leads to the use case's lineage, which has readers of its own.
+    """
+    if (use_case := use_case_of(dag_id)) != dag_id:
+        return RedirectResponse(below_base(Asked(use_case, "", artifact, forward).url(at)))
+    asked = Asked(dag_id, run, artifact, forward)
     crumbs = (Crumb("Use cases", f"{VIEW_PREFIX}/workflow"), Crumb(asked.use_case), Crumb("Lineage"))
     try:
         store = open_store(retries=RETRIES)
@@ -82,7 +87,7 @@ def _view(store: "ArtifactStore", asked: Asked, user: GetUserDep) -> "View | Non
     from include.artifacts.history import History
     from include.inferencing.deployments import CHAMPION, deployments
 
-    served = [one for one in deployments(store)[0] if one.use_case == asked.use_case]
+    served = deployments(store, asked.use_case)[0]
     if asked.run:
         records = History(store.bucket).of_run(asked.use_case, asked.run)
         return of_run.of_run(store, records, served) if records else None
@@ -95,7 +100,10 @@ def _view(store: "ArtifactStore", asked: Asked, user: GetUserDep) -> "View | Non
 
 
 def _of_artifact(store: "ArtifactStore", asked: Asked, user: GetUserDep) -> "View | None":
-    """An artifact of a use case whose runs the user may see; of what was made of it, what is of such use cases."""
+    """An artifact of a use case whose runs the user may see; of what was made of it, what is of such use cases.
+
+    What serves is told of the use cases that made its packages.
+    """
     from include.artifacts.lineage import Graph
     from include.cli.lineage import of_run
     from include.cli.lineage.answers import ahead
@@ -107,7 +115,11 @@ def _of_artifact(store: "ArtifactStore", asked: Asked, user: GetUserDep) -> "Vie
     else:
         graph = Graph.read(store)
         start = graph.nodes.get(asked.artifact)
-        view = ahead(store, graph, start, deployments(store)[0]) if start else None
+        packages = graph.descendants([start]).of_kind("package") if start else []
+        runs = [node.manifest.run for node in packages if node.manifest and node.manifest.run]
+        makers = {asked.use_case} | {run.use_case for run in runs if may_read(user, run.use_case)}
+        served = [one for name in sorted(makers) for one in deployments(store, name)[0]] if packages else []
+        view = ahead(store, graph, start, served) if start else None
     return _readable(view, user) if view else None
 
 
@@ -115,7 +127,7 @@ def _readable(view: "View", user: GetUserDep) -> "View | None":
     """The view without what runs of other use cases made; None where that is what was asked for."""
     of = {id: item.facts.get("run", item.facts).get("use_case", "") for id, item in view.items.items()}
     named = {name for name in of.values() if name}
-    readable = get_auth_manager().filter_authorized_dag_ids(dag_ids=named, user=user) | {""}
+    readable = {name for name in named if may_read(user, name)} | {""}
     if of[view.root] not in readable:
         return None
     hidden = {id for id, use_case in of.items() if use_case not in readable}
@@ -130,5 +142,4 @@ def _runs(store: "ArtifactStore", asked: Asked) -> Sequence["RunRecord"]:
     """The first records of the newest runs."""
     from include.artifacts.history import History
 
-    found = sorted(History(store.bucket).records(asked.use_case, FIRST), key=lambda record: record.at, reverse=True)
-    return found[:RUNS_SHOWN]
+    return History(store.bucket).latest(asked.use_case, FIRST, RUNS_SHOWN)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from genai_airflow.views.words import number
+from genai_airflow.views.words import LARGEST, number
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 440, 220, 50, 14, 28, 42
 # of the picture, for the template: its size, and the ends of the axis
@@ -13,9 +13,9 @@ BOX = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "
 # a fifth would repeat a colour and a dash
 MOST_LINES = 4
 MOST_DOTS = 12
-# what is larger, or no number, is no measurement
-LARGEST = 1e100
 TICKS = 5
+# of the largest value: what lies closer together is drawn as a flat line, for floats tell no marks between apart
+NARROWEST = 1e-9
 Points = Sequence[tuple[float, float]]
 
 
@@ -107,9 +107,10 @@ def _part(value: float, ticks: Sequence[float]) -> float:
 def _axis(values: Sequence[float], *, zero: bool) -> list[float]:
     """Round marks that hold all values."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    low = min(0.0, low) if zero else low
-    if high <= low:
-        low, high = (low - 0.5, low + 0.5) if not zero else (0.0, high or 1.0)
+    low, high = (min(0.0, low), max(0.0, high)) if zero else (low, high)
+    size = max(abs(low), abs(high), 1.0)
+    if high - low <= NARROWEST * max(abs(low), abs(high), 1 / LARGEST):
+        low, high = (low - size / 2, low + size / 2) if not zero else (0.0, 1.0)
     rough = (high - low) / TICKS
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * part for part in (1, 2, 5, 10) if unit * part >= rough * 0.999)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from genai_airflow.report_link import VIEW_PREFIX, report_path
 from genai_airflow.store_connection import open_store
-from genai_airflow.use_case_catalog import use_case_of
+from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX
 from genai_airflow.views.lineage import RETRIES, Asked
 from genai_airflow.views.pages import Crumb, render
 from genai_airflow.views.problems import problem_page
@@ -33,10 +33,9 @@ def run_page(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
     """A row a task instance, in the order in which they ended; then those that have not ended, with their state."""
     from include.artifacts.history import History
 
-    use_case = use_case_of(dag_id)
-    crumbs = (Crumb("Use cases", f"{VIEW_PREFIX}/workflow"), Crumb(use_case), Crumb(f"Run {run_id}"))
+    crumbs = (Crumb("Use cases", f"{VIEW_PREFIX}/workflow"), Crumb(dag_id), Crumb(f"Run {run_id}"))
     try:
-        records = History(open_store(retries=RETRIES).bucket).of_run(use_case, run_id)
+        records = History(open_store(retries=RETRIES).bucket).of_run(dag_id, run_id)
     except GenaiError as error:
         return problem_page(f"Run {run_id}", error, crumbs)
     ended = {(record.place.task, record.place.map_index) for record in records}
@@ -47,7 +46,8 @@ def run_page(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
         "seconds": sum(record.seconds for record in records if not record.reused),
         "saved": sum(record.seconds for record in records if record.reused),
     }
-    lineage = Asked(use_case, run=run_id).url()
+    # what a look at serving descends from is the use case's, whose DAG has readers of its own
+    lineage = "" if dag_id.endswith(OPERATIONS_SUFFIX) else Asked(dag_id, run=run_id).url()
     as_of = records[0].place.as_of if records else ""
     return render("run.html", f"Run {run_id}", crumbs, rows=rows, sums=sums, lineage=lineage, as_of=as_of)
 

@@ -1,6 +1,5 @@
 """How figures, moments and states read on the pages."""
 
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -25,6 +24,8 @@ STEP_NAMES = {
     "customization": "Customization",
     "inferencing": "Inferencing",
 }
+# what is larger, or no number, was never measured
+LARGEST = 1e100
 UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
@@ -50,7 +51,7 @@ def clock(moment: str) -> str:
 
 def number(value: float | None) -> str:
     """A figure to four places that count: 1,234,567, 12.35, 0.001235; empty for none."""
-    if value is None or not math.isfinite(value):
+    if value is None or not abs(value) < LARGEST:
         return ""
     if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}"
@@ -59,7 +60,7 @@ def number(value: float | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """Seconds for people: 120 ms, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min; empty for none."""
-    if seconds is None or not math.isfinite(seconds):
+    if seconds is None or not abs(seconds) < LARGEST:
         return ""
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
@@ -71,7 +72,7 @@ def duration(seconds: float | None) -> str:
 
 def money(value: float | None) -> str:
     """An amount to the cent, smaller ones to four places that count; empty for none."""
-    if value is None or abs(value) < 1:
+    if value is None or not 1 <= abs(value) < LARGEST:
         return number(value)
     return f"{value:,.2f}"
 
