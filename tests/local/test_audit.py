@@ -43,7 +43,10 @@ def osv(vulnerable: dict[str, dict[str, Any]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
-            self.tell({"results": [self.result(one) for one in asked]})
+            if self.path != "/v1/querybatch" or any(one["package"]["name"] == "broken" for one in asked):
+                self.send_error(503)
+            else:
+                self.tell({"results": [self.result(one) for one in asked]})
 
         def result(self, query: dict[str, Any]) -> dict[str, Any]:
             if "page_token" in query or query["package"] != {"name": "jinja2", "ecosystem": "PyPI"}:
@@ -52,7 +55,11 @@ def osv(vulnerable: dict[str, dict[str, Any]]) -> Iterator[str]:
             return {"vulns": [{"id": ADVISORY["id"]}]} | more
 
         def do_GET(self) -> None:
-            self.tell(vulnerable[self.path.rpartition("/")[2]])
+            name = self.path.rpartition("/")[2]
+            if name in vulnerable:
+                self.tell(vulnerable[name])
+            else:
+                self.send_error(503)
 
         def tell(self, what: dict[str, Any]) -> None:
             self.send_response(200)
@@ -93,8 +100,20 @@ def test_later_pages_count_and_what_was_withdrawn_does_not() -> None:
 @pytest.mark.parametrize("answer", ["none", "nonsense"])
 def test_advisories_that_cannot_be_had_are_said_to_be_so(answer: str) -> None:
     with osv({}) as service, pytest.raises(Unreached, match="advisories could not be had"):
-        # without one, the stand-in has no answer for the advisory that it names
-        findings([OLD], accepting(), TODAY, service if answer == "nonsense" else f"http://127.0.0.1:{free_ports(1)}")
+        # the stand-in answers no question but those that it knows
+        service = f"{service}/v2" if answer == "nonsense" else f"http://127.0.0.1:{free_ports(1)}"
+        findings([OLD], accepting(), TODAY, service)
+
+
+def test_an_advisory_that_is_named_is_a_finding_without_its_details(monkeypatch: pytest.MonkeyPatch) -> None:
+    with osv({}) as service:
+        [line] = findings([OLD, OTHER], accepting(), TODAY, service)
+        assert line.startswith("jinja2 2.10 (requirements.txt): PYSEC-2019-217: its details could not be had")
+        assert findings([OLD], accepting(id="PYSEC-2019-217", until="2026-11-28"), TODAY, service) == []
+    with osv({"PYSEC-2019-217": ADVISORY, "broken": {}}) as service:
+        monkeypatch.setattr("include.local.audit.advisories.BATCH", 1)
+        first, last = findings([OLD, Package("broken", "1", "requirements.txt")], accepting(), TODAY, service)
+    assert "A sandbox is left" in first and "not all packages could be asked about" in last
 
 
 @pytest.mark.parametrize(("policy", "status"), [("", 0), ("strict", 4)])
