@@ -81,6 +81,38 @@ def test_only_what_people_use_is_published_and_on_loopback(services: dict[str, A
     }
 
 
+def test_a_proxy_s_names_and_a_team_s_users_are_variables(tmp_path: Path, services: dict[str, Any]) -> None:
+    def told(services: dict[str, Any]) -> list[str]:
+        airflow, mlflow, grafana = (services[name]["environment"] for name in ("api-server", "mlflow", "grafana"))
+        return [
+            airflow["AIRFLOW__API__BASE_URL"],
+            airflow["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"],
+            mlflow["MLFLOW_SERVER_ALLOWED_HOSTS"],
+            mlflow["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"],
+            grafana["GF_SERVER_ROOT_URL"],
+        ]
+
+    loopback = [
+        "http://127.0.0.1:8080",
+        "admin:admin",
+        "mlflow:5000,localhost:*,127.0.0.1:*",
+        "",
+        "http://127.0.0.1:3000",
+    ]
+    assert told(services) == loopback
+    theirs = {
+        "AIRFLOW_BASE_URL": "https://airflow.example.com",
+        "AIRFLOW_USERS": "admin:admin,ann:op",
+        "MLFLOW_ALLOWED_HOSTS": "mlflow.example.com",
+        "MLFLOW_ALLOWED_ORIGINS": "https://mlflow.example.com",
+        "GRAFANA_ROOT_URL": "https://grafana.example.com",
+    }
+    write_environment(tmp_path / ".env", compose_environment() | theirs)
+    # the workers ask MLflow by its name in here
+    expected = theirs | {"MLFLOW_ALLOWED_HOSTS": "mlflow:5000,mlflow.example.com"}
+    assert told(composed(tmp_path / ".env")["services"]) == list(expected.values())
+
+
 def test_who_reaches_whom(composition: dict[str, Any]) -> None:
     services, networks = composition["services"], composition["networks"]
     members = {
