@@ -149,25 +149,29 @@ def test_each_secret_is_known_to_those_who_need_it(services: dict[str, Any], env
         for key, value in secrets.items()
         if key not in ("COMPOSE_PROFILES", "AIRFLOW_PASSWORDS_JSON")
     }
-    database, workflow = AIRFLOW, AIRFLOW | WORKERS | {"genai", "store"}
+    # of Airflow's own, the API server alone reads the store: for its pages
+    database, workflow = AIRFLOW, WORKERS | {"api-server", "genai", "store"}
     assert known == {
         "POSTGRES_PASSWORD": {"postgres", "databases"},
         "AIRFLOW_DB_PASSWORD": database | {"databases"},
         "MLFLOW_DB_PASSWORD": {"databases", "mlflow"},
         "REDIS_PASSWORD": AIRFLOW | WORKERS | {"redis"},
         "GRAFANA_ADMIN_PASSWORD": {"grafana"},
-        "MLFLOW_ADMIN_PASSWORD": WORKERS | {"mlflow"},
+        "MLFLOW_ADMIN_PASSWORD": {"worker", "worker-gpu", "mlflow"},
         "MLFLOW_SECRET_KEY": {"mlflow"},
         "AIRFLOW_FERNET_KEY": database,
         "AIRFLOW_SECRET_KEY": database,
         "AIRFLOW_JWT_SECRET": database,
-        "PSEUDONYM_KEY": WORKERS | {"gateway", "genai"},
+        "PSEUDONYM_KEY": {"worker", "worker-gpu", "gateway", "genai"},
         **{f"S3_ROOT_{kind}_KEY": {"minio", "store"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_WORKFLOW_{kind}_KEY": workflow for kind in ("ACCESS", "SECRET")},
         **{f"S3_SERVING_{kind}_KEY": {"store", "serving-control", "serving-scaler"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_GATEWAY_{kind}_KEY": {"store", "gateway"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_TRITON_{kind}_KEY": TRITONS | {"store"} for kind in ("ACCESS", "SECRET")},
     }
+    # nobody has the keys of what no network leads to
+    for secrets_of, network in (("S3_WORKFLOW_SECRET_KEY", "store"), ("MLFLOW_ADMIN_PASSWORD", "tracking")):
+        assert all(network in services[name]["networks"] for name in known[secrets_of])
     # a process's command line is everybody's to read
     assert not any(
         value.strip("'") in json.dumps(one.get("command")) for value in secrets.values() for one in services.values()
