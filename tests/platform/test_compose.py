@@ -232,8 +232,7 @@ def test_airflow_knows_every_option(services: dict[str, Any]) -> None:
 def test_long_running_services_are_watched_and_restarted(services: dict[str, Any]) -> None:
     for name in services.keys() - ONE_SHOT - {"genai"}:
         assert services[name]["restart"] == "unless-stopped"
-        # these two have nothing to ask: they end when they cannot go on
-        assert name in ("serving-control", "serving-scaler") or services[name]["healthcheck"]
+        assert services[name]["healthcheck"], name
 
 
 def test_the_gpu_profile_gives_workers_the_devices(env_file: Path, services: dict[str, Any]) -> None:
