@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # Four images: `workflow` (Airflow, training, export, gateway), `cluster` (the same on Kubernetes), `triton` (serving),
-# `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch, whose build the
-# index decides.
+# `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch and what it
+# brings: the index decides its build.
 
 # that of the profile gpu has the vLLM backend
 ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:24.12-py3

@@ -1,9 +1,11 @@
-"""Serving's control loop: `python -m include.inferencing.control`.
+"""Serving's control loop: `python -m include.inferencing.control [--beat FILE]`.
 
 On every server: loads what the aliases name, loads again what does not answer, unloads what nothing names. For every
-use case: takes up the rollouts that nobody drives any more, and takes out what has left.
+use case: takes up the rollouts that nobody drives any more, and takes out what has left. The age of a file
+says that it goes on.
 """
 
+import argparse
 import logging
 import os
 import signal
@@ -12,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from include.artifacts.bucket import StoreAddress
 from include.artifacts.store import ArtifactStore
@@ -109,6 +112,9 @@ def _is_alive(thread: threading.Thread | None) -> bool:
 
 def main() -> None:
     """Look until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m include.inferencing.control")
+    parser.add_argument("--beat", type=Path, help="file that is touched after each round")
+    beat: Path | None = parser.parse_args().beat
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -124,6 +130,8 @@ def main() -> None:
         if problem != trouble:
             LOG.info("%s", problem or "the store answers again")
         trouble = problem
+        if beat:
+            beat.touch()
         time.sleep(LOOK_SECONDS)
 
 

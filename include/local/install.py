@@ -30,7 +30,8 @@ LOCK, SERVING_LOCK = ROOT / "requirements.txt", ROOT / "include/inferencing/requ
 BINARIES, TRACKING_LOCK = ROOT / "include/local/binaries.txt", ROOT / "include/platform/mlflow/requirements.txt"
 # parts that are installed where they are asked for, on top of the main environment
 EXTRAS = {"dev": ROOT / "tests/requirements.txt", "benchmarks": ROOT / "benchmarks/requirements.txt"}
-UV = "uv==0.13.9"
+# uv, which installs the locks
+INSTALLER = ROOT / "include/local/installer.txt"
 FOLDERS = {"project": "venv"} | dict.fromkeys(EXTRAS, "venv")
 # raised where a new installer must not go on with what an older one made
 LAYOUT = 1
@@ -195,8 +196,8 @@ def install_mlflow() -> None:
 
 
 def create(name: str, lock: Path) -> None:
-    """A virtual environment with torch. pip installs torch, alone: where pip is configured to offer a CPU build,
-    it is taken, and the lock's other packages then find it there."""
+    """A virtual environment with uv and torch. pip installs torch, without a digest: where pip is configured to offer a
+    CPU build, it is taken, and the lock's other packages then find it there."""
     folder = STATE / name
     if not (folder / "bin" / "python").exists():
         run(name, sys.executable, "-m", "venv", str(folder))
@@ -204,7 +205,8 @@ def create(name: str, lock: Path) -> None:
     if torch is None:
         raise InstallError(f"{lock} = no torch: the lock names no version of torch. Restore the file")
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(name, *pip, *(["numpy<2"] if name == "serving" else []), UV, torch.group())
+    run(name, *pip, "--require-hashes", "--requirement", str(INSTALLER))
+    run(name, *pip, torch.group())
 
 
 def uv(name: str, *arguments: str) -> None:

@@ -17,9 +17,9 @@ from include.core.errors import ConfigurationError
 from include.core.settings import PROJECT_ROOT
 from include.local.audit.accepted import Accepted, read_accepted
 from include.local.audit.advisories import Unreached, findings
-from include.local.audit.licences import is_free, refused
+from include.local.audit.licences import is_free, licences, refused
 from include.local.audit.locked import LOCKS, Package, locked
-from tests.conftest import free_ports
+from tests.conftest import WEED, free_ports
 
 TODAY = date(2026, 11, 28)
 OLD, OTHER = Package("jinja2", "2.10", "requirements.txt"), Package("minio", "7.2.20", "requirements.txt")
@@ -43,7 +43,10 @@ def osv(vulnerable: dict[str, dict[str, Any]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
-            self.tell({"results": [self.result(one) for one in asked]})
+            if self.path != "/v1/querybatch" or any(one["package"]["name"] == "broken" for one in asked):
+                self.send_error(503)
+            else:
+                self.tell({"results": [self.result(one) for one in asked]})
 
         def result(self, query: dict[str, Any]) -> dict[str, Any]:
             if "page_token" in query or query["package"] != {"name": "jinja2", "ecosystem": "PyPI"}:
@@ -52,7 +55,11 @@ def osv(vulnerable: dict[str, dict[str, Any]]) -> Iterator[str]:
             return {"vulns": [{"id": ADVISORY["id"]}]} | more
 
         def do_GET(self) -> None:
-            self.tell(vulnerable[self.path.rpartition("/")[2]])
+            name = self.path.rpartition("/")[2]
+            if name in vulnerable:
+                self.tell(vulnerable[name])
+            else:
+                self.send_error(503)
 
         def tell(self, what: dict[str, Any]) -> None:
             self.send_response(200)
@@ -93,8 +100,20 @@ def test_later_pages_count_and_what_was_withdrawn_does_not() -> None:
 @pytest.mark.parametrize("answer", ["none", "nonsense"])
 def test_advisories_that_cannot_be_had_are_said_to_be_so(answer: str) -> None:
     with osv({}) as service, pytest.raises(Unreached, match="advisories could not be had"):
-        # without one, the stand-in has no answer for the advisory that it names
-        findings([OLD], accepting(), TODAY, service if answer == "nonsense" else f"http://127.0.0.1:{free_ports(1)}")
+        # the stand-in answers no question but those that it knows
+        service = f"{service}/v2" if answer == "nonsense" else f"http://127.0.0.1:{free_ports(1)}"
+        findings([OLD], accepting(), TODAY, service)
+
+
+def test_an_advisory_that_is_named_is_a_finding_without_its_details(monkeypatch: pytest.MonkeyPatch) -> None:
+    with osv({}) as service:
+        [line] = findings([OLD, OTHER], accepting(), TODAY, service)
+        assert line.startswith("jinja2 2.10 (requirements.txt): PYSEC-2019-217: its details could not be had")
+        assert findings([OLD], accepting(id="PYSEC-2019-217", until="2026-11-28"), TODAY, service) == []
+    with osv({"PYSEC-2019-217": ADVISORY, "broken": {}}) as service:
+        monkeypatch.setattr("include.local.audit.advisories.BATCH", 1)
+        first, last = findings([OLD, Package("broken", "1", "requirements.txt")], accepting(), TODAY, service)
+    assert "A sandbox is left" in first and "not all packages could be asked about" in last
 
 
 @pytest.mark.parametrize(("policy", "status"), [("", 0), ("strict", 4)])
@@ -119,14 +138,42 @@ def test_every_lock_is_read_and_what_is_accepted_is_still_there() -> None:
     assert {"torch", "openvino-genai", "pytest", "datatrove", "apache-airflow-providers-cncf-kubernetes"} <= names
     accepted = read_accepted()
     assert {one.package for one in (*accepted.advisories, *accepted.licences)} <= names
-    assert refused(accepted) == []
+    found, unread = licences(WEED.parents[1])
+    assert refused(accepted, found) == []
+    assert {"torch", "openvino-genai", "pytest", "flask-wtf"} <= {name.lower() for name, _ in found}
+    # no environment here has what only the cluster's image adds
+    assert [line for line in unread if line.startswith("include/platform/kubernetes/requirements.txt: ")]
+    assert not [line for line in unread if line.startswith(("requirements.txt", "include/platform/mlflow"))]
 
 
-def test_a_licence_is_free_where_one_of_its_choices_is() -> None:
-    assert all(map(is_free, ["MIT", "MPL-1.1 OR GPL-2.0-only", "Apache-2.0 AND BSD-3-Clause", "LGPL-3.0-only"]))
-    assert not any(
-        map(is_free, ["", "AGPL-3.0", "GPL-3.0", "BUSL-1.1", "MIT AND GPL-3.0-only", "CC-BY-NC-4.0", "SSPL-1.0"])
-    )
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "MIT",
+        "MPL-1.1 OR GPL-2.0-only",
+        "(MIT OR GPL-3.0-only) AND BSD-3-Clause",
+        "Apache-2.0 AND Apache-2.0 WITH LLVM-exception",
+        "Apache Software License / MIT License",
+        "GNU Lesser General Public License v2 or later (LGPLv2+)",
+        "GNU Library or Lesser General Public License (LGPL)",
+    ],
+)
+def test_a_licence_is_free_where_one_of_its_choices_is(licence: str) -> None:
+    assert is_free(licence)
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        *("", "AGPL-3.0", "GPL-3.0", "GPLv3+", "BUSL-1.1", "CC-BY-NC-4.0", "SSPL-1.0", "MIT GPL3"),
+        *("MIT AND GPL-3.0-only", "MIT and GPL-3.0", "(MIT AND GPL-3.0-only) OR SSPL-1.0"),
+        "GPL-3.0 / MIT License",
+        "GNU General Public License v2 or later (GPLv2+)",
+        *("Apache-2.0 with Commons-Clause", "MIT WITH An-exception-of-ours"),
+    ],
+)
+def test_a_licence_is_not_free_where_a_part_of_it_or_an_exception_to_it_is_not(licence: str) -> None:
+    assert not is_free(licence)
 
 
 def test_an_acceptance_without_reason_or_end_is_refused(tmp_path: Path) -> None:

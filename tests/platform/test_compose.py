@@ -88,6 +88,38 @@ def test_only_what_people_use_is_published_and_on_loopback(services: dict[str, A
     }
 
 
+def test_a_proxy_s_names_and_a_team_s_users_are_variables(tmp_path: Path, services: dict[str, Any]) -> None:
+    def told(services: dict[str, Any]) -> list[str]:
+        airflow, mlflow, grafana = (services[name]["environment"] for name in ("api-server", "mlflow", "grafana"))
+        return [
+            airflow["AIRFLOW__API__BASE_URL"],
+            airflow["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"],
+            mlflow["MLFLOW_SERVER_ALLOWED_HOSTS"],
+            mlflow["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"],
+            grafana["GF_SERVER_ROOT_URL"],
+        ]
+
+    loopback = [
+        "http://127.0.0.1:8080",
+        "admin:admin",
+        "mlflow:5000,localhost:*,127.0.0.1:*",
+        "",
+        "http://127.0.0.1:3000",
+    ]
+    assert told(services) == loopback
+    theirs = {
+        "AIRFLOW_BASE_URL": "https://airflow.example.com",
+        "AIRFLOW_USERS": "admin:admin,ann:op",
+        "MLFLOW_ALLOWED_HOSTS": "mlflow.example.com",
+        "MLFLOW_ALLOWED_ORIGINS": "https://mlflow.example.com",
+        "GRAFANA_ROOT_URL": "https://grafana.example.com",
+    }
+    write_environment(tmp_path / ".env", compose_environment() | theirs)
+    # the workers ask MLflow by its name in here
+    expected = theirs | {"MLFLOW_ALLOWED_HOSTS": "mlflow:5000,mlflow.example.com"}
+    assert told(composed(tmp_path / ".env")["services"]) == list(expected.values())
+
+
 def test_who_reaches_whom(composition: dict[str, Any]) -> None:
     services, networks = composition["services"], composition["networks"]
     members = {
@@ -124,25 +156,29 @@ def test_each_secret_is_known_to_those_who_need_it(services: dict[str, Any], env
         for key, value in secrets.items()
         if key not in ("COMPOSE_PROFILES", "AIRFLOW_PASSWORDS_JSON")
     }
-    database, workflow = AIRFLOW, AIRFLOW | WORKERS | {"genai", "store"}
+    # of Airflow's own, the API server alone reads the store: for its pages
+    database, workflow = AIRFLOW, WORKERS | {"api-server", "genai", "store"}
     assert known == {
         "POSTGRES_PASSWORD": {"postgres", "databases"},
         "AIRFLOW_DB_PASSWORD": database | {"databases"},
         "MLFLOW_DB_PASSWORD": {"databases", "mlflow"},
         "REDIS_PASSWORD": AIRFLOW | WORKERS | {"redis"},
         "GRAFANA_ADMIN_PASSWORD": {"grafana"},
-        "MLFLOW_ADMIN_PASSWORD": WORKERS | {"mlflow"},
+        "MLFLOW_ADMIN_PASSWORD": {"worker", "worker-gpu", "mlflow"},
         "MLFLOW_SECRET_KEY": {"mlflow"},
         "AIRFLOW_FERNET_KEY": database,
         "AIRFLOW_SECRET_KEY": database,
         "AIRFLOW_JWT_SECRET": database,
-        "PSEUDONYM_KEY": WORKERS | {"gateway", "genai"},
+        "PSEUDONYM_KEY": {"worker", "worker-gpu", "gateway", "genai"},
         **{f"S3_ROOT_{kind}_KEY": {"minio", "store"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_WORKFLOW_{kind}_KEY": workflow for kind in ("ACCESS", "SECRET")},
         **{f"S3_SERVING_{kind}_KEY": {"store", "serving-control", "serving-scaler"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_GATEWAY_{kind}_KEY": {"store", "gateway"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_TRITON_{kind}_KEY": TRITONS | {"store"} for kind in ("ACCESS", "SECRET")},
     }
+    # nobody has the keys of what no network leads to
+    for secrets_of, network in (("S3_WORKFLOW_SECRET_KEY", "store"), ("MLFLOW_ADMIN_PASSWORD", "tracking")):
+        assert all(network in services[name]["networks"] for name in known[secrets_of])
     # a process's command line is everybody's to read
     assert not any(
         value.strip("'") in json.dumps(one.get("command")) for value in secrets.values() for one in services.values()
@@ -203,8 +239,7 @@ def test_airflow_knows_every_option(services: dict[str, Any]) -> None:
 def test_long_running_services_are_watched_and_restarted(services: dict[str, Any]) -> None:
     for name in services.keys() - ONE_SHOT - {"genai"}:
         assert services[name]["restart"] == "unless-stopped"
-        # these two have nothing to ask: they end when they cannot go on
-        assert name in ("serving-control", "serving-scaler") or services[name]["healthcheck"]
+        assert services[name]["healthcheck"], name
 
 
 def test_the_gpu_profile_gives_workers_the_devices(env_file: Path, services: dict[str, Any]) -> None:

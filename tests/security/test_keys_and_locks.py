@@ -2,8 +2,10 @@
 
 import json
 import re
+import threading
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from include.artifacts.bucket import Bucket
 from include.core.settings import PROJECT_ROOT
 from include.inferencing.access.keys import create_key, find_tenant
 from include.inferencing.access.tenants import Tenant, read_access, write_access
+from include.local import install as installer
 from include.local.audit.locked import LOCKS
 from tests.conftest import ObjectStoreServer
 
@@ -29,8 +32,34 @@ def test_the_store_holds_the_digest_of_a_key_and_never_the_key(object_store_serv
     assert json.loads(access.model_dump_json())["keys"][key.split("-")[1]]["sha256"] != key
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "include/local/binaries.txt"])
+@pytest.mark.parametrize("lock", [*LOCKS, "include/local/binaries.txt", "include/local/installer.txt"])
 def test_every_package_is_named_with_its_version_and_digest(lock: str) -> None:
     text = (PROJECT_ROOT / lock).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     assert lines and not [line for line in lines if not re.match(r"\S+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)]
+
+
+def test_nothing_but_torch_is_installed_without_a_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = {line for lock in LOCKS for line in (PROJECT_ROOT / lock).read_text().split() if line.startswith("torch==")}
+    assert len(torch) == 1
+    commands: list[list[str]] = []
+    monkeypatch.setattr(installer, "STATE", tmp_path)
+    monkeypatch.setattr(installer, "run", lambda part, *command: commands.append(list(command)))
+    installer.install_venv(threading.Event())
+    ready = threading.Event()
+    ready.set()
+    installer.install_serving(ready)
+    installer.install_extra("benchmarks")
+    installer.install_mlflow()
+    image = (PROJECT_ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    commands += [line.split() for line in re.findall(r"pip3? (install .*?)(?:&&|$)", image, re.MULTILINE)]
+    # uv checks the digests of a lock that has them
+    by_digest = [
+        one
+        for one in commands
+        if "--require-hashes" in one or (Path(one[0]).name, "--requirement" in one) == ("uv", True)
+    ]
+    others = [one for one in commands if "install" in one and one not in by_digest]
+    options = re.compile(r".*/python|-.*|pip|install|\$\{TORCH_INDEX:\+--index-url|\"\$TORCH_INDEX\"\}")
+    assert [[word for word in one if not options.fullmatch(word)] for one in others] == [list(torch)] * 4
+    assert len(by_digest) == 11

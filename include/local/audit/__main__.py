@@ -9,9 +9,10 @@ import sys
 from datetime import UTC, datetime
 
 from include.core.errors import GenaiError
+from include.core.settings import settings
 from include.local.audit.accepted import read_accepted
 from include.local.audit.advisories import SERVICE, Unreached, findings
-from include.local.audit.licences import refused
+from include.local.audit.licences import licences, refused
 from include.local.audit.locked import locked
 
 FOUND, WRONG, UNKNOWN = 1, 2, 4
@@ -22,7 +23,10 @@ def main() -> int:
     strict = os.environ.get("AUDIT", "") == "strict"
     try:
         accepted, packages = read_accepted(), locked()
-        told = [f"licence: {line}" for line in refused(accepted)]
+        installed, unread = licences(settings().state_folder)
+        told = [f"licence: {line}" for line in refused(accepted, installed)]
+        for line in unread:
+            print(f"audit: licences not read: {line}")
         try:
             known = findings(packages, accepted, datetime.now(UTC).date(), os.environ.get("AUDIT_SERVICE") or SERVICE)
         except Unreached as error:

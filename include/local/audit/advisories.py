@@ -14,6 +14,7 @@ SERVICE = "https://api.osv.dev"
 BATCH = 500
 # for all that is asked: a check that is slow is not run
 SECONDS, CONNECT_SECONDS = 15.0, 4.0
+_NO_ANSWER = (httpx.HTTPError, ValueError, KeyError, TypeError)
 
 
 class Unreached(Exception):
@@ -21,23 +22,42 @@ class Unreached(Exception):
 
 
 def findings(packages: list[Package], accepted: Accepted, today: date, service: str) -> list[str]:
-    """A line for each advisory that is not accepted, and for each acceptance that is over; Unreached."""
+    """A line for each advisory that is not accepted, and for each acceptance that is over; Unreached.
+
+    An advisory that is named and whose details cannot be had is a finding like any other.
+    """
     deadline = time.monotonic() + SECONDS
-    try:
-        with httpx.Client(base_url=service, timeout=httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)) as client:
-            ids = _asked(client, packages, deadline)
-            told = {
-                name: _ask(client, f"/v1/vulns/{name}", None, deadline) for name in sorted(set().union(*ids.values()))
-            }
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise Unreached(f"advisories could not be had from {service} ({type(error).__name__}: {error})") from error
+    ids: dict[Package, set[str]] = {}
+    with httpx.Client(base_url=service) as client:
+        missing = _missing(client, packages, deadline, ids)
+        told = {name: _details(client, name, deadline) for name in sorted(set().union(*ids.values()))}
     open_until = {(one.package, one.id): one.until for one in accepted.advisories}
     lines = []
     for package, names in sorted(ids.items()):
         for name in sorted(names):
             if not told[name].get("withdrawn"):
                 lines += _line(package, told[name], open_until, today)
-    return lines
+    if missing and not lines:
+        raise Unreached(f"advisories could not be had from {service} ({missing})")
+    return [*lines, *([f"not all packages could be asked about ({missing})"] if missing else [])]
+
+
+def _missing(client: httpx.Client, packages: list[Package], deadline: float, found: dict[Package, set[str]]) -> str:
+    """Fill in ids as they are named; why not all packages could be asked about, or nothing."""
+    try:
+        _ask_all(client, packages, deadline, found)
+    except _NO_ANSWER as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _details(client: httpx.Client, name: str, deadline: float) -> dict[str, Any]:
+    """An advisory; one that cannot be had says so in its summary."""
+    try:
+        told = _ask(client, f"/v1/vulns/{name}", None, deadline)
+        return told | {"id": told["id"]}
+    except _NO_ANSWER as error:
+        return {"id": name, "summary": f"its details could not be had ({type(error).__name__}: {error})"}
 
 
 def _line(package: Package, told: dict[str, Any], open_until: dict[tuple[str, str], date], today: date) -> list[str]:
@@ -59,9 +79,8 @@ def _fixed(package: Package, affected: list[dict[str, Any]]) -> Iterable[str]:
                 yield from (event["fixed"] for event in events if "fixed" in event)
 
 
-def _asked(client: httpx.Client, packages: list[Package], deadline: float) -> dict[Package, set[str]]:
+def _ask_all(client: httpx.Client, packages: list[Package], deadline: float, found: dict[Package, set[str]]) -> None:
     """Package -> ids of its advisories; those without any are left out."""
-    found: dict[Package, set[str]] = {}
     waiting: list[tuple[Package, str]] = [(package, "") for package in packages]
     while waiting:
         now, waiting = waiting[:BATCH], waiting[BATCH:]
@@ -71,7 +90,6 @@ def _asked(client: httpx.Client, packages: list[Package], deadline: float) -> di
                 found.setdefault(package, set()).update(ids)
             if token := result.get("next_page_token"):
                 waiting.append((package, token))
-    return found
 
 
 def _query(package: Package, token: str) -> dict[str, Any]:
@@ -80,7 +98,9 @@ def _query(package: Package, token: str) -> dict[str, Any]:
 
 
 def _ask(client: httpx.Client, path: str, body: dict[str, Any] | None, deadline: float) -> dict[str, Any]:
-    if time.monotonic() > deadline:
+    left = deadline - time.monotonic()
+    if left <= 0:
         raise httpx.ReadTimeout(f"no whole answer within {SECONDS:g} s")
-    answer = client.post(path, json=body) if body else client.get(path)
+    limit = httpx.Timeout(left, connect=min(left, CONNECT_SECONDS))
+    answer = client.request("POST" if body else "GET", path, json=body, timeout=limit)
     return dict(answer.raise_for_status().json())

@@ -29,6 +29,11 @@ def locked(root: Path = PROJECT_ROOT) -> list[Package]:
     """All of them, each once."""
     found: dict[tuple[str, str], Package] = {}
     for lock in LOCKS:
-        for name, version in _PIN.findall((root / lock).read_text(encoding="utf-8")):
+        for name, version in pins(lock, root):
             found.setdefault((name, version), Package(name, version, lock))
     return sorted(found.values())
+
+
+def pins(lock: str, root: Path = PROJECT_ROOT) -> list[tuple[str, str]]:
+    """Name and version of each package of a lock."""
+    return _PIN.findall((root / lock).read_text(encoding="utf-8"))
