@@ -14,31 +14,39 @@ from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
 from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 
-MOST, MOST_BYTES = 4000, 1 << 20
+# of one value in the store, and of all that is kept as it lies in memory
+MOST_BYTES, MOST_KEPT = 1 << 20, 64 << 20
+# that a value takes beside its own bytes, and a parsed document for each of its bytes
+ROUND, PARSED = 500, 6
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class Kept:
-    """The values that were asked for last, by key; for any number of threads."""
+    """The values that were asked for last, by key, in about `most` bytes; for any number of threads."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST_KEPT) -> None:
         self.most, self.lock = most, threading.Lock()
-        self.values: OrderedDict[Hashable, object] = OrderedDict()
+        self.values: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+        self.bytes = 0
 
     def get(self, key: Hashable, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
         """The value of a key, made where it is not kept; what `keep` refuses is made each time."""
         with self.lock:
             if key in self.values:
                 self.values.move_to_end(key)
-                return cast(T, self.values[key])
+                return cast(T, self.values[key][0])
         made = make()
-        if keep(made):
-            with self.lock:
-                self.values[key] = made
-                while len(self.values) > self.most:
-                    self.values.popitem(last=False)
+        if keep(made) and (size := _size(made)) <= self.most:
+            self._put(key, made, size)
         return made
+
+    def _put(self, key: Hashable, made: object, size: int) -> None:
+        with self.lock:
+            self.bytes += size - self.values.pop(key, (None, 0))[1]
+            self.values[key] = (made, size)
+            while self.bytes > self.most:
+                self.bytes -= self.values.popitem(last=False)[1][1]
 
 
 class Reader:
@@ -81,3 +89,10 @@ def parsed(model: type[Model], data: bytes | dict[str, Any], source: str) -> Mod
 
 def _is_small(data: bytes) -> bool:
     return len(data) <= MOST_BYTES
+
+
+def _size(value: object) -> int:
+    """About what a value takes in memory."""
+    if isinstance(value, BaseModel):
+        return ROUND + PARSED * len(value.model_dump_json())
+    return ROUND + (len(value) if isinstance(value, bytes) else 0)

@@ -29,7 +29,10 @@ class Feedback(NamedTuple):
 
 
 def read_feedback(reader: Reader, use_case: str, at: datetime) -> Feedback:
-    """Count what counts at a moment: of each answer what was said last, nothing that was taken back."""
+    """Count what counts at a moment: of each answer what was said last, nothing that was taken back.
+
+    A version is read once.
+    """
     prefix, first = said_prefix(use_case), (at - timedelta(days=DAYS)).date().isoformat()
     items = [item for item in reader.bucket.objects(prefix) if item.key.removeprefix(prefix) >= first]
     with ThreadPoolExecutor(READERS) as pool:
@@ -46,7 +49,16 @@ def read_feedback(reader: Reader, use_case: str, at: datetime) -> Feedback:
 
 
 def _said(reader: Reader, item: StoredObject) -> Said | None:
+    """A version without its texts, which may be erased from the store: of a correction, that there was one."""
+
+    def read() -> Said | None:
+        try:
+            said = parsed(Said, reader.bucket.get_bytes(item.key)[0], item.key)
+        except CorruptedArtifactError:
+            return None
+        return said.model_copy(update={"question": "", "answer": "", "correction": "yes" if said.correction else ""})
+
     try:
-        return parsed(Said, reader.bucket.get_bytes(item.key)[0], item.key)
-    except (ArtifactNotFoundError, CorruptedArtifactError):
+        return reader.kept.get((*reader.place, item.key, item.etag, "said"), read)
+    except ArtifactNotFoundError:
         return None
