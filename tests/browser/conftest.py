@@ -38,7 +38,7 @@ class Site:
     token: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory, object_store_server: ObjectStoreServer) -> Iterator[None]:
     """Three use cases, one of which has a wrong knob, and the connection to the tests' own S3 server."""
     folder = tmp_path_factory.mktemp("use_cases")
@@ -54,14 +54,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory, object_store_server: O
     settings.cache_clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages_store(object_store_server: ObjectStoreServer) -> ArtifactStore:
     store = object_store_server.store(bucket="pages")
     store.bucket.ensure()
     return store
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(environment: None, pages_store: ArtifactStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Site"]:
     """`airflow api-server`, which starts while the runs are made."""
     from airflow.utils.db import initdb
@@ -95,7 +95,7 @@ def _await(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
             time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chrome() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 

@@ -30,8 +30,16 @@ MODEL = "engine"
 PATIENCE = 60
 
 
+@pytest.fixture(scope="module", autouse=True)
+def others(triton: TritonServer) -> frozenset[int]:
+    """Engines of other tests' models."""
+    return frozenset(process.pid for process in engines(triton))
+
+
 @pytest.fixture(scope="module")
-def loaded(store: ArtifactStore, triton: TritonServer, packages: list[ArtifactRef]) -> Iterator[TritonClient]:
+def loaded(
+    store: ArtifactStore, triton: TritonServer, others: frozenset[int], packages: list[ArtifactRef]
+) -> Iterator[TritonClient]:
     """The tiny model, loaded."""
     publish(store, packages[0], MODEL)
     with TritonClient(triton.address) as client:
@@ -44,12 +52,13 @@ def answer(client: TritonClient) -> str:
     return "".join(piece.text for piece in client.stream(MODEL, TEXTS[0], 24, PATIENCE))
 
 
-def engines(triton: TritonServer) -> list[psutil.Process]:
-    """The engines of a model, also those that nobody waited for."""
+def engines(triton: TritonServer, others: frozenset[int] = frozenset()) -> list[psutil.Process]:
+    """The engines but for `others`, also those that nobody waited for."""
     assert triton.process
     return [
         process
         for process in psutil.Process(triton.process.pid).children(recursive=True)
+        if process.pid not in others
         if process.status() == psutil.STATUS_ZOMBIE or any(part.endswith("engine.py") for part in process.cmdline())
     ]
 
@@ -66,8 +75,10 @@ def asked(address: str, waiting: int) -> tuple[grpc.InferenceServerClient, "queu
     return client, found
 
 
-def test_an_engine_that_is_killed_fails_all_who_wait_and_comes_back(triton: TritonServer, loaded: TritonClient) -> None:
-    before, (engine,) = answer(loaded), engines(triton)
+def test_an_engine_that_is_killed_fails_all_who_wait_and_comes_back(
+    triton: TritonServer, others: frozenset[int], loaded: TritonClient
+) -> None:
+    before, (engine,) = answer(loaded), engines(triton, others)
     # what ends Triton's whole group leaves answers their time
     engine.send_signal(signal.SIGTERM)
     engine.send_signal(signal.SIGINT)
@@ -87,15 +98,17 @@ def test_an_engine_that_is_killed_fails_all_who_wait_and_comes_back(triton: Trit
     assert failure.dead and failure.killed
     with pytest.raises(ModelError, match=r"\[failed\] generation failed"):
         answer(loaded)
-    assert not engines(triton)
+    assert not engines(triton, others)
 
     loaded.unload(MODEL)
     loaded.load(MODEL, PATIENCE)
     assert answer(loaded) == before
 
 
-def test_an_engine_does_not_outlive_the_process_that_started_it(triton: TritonServer, loaded: TritonClient) -> None:
-    before, (engine,) = answer(loaded), engines(triton)
+def test_an_engine_does_not_outlive_the_process_that_started_it(
+    triton: TritonServer, others: frozenset[int], loaded: TritonClient
+) -> None:
+    before, (engine,) = answer(loaded), engines(triton, others)
     # copies of models lie where the next start looks for what a killed server left
     assert Path(engine.cmdline()[-2]).is_relative_to(tritonserver.temporary(triton.settings))
     # as one in a step, or a load, that is long
@@ -106,17 +119,21 @@ def test_an_engine_does_not_outlive_the_process_that_started_it(triton: TritonSe
 
     loaded.unload(MODEL)
     loaded.load(MODEL, PATIENCE)
-    assert answer(loaded) == before and len(engines(triton)) == 1
+    assert answer(loaded) == before and len(engines(triton, others)) == 1
 
 
 def test_an_engine_that_does_not_load_says_why_and_leaves_nothing(
-    store: ArtifactStore, triton: TritonServer, loaded: TritonClient, packages: list[ArtifactRef]
+    store: ArtifactStore,
+    triton: TritonServer,
+    others: frozenset[int],
+    loaded: TritonClient,
+    packages: list[ArtifactRef],
 ) -> None:
     publish(store, packages[0], "damaged")
     store.bucket.put_bytes(f"{settings().model_repository}/damaged/1/openvino_model.xml", b"<net></net>")
     with pytest.raises(ModelError, match="Unable to read the model"):
         loaded.load("damaged", PATIENCE)
-    assert len(engines(triton)) == 1
+    assert len(engines(triton, others)) == 1
 
 
 # tells much before it hears anything, then ends each answer that it hears of

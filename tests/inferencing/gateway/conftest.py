@@ -132,7 +132,7 @@ def new_key(store: ArtifactStore, request: pytest.FixtureRequest) -> Callable[..
 
     def make(tenant: str = "", days: float | None = None, **values: Any) -> str:
         name = tenant or re.sub(r"\W+", "-", request.node.name)[:50].strip("-")
-        put_tenant(store.bucket, name, {"models": ["*"]} | values)
+        put_tenant(store.bucket, name, {"models": ["*"], "requests_per_minute": 100_000} | values)
         return create_key(store.bucket, name, days)
 
     return make

@@ -156,8 +156,8 @@ def test_rates_end_in_429_and_say_when_to_come_again(
 
 
 def test_a_deadline_of_the_client_s_own_burns_no_budget(gateway: GatewayServer, new_key: Callable[..., str]) -> None:
-    key = accepted(gateway, new_key("hasty"))
+    key = accepted(gateway, new_key("brisk"))
     hasty = gateway.post({"model": "served", "messages": ASKED}, key, **{"x-request-timeout": "0.001"})
     assert (hasty.status_code, hasty.json()["error"]["code"]) == (504, "deadline_exceeded")
-    counted = 'genai_gateway_requests_total{model="served",status="499",tenant="hasty"} 1.0'
+    counted = 'genai_gateway_requests_total{model="served",status="499",tenant="brisk"} 1.0'
     eventually(lambda: counted in gateway.get("/metrics").text, 10, gateway.told)
