@@ -1,10 +1,10 @@
 """Reads a store's documents and artifacts, each version of them once: what is named by its content never changes."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
+from cachetools import LRUCache
 from pydantic import BaseModel, ValidationError
 
 from include.artifacts import transfer
@@ -26,27 +26,19 @@ class Kept:
     """The values that were asked for last, by key, in about `most` bytes; for any number of threads."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
-        self.most, self.lock = most, threading.Lock()
-        self.values: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
-        self.bytes = 0
+        self.lock = threading.Lock()
+        self.values: LRUCache[Hashable, tuple[object, int]] = LRUCache(most, getsizeof=lambda kept: kept[1])
 
     def get(self, key: Hashable, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
         """The value of a key, made where it is not kept; what `keep` refuses is made each time."""
         with self.lock:
             if key in self.values:
-                self.values.move_to_end(key)
                 return cast(T, self.values[key][0])
         made = make()
-        if keep(made) and (size := _size(made)) <= self.most:
-            self._put(key, made, size)
+        if keep(made) and (size := _size(made)) <= self.values.maxsize:
+            with self.lock:
+                self.values[key] = (made, size)
         return made
-
-    def _put(self, key: Hashable, made: object, size: int) -> None:
-        with self.lock:
-            self.bytes += size - self.values.pop(key, (None, 0))[1]
-            self.values[key] = (made, size)
-            while self.bytes > self.most:
-                self.bytes -= self.values.popitem(last=False)[1][1]
 
 
 class Reader:

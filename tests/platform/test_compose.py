@@ -1,33 +1,18 @@
 """The compose tier, as far as it can be checked without a container engine."""
 
 import importlib.util
-import io
 import json
 import re
-import stat
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
-from minio import crypto
-from urllib3 import HTTPResponse
 
-from include.artifacts.bucket import Bucket, StoreAddress
-from include.core.errors import ConfigurationError, StoreAccessError
-from include.core.settings import PROJECT_ROOT, Settings, read_settings
+from include.core.settings import Settings, read_settings
 from include.local import airflow
 from include.local.compose_env import compose_environment, write_environment
-from include.local.compose_store import make_users, prepare_bucket
-from include.local.store_roles import roles
-from tests.conftest import ObjectStoreServer
-from tests.platform.containers import TOOLS, compose, composed
+from tests.platform.containers import compose, composed
 
 ONE_SHOT = {"databases", "minio-folder", "store", "init"}
 AIRFLOW = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
@@ -145,8 +130,6 @@ def test_no_program_may_more_than_it_needs(services: dict[str, Any]) -> None:
         assert service.get("user", "") not in ("0",) and ("build" in service or service["user"]), name
     assert {name for name, one in services.items() if one.get("user") == "root"} == {"minio-folder"}
     assert {name for name, one in services.items() if "cap_add" in one} == {"minio-folder"}
-    for stage in (PROJECT_ROOT / "Dockerfile").read_text().split("\nFROM ")[2:]:
-        assert re.findall(r"^USER (\S+)$", stage, re.MULTILINE)[-1] == "1000"
 
 
 def test_each_secret_is_known_to_those_who_need_it(services: dict[str, Any], env_file: Path) -> None:
@@ -189,10 +172,6 @@ def test_images_are_pinned(services: dict[str, Any]) -> None:
     for service in services.values():
         assert "build" in service or re.search(r":[\w.-]*\d[\w.-]*$", service["image"])
         assert "latest" not in service["image"]
-    text = (PROJECT_ROOT / "Dockerfile").read_text()
-    stages = re.findall(r" AS (\S+)$", text, re.MULTILINE)
-    for image in set(re.findall(r"^(?:FROM |ARG TRITON_IMAGE=)([^\s$]+)", text, re.MULTILINE)) - set(stages):
-        assert re.search(r":[\w.-]*\d+\.\d+", image)
 
 
 def test_every_program_reads_the_same_settings(services: dict[str, Any]) -> None:
@@ -259,130 +238,3 @@ def test_the_gpu_profile_gives_workers_the_devices(env_file: Path, services: dic
         }
     # under either profile it is called triton
     assert services["triton-gpu"]["networks"]["serving"] == {"aliases": ["triton"]}
-
-
-def test_the_environment_is_private_and_never_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-    first, second = compose_environment(), compose_environment()
-    write_environment(path, first)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(ConfigurationError, match="lacks nothing"):
-        write_environment(path, second)
-    assert {name for name in first if first[name] == second[name]} == {"COMPOSE_PROFILES"}
-    assert list(json.loads(first["AIRFLOW_PASSWORDS_JSON"])) == ["admin"]
-
-
-def test_what_a_new_version_needs_is_added_to_the_environment(tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-    path.write_text("POSTGRES_PASSWORD='kept'\nTORCH_INDEX=mine")
-    written = write_environment(path, compose_environment())
-    assert "POSTGRES_PASSWORD" not in written and "REDIS_PASSWORD" in written
-    assert path.read_text().startswith("POSTGRES_PASSWORD='kept'\nTORCH_INDEX=mine\n")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_the_environment_is_written_without_anything_installed() -> None:
-    code = "from include.local.compose_env import compose_environment; print(*compose_environment())"
-    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True)
-    assert done.stdout.split() == list(compose_environment()), done.stderr
-
-
-def test_the_store_is_prepared_again_and_again(object_store_server: ObjectStoreServer) -> None:
-    bucket = Bucket(object_store_server.address(bucket="compose-tier"))
-    for _ in range(2):
-        prepare_bucket(bucket, "inferencing/repository")
-    # Triton does not start where its folder has no object
-    assert bucket.holds("inferencing/repository/")
-
-
-def test_users_and_policies_are_made_by_minios_admin_api(minio_admin: "AdminStandIn") -> None:
-    keys = compose_environment()
-    make_users(minio_admin.address(keys), "inferencing/repository", keys)
-    assert minio_admin.users == {
-        keys[f"S3_{name.upper()}_ACCESS_KEY"]: name for name in roles("inferencing/repository")
-    }
-    assert {keys["S3_TRITON_SECRET_KEY"], keys["S3_GATEWAY_SECRET_KEY"]} < set(minio_admin.secrets.values())
-    triton = minio_admin.policies["triton"]["Statement"]
-    assert [statement["Action"] for statement in triton] == [
-        ["s3:ListBucket", "s3:GetBucketLocation"],
-        ["s3:GetObject"],
-    ]
-    assert triton[1]["Resource"] == ["arn:aws:s3:::genai/inferencing/repository/*"]
-    writes = minio_admin.policies["gateway"]["Statement"][2]
-    assert writes["Resource"] == ["arn:aws:s3:::genai/serving/traffic/*", "arn:aws:s3:::genai/feedback/*"]
-
-    minio_admin.refuses = True
-    with pytest.raises(StoreAccessError, match="user workflow") as refused:
-        make_users(minio_admin.address(keys), "inferencing/repository", keys)
-    assert not any(value in str(refused.value) for name, value in keys.items() if "SECRET" in name)
-
-
-class AdminStandIn:
-    """What MinIO's admin API hears, for there is no MinIO to install."""
-
-    def __init__(self) -> None:
-        self.users: dict[str, str] = {}
-        self.secrets: dict[str, str] = {}
-        self.policies: dict[str, Any] = {}
-        self.refuses, self.root = False, ""
-        put = {"do_PUT": lambda request: self._put(request), "log_message": lambda *_: None}
-        handler = type("Handler", (BaseHTTPRequestHandler,), put)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-
-    def address(self, keys: dict[str, str]) -> StoreAddress:
-        self.root = keys["S3_ROOT_SECRET_KEY"]
-        endpoint = f"127.0.0.1:{self.server.server_address[1]}"
-        pair = {kind: keys[f"S3_ROOT_{kind.upper()}"] for kind in ("access_key", "secret_key")}
-        return StoreAddress.model_validate({"endpoint": endpoint, "bucket": "genai"} | pair)
-
-    def _put(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        path = urlsplit(request.path)
-        query, call = dict(parse_qsl(path.query)), path.path.rpartition("/")[2]
-        assert "AWS4-HMAC-SHA256" in request.headers["Authorization"]
-        if call == "add-canned-policy":
-            self.policies[query["name"]] = json.loads(body)
-        elif call == "add-user":
-            self.secrets[query["accessKey"]] = json.loads(decrypted(body, self.root))["secretKey"]
-        else:
-            assert call == "set-user-or-group-policy"
-            self.users[query["userOrGroup"]] = query["policyName"]
-        request.send_response(403 if self.refuses else 200)
-        request.send_header("Content-Length", "0")
-        request.end_headers()
-
-
-def decrypted(body: bytes, secret: str) -> bytes:
-    """As MinIO's server reads what its client has encrypted."""
-    answer = HTTPResponse(body=io.BytesIO(body), preload_content=False)
-    return crypto.decrypt(answer, secret)
-
-
-@pytest.fixture
-def minio_admin() -> Iterator[AdminStandIn]:
-    stand_in = AdminStandIn()
-    thread = threading.Thread(target=stand_in.server.serve_forever, daemon=True)
-    thread.start()
-    yield stand_in
-    stand_in.server.shutdown()
-    stand_in.server.server_close()
-
-
-def test_the_triton_image_takes_what_model_processes_import_from_the_lock() -> None:
-    program = re.search(r"awk '(.+?)' /tmp/lock.txt", (PROJECT_ROOT / "Dockerfile").read_text())
-    assert program
-    lock = PROJECT_ROOT / "include" / "inferencing" / "requirements.txt"
-    taken = subprocess.run(["awk", program[1], lock], capture_output=True, text=True, check=True).stdout
-    pins = re.findall(r"^([\w-]+)==[\d.]+ \\\n +--hash=sha256:", taken, re.MULTILINE)
-    assert pins == ["numpy", "openvino", "openvino-genai", "openvino-tokenizers"]
-
-
-def test_hadolint_finds_nothing() -> None:
-    done = subprocess.run([TOOLS / "hadolint", PROJECT_ROOT / "Dockerfile"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "")
-
-
-def test_no_secret_reaches_the_image() -> None:
-    ignored = (PROJECT_ROOT / ".dockerignore").read_text().splitlines()
-    assert ignored[0] == "*"
-    assert not any(".env" in line or ".genai" in line for line in ignored)

@@ -63,7 +63,7 @@ class TritonPythonModel:
                 answer.fail(str(error))
             except UNFORESEEN as error:
                 # nobody else would ever end it
-                answer.fail(f"[failed] {' '.join(str(error).split())[-300:]}")
+                answer.fail(_failed(error))
 
     def finalize(self) -> None:
         """End: answers under way get their time, later ones an error."""
@@ -106,7 +106,7 @@ class TritonPythonModel:
                     # end all others' too
                     pb.Logger.log_error(f"an answer was given up: {error!r}")
                     with suppress(UNFORESEEN):
-                        answer.fail(f"[failed] {' '.join(str(error).split())[-300:]}")
+                        answer.fail(_failed(error))
                     under_way = False
                 if not under_way:
                     del self.active[number]
@@ -149,6 +149,10 @@ class TritonPythonModel:
             answer.fail(str(error))
             return False
         return not answer.reason
+
+
+def _failed(error: Exception) -> str:
+    return f"[failed] {' '.join(str(error).split())[-300:]}"
 
 
 def _inputs(request: Any) -> dict[str, bytes]:
