@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import re
-import sys
+import sysconfig
 from collections import Counter
 from functools import cache
 from importlib.metadata import Distribution
@@ -102,8 +102,9 @@ def _split(text: str, operator: re.Pattern[str]) -> list[str]:
 @cache
 def _installed(environment: Path | None) -> dict[str, Distribution]:
     """What is in an environment; without one: in this one."""
-    path = [str(folder) for folder in environment.glob("lib/python3*/site-packages")] if environment else sys.path
-    return {_plain(one.name): one for one in importlib.metadata.distributions(path=path)}
+    # not sys.path: setuptools adds to it, once imported, a folder of its own copies of others' packages
+    folders = environment.glob("lib/python3*/site-packages") if environment else [Path(sysconfig.get_path("purelib"))]
+    return {_plain(one.name): one for one in importlib.metadata.distributions(path=[str(one) for one in folders])}
 
 
 def _plain(name: str) -> str:
