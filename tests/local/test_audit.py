@@ -1,7 +1,7 @@
 """The audit of the locks against a stand-in for OSV, on loopback."""
 
-import json
 import importlib
+import json
 import subprocess
 import sys
 import threading
