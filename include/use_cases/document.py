@@ -15,10 +15,12 @@ def read_document(path: Path) -> dict[str, Any]:
     """A YAML mapping; ConfigurationError with the line for broken YAML, a key given twice, or another type."""
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        # not libyaml's loader: it crashes the process on lists nested deeply enough
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
         if root is not None:
             _refuse_duplicates(root, path.name, "")
-        content = yaml.safe_load(text)
+        content = loader.construct_document(root) if root is not None else None
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             path.name, error.object[error.start : error.end], "not UTF-8", "Save it as UTF-8"

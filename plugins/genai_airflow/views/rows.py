@@ -8,7 +8,7 @@ from genai_airflow.views.airflow_runs import Name
 from genai_airflow.views.words import STATES, STEP_NAMES, URGENCY, ago, clock, money, number
 from include.inferencing.champion import model_prefix
 from include.overview.cases import Money, Row
-from include.overview.indicators import Indicator, Judged
+from include.overview.indicators import MOST, Indicator, Judged
 from include.overview.steps import StepState
 
 # what may be asked for -> what the choice is called
@@ -104,7 +104,8 @@ def _cost(cost: Money | None) -> Cell:
     share = f"{cost.share:.0%}" if cost.budget else "no budget"
     return Cell(
         f"{money(cost.spent)} of {number(cost.budget)} {cost.currency}",
-        cost.share,
+        # a page sorts what is no finite number as words
+        min(cost.share, MOST),
         look,
         f"{share}, {cost.what}",
     )
