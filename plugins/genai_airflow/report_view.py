@@ -8,7 +8,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.models.xcom import XComModel
-from fastapi import Depends, FastAPI, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 from sqlalchemy.orm import Session
@@ -34,10 +34,10 @@ HEADERS = {
 # Airflow's web UI leaves the placeholder of a task that is not mapped as it is
 MapIndex = Annotated[int, BeforeValidator(lambda value: -1 if value == "{MAP_INDEX}" else value), Query(ge=-1)]
 
-app = FastAPI(title="Reports and plans of the generative-AI workflow", docs_url=None, redoc_url=None, openapi_url=None)
+router = APIRouter()
 
 
-@app.get(
+@router.get(
     "/reports/{dag_id}/{run_id}/{task_id}",
     dependencies=[Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM))],
 )

@@ -39,7 +39,7 @@ def addresses() -> list[tuple[str, str]]:
     """Method and address of each, with values for the names in its path."""
     import genai_plugin
 
-    [plugged] = genai_plugin.GenaiPlugin.fastapi_apps
+    [plugged] = genai_plugin.GenaiPlugin().fastapi_apps
     return [
         (method, plugged["url_prefix"] + re.sub(r"\{(\w+)(:\w+)?\}", lambda name: VALUES.get(name[1], "x"), route.path))
         for route in routes(plugged["app"])
