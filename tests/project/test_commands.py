@@ -17,6 +17,8 @@ from include.cli.run import parse_overrides
 from include.core.errors import ConfigurationError
 from include.core.settings import PROJECT_ROOT, Settings
 from include.data_preparation.config import AggregateConfig
+from include.inferencing.gateway.question import read_question
+from include.inferencing.learning.feedback import read_request
 from include.use_cases import UseCase, load_use_case, use_case_names
 from tests.platform.cluster_files import found as cluster_files
 from tests.project.pages import DOCS, MADE, TOLD, blocks_of, fenced, name_of, spans_of, typed
@@ -156,6 +158,14 @@ def test_every_file_of_a_cluster_is_written_by_genai_manifests() -> None:
     assert len(asked) > 3
     last = {path.rpartition("/")[2] for path in made}
     assert {(name_of(page), path) for page, path in asked if path.removeprefix("cluster/") not in made | last} == set()
+
+
+def test_every_request_to_the_gateway_is_one_that_it_reads() -> None:
+    known = {"v1/chat/completions": lambda body: read_question(body, chat=True), "v1/feedback": read_request}
+    sent = [words for _, words, _ in typed("curl") if "--data" in words]
+    for words in sent:
+        known[words[0].partition(":8090/")[2]](words[words.index("--data") + 1].encode())
+    assert len(sent) > 1
 
 
 def test_every_module_that_is_run_exists() -> None:

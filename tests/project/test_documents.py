@@ -72,6 +72,16 @@ def test_the_reference_is_what_the_code_says() -> None:
         assert f"`GENAI_{name.upper()}`" in found["settings.md"]
     for told in ('<a id="customization.lora">', "Rank of the update.", "**required**"):
         assert told in found["use-case.md"]
+    http = found["http-api.md"]
+    for told in (
+        "`store`: whether",
+        "| Invalid 'WHERE.role': one of ROLES. |",
+        "| `correction` |",
+        "`answer_forgotten` |",
+    ):
+        assert told in http
+    assert "`store`" not in http.partition("Without effect")[2].partition("\n")[0]
+    assert "...'" not in http
 
 
 def test_the_readme_is_one_screen() -> None:
