@@ -1,6 +1,7 @@
 """Every address that the plugin adds to Airflow, whatever it is: nothing without a user, no page without its policy."""
 
 import re
+import sys
 import uuid
 from typing import Any
 
@@ -127,3 +128,28 @@ def test_who_may_read_one_dag_sees_nothing_of_another_on_any_address(
         # what was asked for may be said again
         told = [secret for secret in (*secrets, "7.25/s") if secret in answer.text and secret not in path]
         assert told == [], (method, path)
+
+
+def test_pages_that_cannot_be_loaded_stop_no_api_server_and_say_so(
+    client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import genai_plugin
+    from airflow import plugins_manager
+    from airflow.api_fastapi.app import init_plugins
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    # as with a library that is gone
+    monkeypatch.setitem(sys.modules, "genai_airflow.views.app", None)
+    plugins_manager.get_fastapi_plugins.cache_clear()
+    server = FastAPI()
+    try:
+        init_plugins(server)
+    finally:
+        plugins_manager.get_fastapi_plugins.cache_clear()
+
+    with TestClient(server) as asked:
+        answers = [asked.get(f"/genai{path}") for path in ("/workflow", "/reports/a/b/c?map_index=-1")]
+    assert {answer.status_code for answer in answers} == {503}
+    assert {answer.text for answer in answers} == {genai_plugin.UNLOADED}
+    assert "genai_airflow.views.app" in caplog.text
