@@ -1,9 +1,15 @@
 """Everything this project adds to Airflow's web UI."""
 
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 from genai_airflow.report_link import VIEW_PREFIX
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+UNLOADED = "The pages of the workflow cannot be loaded; the API server's log says why."
 
 
 class GenaiPlugin(AirflowPlugin):
@@ -14,8 +20,12 @@ class GenaiPlugin(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The pages. Only an API server asks for them: every task loads this plugin, and need not load them too."""
-        from genai_airflow.views.app import app
-
+        try:
+            from genai_airflow.views.app import app
+        except Exception:
+            # Airflow would not start its API server, without which no task runs
+            logging.getLogger(__name__).exception("the pages of the workflow cannot be loaded")
+            app = unloaded()
         return [{"app": app, "url_prefix": VIEW_PREFIX, "name": "genai"}]
 
     external_views = [  # noqa: RUF012
@@ -75,3 +85,17 @@ class GenaiPlugin(AirflowPlugin):
             "category": "browse",
         },
     ]
+
+
+def unloaded() -> "FastAPI":
+    """What stands in the place of pages that cannot be loaded: one that says so, on each address."""
+    from fastapi import FastAPI
+    from fastapi.responses import PlainTextResponse
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/{path:path}")
+    def page(path: str) -> PlainTextResponse:
+        return PlainTextResponse(UNLOADED, status_code=503)
+
+    return app

@@ -15,6 +15,8 @@ from include.overview.runs import NEVER, Run, Seen, charter_of, remembered, told
 # as many as the store's client has connections
 READERS = 16
 T = TypeVar("T")
+# what reading a part raises where the store holds what cannot be
+DAMAGE = (GenaiError, ValueError, ArithmeticError)
 _UNJUDGED: tuple[Judged | None, Charter | None] = (None, None)
 
 
@@ -88,8 +90,8 @@ def _row(reader: Reader, asked: Asked, item: StoredObject | None) -> Row:
     def tried(read: Callable[[], T], instead: T) -> T:
         try:
             return read()
-        except GenaiError as error:
-            problems.append(str(error))
+        except DAMAGE as error:
+            problems.append(str(error)[:500])
             return instead
 
     known = told_by_airflow(asked.run)

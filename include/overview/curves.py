@@ -22,6 +22,7 @@ TRAININGS = (*(f"{task}/" for task in TRAINS), "customization.rung_")
 class LiveTask(NamedTuple):
     """A task instance that waits for a training job; `label` is what the web UI calls it, empty for no name."""
 
+    run_id: str
     task: str
     map_index: int
     label: str
@@ -56,22 +57,30 @@ class Curve(NamedTuple):
 
 
 def read_curves(reader: Reader, records: Records, live: Sequence[LiveTask]) -> tuple[Curve, ...]:
-    """The curves of trainings, those of `live` tasks in the place of what their earlier runs have left."""
-    going = [_live(reader, one) for one in live]
-    replaced = {one.task for one in going}
-    ended = [
-        _ended(reader, record)
-        for task, ones in records.items()
-        if task not in replaced and trains(task)
-        for record in ones
-        if record.metrics.get("steps")
-    ]
-    return (*ended, *going)
+    """The curves of a step's trainings in one run: that of its `live` tasks, else the newest that has left any."""
+    ended = [record for task, ones in records.items() if trains(task) for record in ones if record.metrics.get("steps")]
+    by_age = sorted(ended, key=lambda record: (record.place.as_of, record.at))
+    shown = {_step(record.place.task): record.place.run_id for record in by_age}
+    shown |= {_step(one.task): one.run_id for one in live}
+    going = {(one.task, one.map_index) for one in live}
+    return (
+        *(
+            _ended(reader, record)
+            for record in ended
+            if record.place.run_id == shown[_step(record.place.task)]
+            and (record.place.task, record.place.map_index) not in going
+        ),
+        *(_live(reader, one) for one in live),
+    )
 
 
 def trains(task: str) -> bool:
     """Whether a task is a training: on a rung of the race too."""
     return task in TRAINS or (task.startswith("customization.rung_") and task.endswith(".tune"))
+
+
+def _step(task: str) -> str:
+    return task.partition(".")[0]
 
 
 def _ended(reader: Reader, record: RunRecord) -> Curve:

@@ -7,8 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from include.artifacts.history import RunRecord
 from include.artifacts.ref import ArtifactRef
-from include.core.errors import GenaiError
-from include.overview.cases import Asked, Money, cost_of
+from include.overview.cases import DAMAGE, Asked, Money, cost_of
 from include.overview.curves import Curve, LiveTask, read_curves
 from include.overview.funnel import Funnel, read_funnel
 from include.overview.indicators import Charter, Count, Judged, Told, read_charter
@@ -101,5 +100,5 @@ def read_case(
 def _part(read: Callable[[], T]) -> Part[T]:
     try:
         return Part(read())
-    except (GenaiError, ValueError, ArithmeticError) as error:
+    except DAMAGE as error:
         return Part(None, problem=str(error)[:500])

@@ -43,7 +43,8 @@ class MinuteSeen(NamedTuple):
 
 class Serving(NamedTuple):
     """What serves now. `in_flight` and `waiting` are the most at once in the last hour, of all use cases together;
-    `servers` is a line over hours from now, each number held until the next."""
+    `servers` is a line over hours from now, each number held until the next. Of the scale, which all use cases share,
+    it has no reasons and no models of others."""
 
     alias: Alias
     models: tuple[ModelSeen, ...]
@@ -73,7 +74,7 @@ def read_serving(bucket: Bucket, use_case: str, at: datetime) -> Serving:
             if ours.fullmatch(name):
                 by_minute.setdefault(minute.at, ModelTraffic()).merge(traffic)
                 by_model.setdefault(name, ModelTraffic()).merge(traffic)
-    minutes, scale = [minute for _, minute in told], read_scale(bucket)
+    minutes, scale = [minute for _, minute in told], _own(read_scale(bucket), ours)
     return Serving(
         alias=alias,
         models=tuple(_model(name, alias, traffic) for name, traffic in sorted(by_model.items())),
@@ -85,6 +86,18 @@ def read_serving(bucket: Bucket, use_case: str, at: datetime) -> Serving:
         scale=scale,
         servers=tuple(_servers(scale, at)),
     )
+
+
+def _own(scale: Scale, ours: re.Pattern[str]) -> Scale:
+    """Of the scale, what those may see who may not see other use cases."""
+
+    def mine(instances: dict[str, int]) -> dict[str, int]:
+        return {model: count for model, count in instances.items() if ours.fullmatch(model)}
+
+    changes = tuple(
+        change.model_copy(update={"instances": mine(change.instances), "reason": ""}) for change in scale.changes
+    )
+    return scale.model_copy(update={"instances": mine(scale.instances), "reason": "", "changes": changes})
 
 
 def _servers(scale: Scale, at: datetime) -> Iterator[tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 import logging
 from html import escape
-from typing import Annotated, Any
+from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 from sqlalchemy.orm import Session
 
-from genai_airflow.references import restore_refs
 from genai_airflow.store_connection import open_store
+from genai_airflow.views.handed_on import ref_in
 from include.artifacts.manifest import REPORT_FILE
 from include.artifacts.ref import ArtifactRef
 from include.artifacts.store import ArtifactStore
@@ -32,7 +32,9 @@ HEADERS = {
 }
 
 # Airflow's web UI leaves the placeholder of a task that is not mapped as it is
-MapIndex = Annotated[int, BeforeValidator(lambda value: -1 if value == "{MAP_INDEX}" else value), Query(ge=-1)]
+MapIndex = Annotated[
+    int, BeforeValidator(lambda value: -1 if value == "{MAP_INDEX}" else value), Query(ge=-1, le=2**31 - 1)
+]
 
 router = APIRouter()
 
@@ -67,8 +69,7 @@ def _returned_ref(session: Session, dag_id: str, run_id: str, task_id: str, map_
         run_id=run_id, key="return_value", dag_ids=dag_id, task_ids=task_id, map_indexes=map_index
     )
     row = session.scalars(query).first()
-    value: Any = restore_refs(XComModel.deserialize_value(row)) if row else None
-    return value if isinstance(value, ArtifactRef) else None
+    return ref_in(row) if row else None
 
 
 def _with_approval(page: bytes, store: ArtifactStore, dag_id: str, asked: ArtifactRef) -> str:

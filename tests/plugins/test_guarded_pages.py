@@ -1,6 +1,7 @@
 """Every address that the plugin adds to Airflow, whatever it is: nothing without a user, no page without its policy."""
 
 import re
+import sys
 import uuid
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from include.artifacts.bucket import Bucket
 from include.inferencing import champion
+from include.inferencing.scaling.scale import Change, Scale, change_scale
 from include.use_cases import load_use_case
 from tests.conftest import ObjectStoreServer
 from tests.plugins import made_cases
@@ -17,6 +19,7 @@ from tests.plugins.sample_workflow import connection_json
 pytestmark = pytest.mark.usefixtures("airflow_database")
 
 VALUES = {"dag_id": "python_assistant", "run_id": "manual", "task_id": "strategy.charter"}
+ANOTHER = "request_routing"
 # styles and scripts, the same for everybody
 PUBLIC = "/genai/assets/"
 
@@ -92,7 +95,14 @@ def test_who_may_read_one_dag_sees_nothing_of_another_on_any_address(
     made_cases.keep_record(store, made_cases.run_name(operations, run), "cost", look)
     alias, _ = champion.read_alias(store.bucket, closed)
     assert alias.champion
-    secrets = ("monthly cost 36.5", gate.fingerprint, alias.champion.package.fingerprint, load_use_case(closed).title)
+    served = alias.champion.model_name
+    secrets = ("monthly cost 36.5", gate.fingerprint, alias.champion.package.fingerprint, served)
+    secrets = (*secrets, load_use_case(closed).title)
+    # all use cases share the servers
+    reason = f"{served} 7.25/s by trend: 2 instances needed"
+    change = Change(at="2026-11-28T03:00:00+00:00", servers=2, instances={served: 2}, reason=reason)
+    scale = Scale(servers=2, wanted=2, instances={served: 2}, since=change.at, reason=reason, changes=(change,))
+    change_scale(store.bucket, lambda _: scale)
 
     def seen(dag: str) -> dict[tuple[str, str], Any]:
         """The answer of each address, of the lineage for all that it may be asked of."""
@@ -102,8 +112,8 @@ def test_who_may_read_one_dag_sees_nothing_of_another_on_any_address(
         asked = [*of, *(("GET", path) for path in more)]
         return {(method, path): client.request(method, path, headers=headers) for method, path in asked}
 
-    told = "".join(answer.text for answer in seen(closed).values())
-    assert [secret for secret in secrets if secret not in told] == []
+    whole = "".join(answer.text for answer in seen(closed).values())
+    assert [secret for secret in secrets if secret not in whole] == []
 
     def all_but_closed(*, method: str, user: Any, details: Any = None, access_entity: Any = None) -> bool:
         return details is None or details.id != closed
@@ -112,5 +122,34 @@ def test_who_may_read_one_dag_sees_nothing_of_another_on_any_address(
     answers = seen(closed)
     named = {answer.status_code for (_, path), answer in answers.items() if closed in path}
     assert named == {403}, answers
-    for (method, path), answer in (answers | seen(operations)).items():
-        assert [secret for secret in secrets if secret in answer.text] == [], (method, path)
+    another = seen(ANOTHER)
+    assert "2 servers" in another["GET", f"/genai/workflow/{ANOTHER}"].text
+    for (method, path), answer in (answers | seen(operations) | another).items():
+        # what was asked for may be said again
+        told = [secret for secret in (*secrets, "7.25/s") if secret in answer.text and secret not in path]
+        assert told == [], (method, path)
+
+
+def test_pages_that_cannot_be_loaded_stop_no_api_server_and_say_so(
+    client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import genai_plugin
+    from airflow import plugins_manager
+    from airflow.api_fastapi.app import init_plugins
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    # as with a library that is gone
+    monkeypatch.setitem(sys.modules, "genai_airflow.views.app", None)
+    plugins_manager.get_fastapi_plugins.cache_clear()
+    server = FastAPI()
+    try:
+        init_plugins(server)
+    finally:
+        plugins_manager.get_fastapi_plugins.cache_clear()
+
+    with TestClient(server) as asked:
+        answers = [asked.get(f"/genai{path}") for path in ("/workflow", "/reports/a/b/c?map_index=-1")]
+    assert {answer.status_code for answer in answers} == {503}
+    assert {answer.text for answer in answers} == {genai_plugin.UNLOADED}
+    assert "genai_airflow.views.app" in caplog.text

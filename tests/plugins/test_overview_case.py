@@ -90,7 +90,7 @@ def test_everything_of_a_use_case_is_on_its_page(client: Any, cases: ArtifactSto
     candidate, best = (words(row) for row in found["h-champion"].split("<tbody>")[1].split("</tr>")[:2])
     assert candidate.startswith("candidate") and "125 0 164 ms" in candidate
     assert best.startswith("champion") and "1,148 0 222 ms" in best
-    assert "2, 2 instances of the champion in each Why 0.4/s by trend" in words(found["h-serving"])
+    assert "2, 2 instances of the champion in each At once" in words(found["h-serving"])
     assert "4 answers under way, 2 waiting" in words(found["h-serving"])
     assert f"/genai/reports/{name}_operations/" in found["h-serving"]
     assert "Thumbs up 9 Thumbs down 3 Corrections 3" in words(found["h-said"])

@@ -42,6 +42,7 @@ def test_what_is_not_there_is_a_404(client: Any, token: str, path: str) -> None:
     assert "<script>" not in answer.text
 
 
-def test_a_negative_index_is_refused(client: Any, token: str) -> None:
-    answer = client.get("/genai/reports/sample/r/t?map_index=-2", headers={"Authorization": f"Bearer {token}"})
-    assert answer.status_code == 422
+@pytest.mark.parametrize("index", [-2, 2**31, 10**20])
+def test_an_index_that_no_task_has_is_refused(client: Any, token: str, index: int) -> None:
+    path = f"/genai/reports/sample/r/t?map_index={index}"
+    assert client.get(path, headers={"Authorization": f"Bearer {token}"}).status_code == 422

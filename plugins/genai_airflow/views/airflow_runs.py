@@ -10,16 +10,20 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.state import State
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX
+from genai_airflow.views.handed_on import value_in
 from include.overview.cases import Asked
 from include.overview.runs import Run
 from include.overview.steps import STEPS, TaskCount
 
 ENDED = [state.value for state in State.finished_dr_states]
 COST = "cost"
+# of the runs of a use case that were told their moment, so many are asked which looks at the newest
+TOLD = 20
+_MOMENT = func.coalesce(DagRun.data_interval_end, DagRun.run_after)
 # the rows themselves would bring what they are joined with
 _OF_A_RUN = (
     DagRun.id,
@@ -57,12 +61,14 @@ def asked_of(session: Session, use_cases: Collection[str], looked: Collection[st
 
 def newest_runs(session: Session, use_cases: Collection[str]) -> dict[str, Run]:
     """Of each use case that has run, the run that looks at the newest moment, and of those the last one made."""
-    moment = func.coalesce(DagRun.data_interval_end, DagRun.run_after)
-    place = func.row_number().over(partition_by=DagRun.dag_id, order_by=(moment.desc(), DagRun.id.desc()))
-    ranked = select(DagRun.id, place.label("place")).where(DagRun.dag_id.in_(use_cases)).subquery()
-    runs = session.execute(select(*_OF_A_RUN).join(ranked, DagRun.id == ranked.c.id).where(ranked.c.place == 1)).all()
-    counts = _counts(session, [run.id for run in runs])
-    return {run.dag_id: _run(run, counts.get(run.dag_id, ())) for run in runs}
+    told = func.coalesce(DagRun.conf["as_of"].as_string(), "") != ""
+    place = func.row_number().over(partition_by=(DagRun.dag_id, told), order_by=(_MOMENT.desc(), DagRun.id.desc()))
+    ranked = select(DagRun.id, told.label("told"), place.label("place")).where(DagRun.dag_id.in_(use_cases)).subquery()
+    asked = (ranked.c.place == 1) | (ranked.c.told & (ranked.c.place <= TOLD))
+    runs = session.execute(select(*_OF_A_RUN).join(ranked, DagRun.id == ranked.c.id).where(asked)).all()
+    newest = {run.dag_id: run for run in sorted(runs, key=lambda run: (as_of(run), run.id))}
+    counts = _counts(session, [run.id for run in newest.values()])
+    return {dag_id: _run(run, counts.get(dag_id, ())) for dag_id, run in newest.items()}
 
 
 def _run(run: Any, counted: Sequence[tuple[TaskCount, datetime | None]]) -> Run:
@@ -73,13 +79,14 @@ def _run(run: Any, counted: Sequence[tuple[TaskCount, datetime | None]]) -> Run:
 
 
 def as_of(run: Any) -> str:
-    """The moment that a run looks at, as its tasks tell it: see `run_options.place_of`."""
+    """The moment that a run looks at, as its tasks tell it: see `run_options.place_of`; empty where they refuse it."""
     asked = (run.conf or {}).get("as_of")
     try:
         moment = datetime.fromisoformat(asked) if asked else run.data_interval_end or run.run_after
-    except (TypeError, ValueError):
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         return ""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    return "" if asked and moment > datetime.now(UTC) else moment.isoformat()
 
 
 def _counts(session: Session, runs: Collection[int]) -> Mapping[str, list[tuple[TaskCount, datetime | None]]]:
@@ -101,22 +108,24 @@ def _counts(session: Session, runs: Collection[int]) -> Mapping[str, list[tuple[
 def _costs(session: Session, use_cases: Collection[str]) -> dict[str, dict[str, Any]]:
     """Use case -> the metrics of the newest look at its cost, if its last run of operations made one."""
     dags = [f"{name}{OPERATIONS_SUFFIX}" for name in use_cases]
-    newest = (
-        select(DagRun.dag_id, func.max(DagRun.logical_date).label("moment"))
-        .where(DagRun.dag_id.in_(dags), DagRun.state.in_(ENDED))
-        .group_by(DagRun.dag_id)
-        .subquery()
-    )
-    runs = select(DagRun.id).join(newest, (DagRun.dag_id == newest.c.dag_id) & (DagRun.logical_date == newest.c.moment))
     rows = session.scalars(
-        select(XComModel).where(XComModel.dag_run_id.in_(runs), XComModel.task_id == COST, XComModel.key == "outcome")
+        select(XComModel).where(
+            XComModel.dag_run_id.in_(last_ended(dags)), XComModel.task_id == COST, XComModel.key == "outcome"
+        )
     )
     found = {}
     for row in rows:
-        value = XComModel.deserialize_value(row)
+        value = value_in(row)
         if isinstance(value, dict) and isinstance(value.get("metrics"), dict):
             found[row.dag_id.removesuffix(OPERATIONS_SUFFIX)] = value["metrics"]
     return found
+
+
+def last_ended(dags: Collection[str]) -> Select[tuple[int]]:
+    """The id of each DAG's newest run that has ended."""
+    place = func.row_number().over(partition_by=DagRun.dag_id, order_by=(_MOMENT.desc(), DagRun.id.desc()))
+    ended = select(DagRun.id, place.label("place")).where(DagRun.dag_id.in_(dags), DagRun.state.in_(ENDED)).subquery()
+    return select(ended.c.id).where(ended.c.place == 1)
 
 
 def _iso(moment: datetime | None) -> str:

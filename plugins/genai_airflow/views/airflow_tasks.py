@@ -1,20 +1,21 @@
 """What Airflow's database says of one run's tasks, and of the looks at what serves."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from airflow.models.dagrun import DagRun
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import func, select
+from airflow.utils.state import State
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genai_airflow.job_operator import RunJobOperator
-from genai_airflow.references import restore_refs
 from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX
-from genai_airflow.views.airflow_runs import ENDED
+from genai_airflow.views.airflow_runs import last_ended
+from genai_airflow.views.handed_on import ref_in
 from include.artifacts.ref import ArtifactRef
 from include.overview.curves import LiveTask, trains
 
@@ -61,7 +62,7 @@ def tasks_of(session: Session, use_case: str, run_id: str, now: datetime) -> lis
     ]
 
 
-def live_trainings(session: Session, use_case: str, run_id: str, tasks: list[Task]) -> list[LiveTask]:
+def live_trainings(session: Session, use_case: str, run_id: str, tasks: Sequence[Task]) -> list[LiveTask]:
     """Those of a run's tasks that wait for a training, with the job that each has submitted."""
     waiting = {(one.task, one.map_index): one for one in tasks if one.state == "running" and trains(one.task)}
     if not waiting:
@@ -75,21 +76,23 @@ def live_trainings(session: Session, use_case: str, run_id: str, tasks: list[Tas
         )
     )
     jobs = {(task, index): _text(value) for task, index, value in rows}
-    return [LiveTask(task, index, one.label, jobs.get((task, index), "")) for (task, index), one in waiting.items()]
+    return [
+        LiveTask(run_id, task, index, one.label, jobs.get((task, index), "")) for (task, index), one in waiting.items()
+    ]
+
+
+def trainings_to_come(tasks: Sequence[Task]) -> bool:
+    """Whether any training of a run that goes on has yet to end: between two of them none runs."""
+    ended = {state.value for state in State.finished}
+    return any(trains(one.task) and one.state not in ended for one in tasks)
 
 
 def looks_of(session: Session, use_case: str) -> dict[str, Look]:
     """Task -> the report of the newest run of a use case's operations that has ended; none where nothing serves."""
     dag = f"{use_case}{OPERATIONS_SUFFIX}"
-    newest = select(func.max(DagRun.logical_date)).where(DagRun.dag_id == dag, DagRun.state.in_(ENDED))
-    runs = select(DagRun.id).where(DagRun.dag_id == dag, DagRun.logical_date == newest.scalar_subquery())
-    rows = session.scalars(select(XComModel).where(XComModel.dag_run_id.in_(runs), XComModel.key == "return_value"))
-    found = {}
-    for row in rows:
-        ref = restore_refs(XComModel.deserialize_value(row))
-        if isinstance(ref, ArtifactRef):
-            found[row.task_id] = Look(row.run_id, ref)
-    return found
+    ended = XComModel.dag_run_id.in_(last_ended([dag]))
+    rows = session.scalars(select(XComModel).where(ended, XComModel.key == "return_value"))
+    return {row.task_id: Look(row.run_id, ref) for row in rows if (ref := ref_in(row))}
 
 
 def _text(value: str) -> str:

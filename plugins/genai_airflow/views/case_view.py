@@ -1,6 +1,7 @@
 """Serves the page of one use case, and the part of it that changes while a training goes on."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from genai_airflow.report_link import below_base
 from genai_airflow.use_case_catalog import OPERATIONS_SUFFIX, use_case_of
 from genai_airflow.views.airflow_runs import asked_of, names_of
-from genai_airflow.views.airflow_tasks import Look, Task, live_trainings, looks_of, tasks_of
+from genai_airflow.views.airflow_tasks import Look, Task, live_trainings, looks_of, tasks_of, trainings_to_come
 from genai_airflow.views.broken_files import problems_of
 from genai_airflow.views.case_parts import curve_plots, groups_of, look_links, race_plot, traffic_plots
 from genai_airflow.views.overview_view import looked_at, reader
@@ -32,12 +33,15 @@ router = APIRouter(dependencies=[READS])
 
 
 class _Seen(NamedTuple):
-    """What Airflow tells a user of a use case now; `looks` are of its operations, for those who may read them too."""
+    """What Airflow tells a user of a use case now; `looks` are of its operations, for those who may read them too.
+
+    `live` are the trainings that go on; `follow`: they or others of the run have yet to end."""
 
     asked: Asked
-    tasks: list[Task]
-    live: list[LiveTask]
     looks: dict[str, Look]
+    tasks: Sequence[Task] = ()
+    live: Sequence[LiveTask] = ()
+    follow: bool = False
 
 
 @router.get("/workflow/{dag_id}", response_model=None)
@@ -74,13 +78,14 @@ def use_case(dag_id: str, user: GetUserDep, session: SessionDep) -> HTMLResponse
         race=race_plot(case.race.value),
         traffic=traffic_plots(case.serving.value),
         looks=look_links(f"{dag_id}{OPERATIONS_SUFFIX}", seen.looks),
-        live_path=f"/genai/workflow/{quote(dag_id, safe='')}/live.json" if seen.live else "",
+        live_path=f"/genai/workflow/{quote(dag_id, safe='')}/live.json" if seen.follow else "",
+        training=bool(seen.live),
     )
 
 
 @router.get("/workflow/{dag_id}/live.json")
 def live(dag_id: str, user: GetUserDep, session: SessionDep) -> JSONResponse:
-    """The loss curves as they are now; `live` is false when no training goes on any more."""
+    """The loss curves as they are now; `live` is false once no training of the run is to come any more."""
     seen = _seen(session, user, dag_id, datetime.now(UTC))
     try:
         place = reader()
@@ -89,7 +94,7 @@ def live(dag_id: str, user: GetUserDep, session: SessionDep) -> JSONResponse:
         logging.getLogger(__name__).warning("curves of %s: %s", dag_id, error)
         return JSONResponse({"detail": str(error)}, status_code=503, headers=HEADERS)
     plots = [{"words": one.words, "plot": one.plot.as_json()} for one in curve_plots(curves)]
-    return JSONResponse({"live": bool(seen.live), "curves": plots}, headers=HEADERS)
+    return JSONResponse({"live": seen.follow, "curves": plots}, headers=HEADERS)
 
 
 def _seen(session: SessionDep, user: GetUserDep, use_case: str, now: datetime) -> _Seen:
@@ -97,6 +102,7 @@ def _seen(session: SessionDep, user: GetUserDep, use_case: str, now: datetime) -
     asked = asked_of(session, [use_case], looked)[0]
     looks = looks_of(session, use_case) if looked else {}
     if asked.run is None:
-        return _Seen(asked, [], [], looks)
+        return _Seen(asked, looks)
     tasks = tasks_of(session, use_case, asked.run.run_id, now)
-    return _Seen(asked, tasks, live_trainings(session, use_case, asked.run.run_id, tasks), looks)
+    trainings = live_trainings(session, use_case, asked.run.run_id, tasks)
+    return _Seen(asked, looks, tasks, trainings, asked.run.live and trainings_to_come(tasks))

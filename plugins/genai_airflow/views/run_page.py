@@ -1,5 +1,6 @@
 """What the tasks of one run did: reused or ran and why, with their figures and the way to their reports."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -38,8 +39,12 @@ def run_page(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
         records = History(open_store(retries=RETRIES).bucket).of_run(dag_id, run_id)
     except GenaiError as error:
         return problem_page(f"Run {run_id}", error, crumbs)
+    as_of = records[0].place.as_of if records else ""
+    told = _told(session, dag_id, run_id)
+    records = [record for record in records if _holds(record, told)]
     ended = {(record.place.task, record.place.map_index) for record in records}
-    rows = [*_others(session, dag_id, run_id, ended), *(_row(dag_id, record) for record in records)]
+    others = [_other(task, index, state) for (task, index), state in told.items() if (task, index) not in ended]
+    rows = [*others, *(_row(dag_id, record) for record in records)]
     sums = {
         "ran": sum(not record.reused for record in records),
         "reused": sum(record.reused for record in records),
@@ -48,7 +53,6 @@ def run_page(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
     }
     # what a look at serving descends from is the use case's, whose DAG has readers of its own
     lineage = "" if dag_id.endswith(OPERATIONS_SUFFIX) else Asked(dag_id, run=run_id).url()
-    as_of = records[0].place.as_of if records else ""
     return render("run.html", f"Run {run_id}", crumbs, rows=rows, sums=sums, lineage=lineage, as_of=as_of)
 
 
@@ -71,14 +75,20 @@ def _row(dag_id: str, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _others(session: Session, dag_id: str, run_id: str, ended: set[tuple[str, int]]) -> list[dict[str, Any]]:
-    """What has failed, waits or runs: Airflow knows of it, the store does not."""
+def _told(session: Session, dag_id: str, run_id: str) -> dict[tuple[str, int], str]:
+    """What has failed, waits or runs, with its state: Airflow knows of it, the store does not."""
     query = select(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state).where(
         TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id, TaskInstance.state.in_(TOLD)
     )
-    return [
-        {"task": task, "index": index, "state": str(state).replace("_", " "), "look": TOLD[state]}
-        | {"why": "", "figures": "", "seconds": "", "report": ""}
-        for task, index, state in session.execute(query)
-        if (task, index) not in ended
-    ]
+    return {(task, index): str(state) for task, index, state in session.execute(query)}
+
+
+def _holds(record: RunRecord, told: Mapping[tuple[str, int], str]) -> bool:
+    """Whether a record is of its task's last try: a gate that does not pass leaves one, and fails."""
+    state = told.get((record.place.task, record.place.map_index))
+    return state is None or (state == "failed" and record.metrics.get("passed") is False)
+
+
+def _other(task: str, index: int, state: str) -> dict[str, Any]:
+    told = {"task": task, "index": index, "state": state.replace("_", " "), "look": TOLD[state]}
+    return told | {"why": "", "figures": "", "seconds": "", "report": ""}

@@ -45,7 +45,7 @@ def clock(moment: str) -> str:
     """An ISO 8601 moment to the minute, in UTC; as it is where it is none."""
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except ValueError:
+    except (ValueError, OverflowError):
         return moment
 
 
