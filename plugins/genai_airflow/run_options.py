@@ -139,11 +139,11 @@ def place_of(context: Context) -> Place:
 def _moment(given: datetime | str) -> datetime:
     try:
         moment = datetime.fromisoformat(given) if isinstance(given, str) else given
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             "conf.as_of", given, "not a moment in ISO 8601", "Write e.g. 2026-11-23T03:00:00+00:00"
         ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def is_forced(context: Context) -> bool:
