@@ -190,8 +190,8 @@ def _cidr(text: str) -> str:
         found = ip_network(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}; write it as 10.20.0.0/24") from None
-    if found.overlaps(ip_network(METADATA)):
-        raise argparse.ArgumentTypeError(f"{text} holds the cloud's metadata service ({METADATA}): name less")
+    if held := next((one for one in METADATA if found.overlaps(ip_network(one))), None):
+        raise argparse.ArgumentTypeError(f"{text} holds a cloud's metadata service ({held}): name less")
     return str(found)
 
 

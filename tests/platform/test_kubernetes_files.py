@@ -30,6 +30,7 @@ from tests.platform.cluster_files import (
 
 GROUPS = {"autoscaling/v2": "V2"}
 GUIDE = (PROJECT_ROOT / "docs" / "growing.md").read_text()
+ROLLBACK = (PROJECT_ROOT / "docs" / "how-to" / "rollback.md").read_text()
 # what Airflow's own programs have, and a task has not
 AIRFLOW_KEYS = {"FERNET_KEY", "SQL_ALCHEMY_CONN", "JWT_SECRET", "SECRET_KEY", "airflow-keys", "airflow-database"}
 
@@ -119,11 +120,10 @@ def test_a_task_has_none_of_airflows_keys_and_a_program_only_its_own_secret() ->
 
 def test_keys_of_the_gateway_are_made_by_a_pod_that_may_write_who_asks() -> None:
     assert admin_pod()["spec"]["restartPolicy"] == "Never" and admin_pod()["spec"]["activeDeadlineSeconds"] == 3600
-    roles_of = dict(re.findall(r"^\| `genai-([\w-]+)` \| .+? \| (.+?) \|$", GUIDE, re.MULTILINE))
-    assert "write `serving/`" in roles_of["admin"] and "write `serving/`" not in roles_of["gateway"]
-    lines = re.findall(r"^ *kubectl .*include\.cli\.main (keys .+)$", GUIDE, re.MULTILINE)
-    assert lines and all("exec -it admin -- " in line for line in GUIDE.splitlines() if "include.cli.main keys" in line)
-    for line in lines:
+    lines = re.findall(r"^ *kubectl (.*)include\.cli\.main (.+)$", GUIDE + ROLLBACK, re.MULTILINE)
+    assert {line.split()[0] for _, line in lines} == {"keys", "rollback"}
+    for where, line in lines:
+        assert "exec -it admin -- " in where
         main.parser().parse_args(line.split())
 
 
