@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # Four images: `workflow` (Airflow, training, export, gateway), `cluster` (the same on Kubernetes), `triton` (serving),
 # `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch and what it
 # brings: the index decides its build.

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from include.cli import main
 from include.core.settings import PROJECT_ROOT, Settings, settings
+from include.inferencing.gateway.limits import read_limits
 from include.platform.kubernetes.files import ADMIN_POD, VALUES
 from tests.platform.airflow_chart import VALUES as FIELDS
 from tests.platform.airflow_chart import differences
@@ -194,6 +195,28 @@ def test_the_command_writes_the_same_files_each_time_and_no_key(
             settings.cache_clear()
             assert main.main(["manifests", "--out", str(tmp_path)]) == main.BAD_INPUT
             assert problem in capsys.readouterr().err
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_gateways_get_the_limits_of_the_settings_and_a_drain_that_fits_their_pods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"S3_ENDPOINT": "minio.storage.svc:9000", "KUBERNETES_IMAGE": "w:1", "KUBERNETES_SECRET": "genai"}
+    for name, value in (given | {"GATEWAY_LIMITS": "details_to_all=true,waiting=9"}).items():
+        monkeypatch.setenv(f"GENAI_{name}", value)
+    settings.cache_clear()
+    assert main.main(["manifests", "--out", str(tmp_path)]) == 0
+    deployed = next(yaml.safe_load_all((tmp_path / "30-gateway.yaml").read_text()))["spec"]["template"]["spec"]
+    told = [one["value"] for one in deployed["containers"][0]["env"] if one["name"] == "GENAI_GATEWAY_LIMITS"]
+    limits = read_limits(*told)
+    assert (limits.details_to_all, limits.waiting) == (True, 9)
+    assert limits.drain < deployed["terminationGracePeriodSeconds"]
+    for wrong, problem in (("drain=9", "Leave drain out"), ("waitings=9", "Known: ")):
+        monkeypatch.setenv("GENAI_GATEWAY_LIMITS", wrong)
+        settings.cache_clear()
+        assert main.main(["manifests", "--out", str(tmp_path)]) == main.BAD_INPUT
+        assert problem in capsys.readouterr().err
     monkeypatch.undo()
     settings.cache_clear()
 
