@@ -11,7 +11,8 @@ from kubernetes import client
 from pydantic import SecretStr
 
 from include.cli import main
-from include.core.settings import PROJECT_ROOT, Settings, settings
+from include.core.errors import ConfigurationError
+from include.core.settings import PROJECT_ROOT, Settings, read_settings, settings
 from include.inferencing.gateway.limits import read_limits
 from include.platform.kubernetes.files import ADMIN_POD, VALUES
 from tests.platform.airflow_chart import VALUES as FIELDS
@@ -154,6 +155,14 @@ def test_settings_and_options_that_the_guide_names_exist(capsys: pytest.CaptureF
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     calls = set(re.findall(r"`(--[a-z-]+)[^`]*`", GUIDE))
     assert {"--task-cpu", "--logs"} <= calls <= options
+
+
+def test_jobs_of_a_cluster_are_refused_before_anything_starts_where_pods_lack_what_they_need() -> None:
+    said = {"GENAI_JOBS": "kubernetes", "GENAI_KUBERNETES_IMAGE": "w:1", "GENAI_KUBERNETES_SECRET": "genai"}
+    assert read_settings(said).jobs == "kubernetes"
+    for name in said.keys() - {"GENAI_JOBS"}:
+        with pytest.raises(ConfigurationError, match=f"{name}.*GENAI_JOBS=kubernetes needs it.*Set {name}"):
+            read_settings(said | {name: ""})
 
 
 def test_training_jobs_go_to_gpu_nodes_and_serving_to_the_nodes_that_are_named() -> None:
