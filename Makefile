@@ -39,7 +39,7 @@ bench: install ## run benchmarks/AREA; ends with one line of JSON
 	@test -n "$(AREA)" || { echo "AREA = '': name a folder of benchmarks/, e.g. make bench AREA=orchestration" >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.$(AREA)
 
-install:
+install: ## install what the workflow needs, start nothing
 	@command -v $(PYTHON) >/dev/null || { echo "install: $(PYTHON) = missing: Python 3.11 is needed. apt install python3.11 python3.11-venv" >&2; exit 2; }
 	@$(PYTHON) -m include.local.install $(OPTIONS)
 

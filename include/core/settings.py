@@ -136,7 +136,8 @@ class Settings(BaseModel):
     )
     read_hub: bool = Field(
         False,
-        description="Local stack: tasks may read datasets and models of the Hugging Face hub, else HF_HUB_OFFLINE=0.",
+        description="Local stack: lets tasks read datasets and models of the Hugging Face hub. In containers set "
+        "HF_HUB_OFFLINE=0 in .env, on Kubernetes in the environment of the tasks' pods.",
     )
     text_endpoint: str = Field(
         "",

@@ -1,5 +1,6 @@
 """The command lines that start ranks, one function for each way to launch them."""
 
+import base64
 import json
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,9 @@ from typing import Any
 
 DESCRIPTION, RESULTS, DONE = "job.json", "results", "done.json"
 ENTRY = "include.distributed.job"
-_LAUNCHER = (sys.executable, "-m", "deepspeed.launcher.runner", "--no_local_rank")
+_RUNNER = (sys.executable, "-m", "deepspeed.launcher.runner", "--no_local_rank")
+# what the runner starts on each host; it would only find out that there is one, in two seconds
+_LAUNCHER = (sys.executable, "-u", "-m", "deepspeed.launcher.launch", "--no_local_rank")
 
 
 def write_description(folder: Path, description: Mapping[str, Any]) -> None:
@@ -19,7 +22,8 @@ def write_description(folder: Path, description: Mapping[str, Any]) -> None:
 
 def local_command(folder: Path, ranks: int, port: int) -> list[str]:
     """All ranks on this machine."""
-    return [*_LAUNCHER, "--num_gpus", str(ranks), "--master_port", str(port), "--module", ENTRY, str(folder)]
+    world = base64.urlsafe_b64encode(json.dumps({"localhost": list(range(ranks))}).encode()).decode()
+    return [*_LAUNCHER, f"--world_info={world}", f"--master_port={port}", "--module", ENTRY, str(folder)]
 
 
 def host_command(folder: Path, hosts: Mapping[str, int], node: int, address: str, port: int) -> list[str]:
@@ -32,4 +36,4 @@ def host_command(folder: Path, hosts: Mapping[str, int], node: int, address: str
     hostfile.write_text("".join(f"{name} slots={ranks}\n" for name, ranks in hosts.items()))
     place = ["--hostfile", str(hostfile), "--no_ssh", "--node_rank", str(node)]
     meeting = ["--master_addr", address, "--master_port", str(port)]
-    return [*_LAUNCHER, *place, *meeting, "--module", ENTRY, str(folder)]
+    return [*_RUNNER, *place, *meeting, "--module", ENTRY, str(folder)]

@@ -5,13 +5,15 @@ it. A copy that was killed is therefore completed by the next one, and what is t
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from include.artifacts.history import History, RunRecord
 from include.artifacts.manifest import sha256_of
 from include.artifacts.store import ArtifactStore
+from include.core.errors import ArtifactNotFoundError, CorruptedArtifactError
 from include.inferencing import champion
 from include.tracking.registry import copy_champions
 from include.tracking.server import Found, Refused, TrackingServer
@@ -22,11 +24,14 @@ FORMAT = 1
 SILENT = timedelta(days=1)
 FINISHED, FAILED, RUNNING, KILLED = "FINISHED", "FAILED", "RUNNING", "KILLED"
 Link = Callable[[str, str], str]
+Keys = Sequence[tuple[str, datetime]]
+# what is wrong with one document or request; that the server or the store is away is none of them
+OF_ONE = (Refused, CorruptedArtifactError, ArtifactNotFoundError, ValueError, TypeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True)
 class Copied:
-    """How many runs and versions were written; not `complete`: the time was too short, or MLflow refused a run."""
+    """How many runs and versions were written; not `complete`: the time was too short, or something was left out."""
 
     runs: int = 0
     versions: int = 0
@@ -42,36 +47,68 @@ def copy_runs(
 ) -> Copied:
     """Copy runs, the newest first, and champions, for about `seconds` at most.
 
-    `link` gives the page of a use case's run in Airflow; `tell_of` hears what is written.
+    `link` gives the page of a use case's run in Airflow; `tell_of` hears what is written, and what is left out because
+    it is damaged or MLflow refuses it: the next copy tries that again.
     ServerUnavailableError and ConfigurationError as `TrackingServer` raises them: the next copy goes on.
     """
-    history, end = History(store.bucket), time.monotonic() + seconds
-    runs = versions = refused = 0
-    for use_case in sorted({*history.use_cases(), *champion.use_cases(store.bucket)}):
-        experiment = server.experiment(use_case)
-        there = _there(server, experiment)
+    copying = _Copying(store, server, link, time.monotonic() + seconds, tell_of)
+    for use_case in sorted({*copying.history.use_cases(), *champion.use_cases(store.bucket)}):
+        with copying.apart(use_case):
+            copying.use_case(use_case)
+    return Copied(copying.runs, copying.versions, copying.complete)
+
+
+class _Copying:
+    """One copy, and how far it has come."""
+
+    def __init__(
+        self, store: ArtifactStore, server: TrackingServer, link: Link, end: float, tell_of: Callable[[str], None]
+    ) -> None:
+        self.store, self.server, self.link, self.end, self.tell_of = store, server, link, end, tell_of
+        self.history, self.runs, self.versions, self.complete = History(store.bucket), 0, 0, True
+
+    @contextmanager
+    def apart(self, what: str) -> Iterator[None]:
+        """What fails in here by its own fault stops nothing else; a server or a store that is away does."""
+        try:
+            yield
+        except OF_ONE as error:
+            self.complete = False
+            self.tell_of(f"{what} is left out: {type(error).__name__}: {error}")
+
+    def use_case(self, use_case: str) -> None:
+        """Copy the runs of a use case that MLflow has not or has otherwise, then its champions."""
+        if self._is_late():
+            return
+        experiment = self.server.experiment(use_case)
+        there = _there(self.server, experiment)
         due = {
             run: keys
-            for run, keys in history.by_run(use_case).items()
+            for run, keys in self.history.by_run(use_case).items()
             if f"{use_case}/{run}" not in there or _differs(there[f"{use_case}/{run}"], keys)
         }
         for run, keys in due.items():
-            if time.monotonic() > end:
-                return Copied(runs, versions, complete=False)
-            records = history.read(key for key, _ in keys)
-            if not records:
-                continue
-            told = tell(store, records, link(use_case, run))
-            try:
-                _write(server, experiment, there.get(told.key), told, records, keys)
-            except Refused as error:
-                refused += 1
-                tell_of(f"{use_case}: run {run} is not copied: {error}")
-            else:
-                runs += 1
-                tell_of(f"{use_case}: run {run}")
-        versions += copy_champions(store, server, use_case, _there(server, experiment) if due else there)
-    return Copied(runs, versions, complete=not refused)
+            if self._is_late():
+                return
+            with self.apart(f"{use_case}: run {run}"):
+                self._run(experiment, there, use_case, run, keys)
+        with self.apart(f"{use_case}: its champion"):
+            runs = _there(self.server, experiment) if due else there
+            self.versions += copy_champions(self.store, self.server, use_case, runs)
+
+    def _run(self, experiment: str, there: Mapping[str, Found], use_case: str, run: str, keys: Keys) -> None:
+        records = self.history.read(key for key, _ in keys)
+        if not records:
+            return
+        told = tell(self.store, records, self.link(use_case, run))
+        _write(self.server, experiment, there.get(told.key), told, records, keys)
+        self.runs += 1
+        self.tell_of(f"{use_case}: run {run}")
+
+    def _is_late(self) -> bool:
+        late = time.monotonic() > self.end
+        self.complete &= not late
+        return late
 
 
 def _there(server: TrackingServer, experiment: str) -> dict[str, Found]:
@@ -97,7 +134,7 @@ def _params_of(run: Found) -> dict[str, str]:
     return {param["key"]: param["value"] for param in run["data"].get("params", [])}
 
 
-def _differs(run: Found, keys: Sequence[tuple[str, datetime]]) -> bool:
+def _differs(run: Found, keys: Keys) -> bool:
     """Whether what MLflow has is of other records. What somebody deleted there stays deleted."""
     if run["info"]["lifecycle_stage"] != "active":
         return False
@@ -109,7 +146,7 @@ def _signature(keys: Iterable[tuple[str, datetime]]) -> str:
     return sha256_of([FORMAT, *sorted([key, at.isoformat()] for key, at in keys)])
 
 
-def _is_silent(keys: Sequence[tuple[str, datetime]]) -> bool:
+def _is_silent(keys: Keys) -> bool:
     return max(at for _, at in keys) < datetime.now(UTC) - SILENT
 
 
@@ -119,7 +156,7 @@ def _write(
     there: Found | None,
     told: Told,
     records: Sequence[RunRecord],
-    keys: Sequence[tuple[str, datetime]],
+    keys: Keys,
 ) -> None:
     run = _run(server, experiment, there, told)
     parts = _by_key(
@@ -191,7 +228,7 @@ def _log(server: TrackingServer, run: str, told: Told) -> None:
     server.log(run, told.params, {name: value for name, value in told.tags.items() if value}, metrics)
 
 
-def _status(records: Sequence[RunRecord], keys: Sequence[tuple[str, datetime]]) -> str:
+def _status(records: Sequence[RunRecord], keys: Keys) -> str:
     """As far as the store tells: a run whose last task has a record is over, one that a gate stopped too."""
     by_task = {record.place.task: record for record in records}
     if any(record.metrics.get("passed") is False for record in records):

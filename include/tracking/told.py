@@ -4,10 +4,13 @@ and curves only."""
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.artifacts.history import RunRecord
 from include.artifacts.store import ArtifactStore
@@ -21,6 +24,15 @@ GATE, DEPLOY = "customization.gate", "inferencing.deploy"
 # tasks that are runs of their own, by their last word
 PARTS = ("pretrain", "tune", "train_reward_model", "import_pretrained", "evaluate")
 MOST_KEY, MOST_PARAM, MOST_TAG = 250, 6000, 5000
+Step = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class _Curves(BaseModel):
+    """Of what a training tells, its losses."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    losses: tuple[tuple[Step, float], ...] = ()
+    validations: tuple[tuple[Step, dict[str, float]], ...] = ()
 
 
 @dataclass
@@ -82,7 +94,6 @@ def _part(store: ArtifactStore, record: RunRecord, run: str) -> Told:
     told = Told(f"{run}/{place.task}/{index}/{ref.fingerprint[:16]}", name, PART, begun, ended)
     told.params = _flat("", _config(store, record))
     told.metrics = [(name, value, 0) for name, value in _numbers(record.metrics)]
-    told.metrics += _curves(store, record)
     told.tags = {
         "genai.task": place.task,
         "genai.artifact": str(ref),
@@ -91,6 +102,10 @@ def _part(store: ArtifactStore, record: RunRecord, run: str) -> Told:
         "genai.reused": str(record.reused).lower(),
         "genai.reason": record.reason,
     }
+    try:
+        told.metrics += _curves(store, record)
+    except CorruptedArtifactError as error:
+        told.tags["genai.left_out"] = str(error)[:MOST_TAG]
     return told
 
 
@@ -109,30 +124,37 @@ def _config(store: ArtifactStore, record: RunRecord) -> dict[str, Any]:
 
 
 def _curves(store: ArtifactStore, record: RunRecord) -> Iterator[tuple[str, float, int]]:
-    """The losses that the training told, by step; a forced run tells under a name of its own."""
+    """The finite losses that the training told, by step; a forced run tells under a name of its own."""
     fingerprint = record.ref.fingerprint
     names = [fingerprint] if record.reused else [forced_job(fingerprint, record.place.run_id), fingerprint]
-    found = next(filter(None, (_document(store, record.ref.step, name) for name in names)), {})
-    for step, loss in found.get("losses", []):
-        yield "loss", loss, step
-    for step, kinds in found.get("validations", []):
-        yield from ((f"validation_loss.{_plain(kind)}", loss, step) for kind, loss in kinds.items())
+    found = next(filter(None, (_document(store, record.ref.step, name) for name in names)), _Curves())
+    yield from (("loss", loss, step) for step, loss in found.losses if math.isfinite(loss))
+    for step, kinds in found.validations:
+        yield from ((_validation(kind), loss, step) for kind, loss in kinds.items() if math.isfinite(loss))
 
 
-def _document(store: ArtifactStore, step: str, name: str) -> dict[str, Any]:
+def _validation(kind: str) -> str:
+    return f"validation_loss.{_plain(kind)}"[:MOST_KEY]
+
+
+def _document(store: ArtifactStore, step: str, name: str) -> _Curves | None:
+    key = CURVES.format(step=step, fingerprint=name)
     try:
-        return dict(json.loads(store.bucket.get_bytes(CURVES.format(step=step, fingerprint=name))[0]))
-    except (ArtifactNotFoundError, ValueError):
-        return {}
+        return _Curves.model_validate_json(store.bucket.get_bytes(key)[0])
+    except ArtifactNotFoundError:
+        return None
+    except ValidationError as error:
+        told = str(error.errors(include_url=False, include_input=False)[0]["msg"])
+        raise CorruptedArtifactError(key, told, "the curves cannot be read", "Train again with --force") from error
 
 
 def _numbers(metrics: dict[str, Any], before: str = "") -> Iterator[tuple[str, float]]:
-    """All finite numbers, those of inner objects under dotted names."""
+    """All numbers that a float holds, those of inner objects under dotted names."""
     for name, value in metrics.items():
         key = f"{before}{_plain(name)}"
         if isinstance(value, dict):
             yield from _numbers(value, f"{key}.")
-        elif isinstance(value, bool | int | float) and math.isfinite(value):
+        elif isinstance(value, bool | int | float) and abs(value) <= sys.float_info.max:
             yield key[:MOST_KEY], float(value)
 
 

@@ -117,6 +117,29 @@ def test_an_error_of_the_workflow_s_file_is_told_at_once() -> None:
         await_parsed(cast(AirflowApi, FreshAirflow("genai_workflow.py")), "python_assistant")
 
 
+class BusyAirflow:
+    """Answers as an Airflow that parses the file for somebody else, and drops what is asked for meanwhile."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def call(self, method: str, path: str) -> None:
+        self.asked += (method, path) == ("PUT", "/parseDagFile/token")
+
+    def get(self, path: str, **query: object) -> Any:
+        if path == "/importErrors":
+            return {"import_errors": []}
+        year = "2100" if self.asked > 1 else "2000"
+        return {"is_stale": False, "last_parsed_time": f"{year}-01-01T00:00:00Z", "file_token": "token"}
+
+
+def test_a_file_is_parsed_anew_though_airflow_was_parsing_it_when_it_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.cli.workflow_run.ASK_AGAIN_SECONDS", 0.0)
+    api = BusyAirflow()
+    assert await_parsed(cast(AirflowApi, api), "python_assistant")["last_parsed_time"].startswith("2100")
+    assert api.asked == 2
+
+
 def instance(index: int, state: str, seconds: float | None) -> dict[str, Any]:
     return {"index": index, "state": state, "reason": "", "seconds": seconds}
 

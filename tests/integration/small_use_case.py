@@ -39,16 +39,14 @@ CHANGES: dict[str, Any] = {
     "training.pretrain.save_every": 2,
     "training.tokenizer.vocabulary": 1024,
     "training.pack.length": 64,
-    "customization.techniques": ["lora", "prompt_tuning"],
+    "training.pack.canaries": 1,
+    "customization.techniques": ["lora"],
     "customization.race.rungs": [1],
-    "customization.lora.steps": 8,
+    "customization.lora.steps": 4,
     "customization.lora.batch": 4,
-    "customization.lora.save_every": 4,
-    "customization.prompt_tuning.steps": 4,
-    "customization.prompt_tuning.batch": 4,
-    "customization.prompt_tuning.save_every": 2,
-    "evaluation.questions": 16,
-    "evaluation.answers": 4,
+    "customization.lora.save_every": 2,
+    "evaluation.questions": 8,
+    "evaluation.answers": 2,
     "evaluation.max_new_tokens": 16,
     # nobody asks while it is rolled out
     "inferencing.deploy.settle_seconds": 0.5,
@@ -77,9 +75,8 @@ def write_small_use_case(folder: Path) -> None:
     approved_assistant. What dated_assistant does today is what small_assistant does.
     """
     folder.mkdir(exist_ok=True)
-    daily = {"schedule": "0 3 * * *", "customization.techniques": ["lora"]}
     _write(folder / f"{NAME}.yaml", CHANGES)
-    _write(folder / f"{DATED}.yaml", CHANGES | daily)
+    _write(folder / f"{DATED}.yaml", CHANGES | {"schedule": "0 3 * * *"})
     _write(folder / f"{APPROVED}.yaml", CHANGES | {"strategy.approval": {"required": True}})
 
 

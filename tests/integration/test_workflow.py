@@ -228,7 +228,7 @@ def test_a_corrupted_object_fails_at_once_and_names_the_remedy(workflow: Workflo
     key = next(manifest.key(entry) for entry in manifest.files if entry.path == "train.parquet")
     whole, _ = workflow.store.bucket.get_bytes(key)
     workflow.store.bucket.put_bytes(key, whole[:-1] + bytes([whole[-1] ^ 1]))
-    code, text = workflow.run(training__pack__canaries=1)
+    code, text = workflow.run(training__pack__canaries=2)
     workflow.store.bucket.put_bytes(key, whole)
 
     assert code == 1

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from include.core.settings import PROJECT_ROOT
@@ -21,21 +22,27 @@ def cells() -> list[str]:
     return ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
 
 
-def program() -> str:
-    """All of them as one program; each says where an error came from."""
-    parts = [f"exec(compile({source!r}, 'cell {number}', 'exec'))" for number, source in enumerate(cells(), 1)]
+def program(sources: Sequence[str]) -> str:
+    """Cells as one program; each says where an error came from."""
+    parts = [f"exec(compile({source!r}, 'cell {number}', 'exec'))" for number, source in enumerate(sources, 1)]
     return "\n".join(parts)
 
 
-def main() -> int:
-    """Run them in a process of their own; its exit code."""
+def run(sources: Sequence[str], *, capture: bool = False) -> "subprocess.CompletedProcess[str]":
+    """Run cells in a process of their own."""
     with tempfile.TemporaryDirectory() as name:
         state = Path(name)
         for part in ("venv", "serving", "tools", "bin"):
             (state / part).symlink_to((PROJECT_ROOT / ".genai" / part).resolve())
         environment = os.environ | {"GENAI_STATE_FOLDER": str(state), "PYTHONUNBUFFERED": "1"}
-        line = [sys.executable, "-c", program()]
-        return subprocess.run(line, cwd=PROJECT_ROOT / "docs", env=environment, check=False).returncode
+        line = [sys.executable, "-c", program(sources)]
+        where = PROJECT_ROOT / "docs"
+        return subprocess.run(line, cwd=where, env=environment, check=False, capture_output=capture, text=True)
+
+
+def main() -> int:
+    """Run all of them; the exit code."""
+    return run(cells()).returncode
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""The tutorial is a program that can be followed, and the use case that it writes is one; the notebook parses."""
+"""The tutorial is a program that can be followed, and the use case that it writes is one."""
 
-import ast
 import subprocess
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from include.core.settings import PROJECT_ROOT
 from include.use_cases import load_use_case
-from tests.tutorial.notebook import cells
 from tests.tutorial.page import PAGE, Command, WrittenFile, read_page
 
 STEPS = list(read_page(PAGE.read_text(encoding="utf-8")))
@@ -49,16 +47,3 @@ def test_a_block_that_nobody_can_follow_is_refused() -> None:
         list(read_page("Some words.\n\n```yaml\na: 1\n```\n"))
     with pytest.raises(ValueError, match="no command"):
         list(read_page("```text\nout\n```\n"))
-
-
-def test_the_cells_of_the_notebook_import_what_there_is() -> None:
-    imported = [
-        (node.module, alias.name)
-        for source in cells()
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("include")
-        for alias in node.names
-    ]
-    assert len(imported) > 8
-    for module, name in imported:
-        assert hasattr(__import__(module, fromlist=[name]), name), f"{module}.{name}"

@@ -1,19 +1,38 @@
 """The pages of the gateway's HTTP interface and of the metrics, from its routes, its code and its registry."""
 
 import ast
+import itertools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from include.cli.reference.read_code import OPEN, calls, text_of
 from include.cli.reference.tables import code, table
 from include.core.settings import PROJECT_ROOT
 
 GATEWAY = PROJECT_ROOT / "include" / "inferencing" / "gateway"
 SCALER = PROJECT_ROOT / "include" / "local" / "serving_scaler.py"
 BAD_REQUEST = 400
-# stands for what is known only when it happens
-OPEN = "..."
+FEEDBACK = PROJECT_ROOT / "include" / "inferencing" / "learning" / "feedback.py"
+
+
+QUESTION = """A tenant may ask the models that it is given; a key is shown once. `inbox` stands for your use case:
+
+```bash
+.genai/venv/bin/genai keys tenant me --models inbox
+.genai/venv/bin/genai keys create me
+curl http://127.0.0.1:8090/v1/chat/completions \\
+    --header "Authorization: Bearer KEY" --header "Content-Type: application/json" \\
+    --data '{"model": "inbox", "messages": [{"role": "user", "content": "My parcel was open when it came."}]}'
+```"""
+SAID = """Of an answer that the tenant got, by the answer's `id`, where the tenant consents that something is kept
+(`genai keys tenant me --consent opt_in`):
+
+```bash
+curl http://127.0.0.1:8090/v1/feedback \\
+    --header "Authorization: Bearer KEY" --header "Content-Type: application/json" \\
+    --data '{"id": "chatcmpl-ID", "thumb": "down", "correction": "delivery"}'
+```"""
 
 
 def http_page() -> str:
@@ -34,6 +53,10 @@ def http_page() -> str:
 
 {table(["Request", "What it gives"], paths)}
 
+## A key and a question
+
+{QUESTION}
+
 ## What a request for an answer may hold
 
 Besides `model`, `messages` or `prompt`, `stream`, `stream_options`, `stop` and `max_completion_tokens`:
@@ -44,13 +67,19 @@ These would change an answer in ways that no model here knows, and are taken onl
 
 {table(["Field", "Taken with"], neutral)}
 
-Without effect: {", ".join(f"`{name}`" for name in sorted(HARMLESS))}. Any other field is refused.
+`store`: whether the exchange may be kept, where the tenant consents.
+
+Without effect: {", ".join(f"`{name}`" for name in sorted(HARMLESS - {"store"}))}. Any other field is refused.
+
+## What feedback may hold
+
+{_feedback_words()}
 
 ## Errors
 
 In OpenAI's form, `{{"error": {{"message": ..., "type": ..., "param": ..., "code": ...}}}}`. What may be tried again
 says when in `Retry-After`; what may not has `x-should-retry: false`. In a stream that has begun, the error is its last
-event.
+event. Words in capitals stand for what is known only then.
 
 {table(["Status", "Code", "What it says"], errors)}
 """
@@ -97,6 +126,30 @@ def _feedback() -> Any:
     return feedback_router(None)  # type: ignore[arg-type]
 
 
+def _feedback_words() -> str:
+    from include.inferencing.learning.feedback import (
+        A_MINUTE,
+        MOST_BYTES,
+        MOST_CHARACTERS,
+        MOST_MESSAGES,
+        FeedbackRequest,
+        Message,
+    )
+
+    rows = [
+        (f"`{name}`", "**required**" if field.is_required() else _json(field.default), field.description or "")
+        for name, field in FeedbackRequest.model_fields.items()
+    ]
+    parts = " and ".join(f"`{name}`" for name in Message.model_fields)
+    return f"""{SAID}
+
+{table(["Field", "Without it", "What it is"], rows)}
+
+One of `thumb`, `correction` and `retract` has to be there. An answer that the gateway has forgotten
+(`answer_forgotten`) is told too: `messages`, each with {parts}, and `answer`. At most {MOST_BYTES:,} bytes,
+{MOST_CHARACTERS:,} characters a text, {MOST_MESSAGES} messages, and {A_MINUTE} requests of a tenant a minute."""
+
+
 def _words(doc: str | None) -> str:
     return " ".join((doc or "").split())
 
@@ -105,29 +158,15 @@ def _json(value: Any) -> str:
     return code(json.dumps(value))
 
 
-def _calls(folder: Path) -> Iterator[tuple[ast.Call, dict[str, ast.expr]]]:
-    """Calls of the code, each with what the names of its function were given."""
-    for path in sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]:
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                inside = list(ast.walk(function))
-                given = {
-                    target.id: node.value
-                    for node in inside
-                    if isinstance(node, ast.Assign)
-                    for target in node.targets
-                    if isinstance(target, ast.Name)
-                }
-                yield from ((node, given) for node in inside if isinstance(node, ast.Call))
-
-
 def _errors() -> Iterator[tuple[int, str, str]]:
     """Status, code and message of each error that the gateway's code makes."""
-    for call, given in _calls(GATEWAY):
+    for call, given in itertools.chain(calls(GATEWAY), calls(FEEDBACK)):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         known = {word.arg: word.value for word in call.keywords}
         if name == "ApiError" and len(call.args) > 1 and isinstance(call.args[0], ast.Constant):
             status, told, message = int(str(call.args[0].value)), known.get("code"), call.args[1]
+        elif name == "FeedbackError" and isinstance(call.args[0], ast.Constant):
+            status, message, told = int(str(call.args[0].value)), *call.args[1:3]
         elif name == "refused":
             status, message = BAD_REQUEST, call.args[0]
             told = known.get("code") or (call.args[2] if len(call.args) > 2 else None)
@@ -135,37 +174,28 @@ def _errors() -> Iterator[tuple[int, str, str]]:
             continue
         if isinstance(message, ast.Name):
             message = given.get(message.id, message)
-        if _text(message) != OPEN:
-            yield status, _text(told), _text(message)
-
-
-def _text(node: ast.expr | None) -> str:
-    """A text of the code as a reader sees it, `...` for what is known only then; `null` where there is none."""
-    if node is None:
-        return "null"
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) if isinstance(part, ast.Constant) else OPEN for part in node.values)
-    return OPEN
+        if text_of(message) != OPEN:
+            yield status, text_of(told), text_of(message)
 
 
 def _gauges() -> Iterator[tuple[str, str]]:
     """Names and words of what `Metrics.gauges` is given."""
-    for call, _ in _calls(GATEWAY):
+    for call, _ in calls(GATEWAY):
         if isinstance(call.func, ast.Attribute) and call.func.attr == "gauges" and isinstance(call.args[0], ast.Dict):
             for key, value in zip(call.args[0].keys, call.args[0].values, strict=True):
                 if isinstance(value, ast.Tuple):
-                    yield _text(key), _text(value.elts[0])
+                    yield text_of(key), text_of(value.elts[0])
 
 
 def _scaler() -> Iterator[tuple[str, str, str]]:
     from include.inferencing.scaling.manifests import METRIC
 
-    for call, _ in _calls(SCALER):
+    for call, _ in calls(SCALER):
         if isinstance(call.func, ast.Name) and call.func.id == "Gauge":
-            name = _text(call.args[0])
+            name = text_of(call.args[0])
             labels = (
-                [_text(one) for one in ast.walk(call.args[2]) if isinstance(one, ast.Constant)] if call.args[2:] else []
+                [text_of(one) for one in ast.walk(call.args[2]) if isinstance(one, ast.Constant)]
+                if call.args[2:]
+                else []
             )
-            yield METRIC if name == OPEN else name, ", ".join(labels), _text(call.args[1])
+            yield METRIC if name == OPEN else name, ", ".join(labels), text_of(call.args[1])

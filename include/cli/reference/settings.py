@@ -17,8 +17,9 @@ def settings_page() -> str:
     ]
     return f"""# Settings
 
-Environment variables, read once by each program; the defaults are a stack on loopback. A value that cannot be right is
-refused before anything starts, with its name. Airflow's tasks take the store from the connection `genai_store`.
+Environment variables, read once by each program; the defaults are a stack on loopback. Keep them exported: `genai up`,
+`run` and `plan` restart what was started with others. A value that cannot be right is refused before anything starts,
+with its name. Airflow's tasks take the store from the connection `genai_store`.
 
 {table(["Variable", "Default", "What it is"], rows)}
 

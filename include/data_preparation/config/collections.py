@@ -51,10 +51,10 @@ class CollectionConfig(StepConfig):
     encoding: str = Field("", description="Encoding of its texts, such as cp1252; empty: found out.")
     ids: Literal["hidden", "shown"] = Field(
         "hidden",
-        description="Whether documents are called by the names of their rows and files, which may tell of "
-        "people, or by keyed digests of them, and have no title, and so no question, where they state none. "
-        "What is anonymized hides them. Files that cannot be read are named all the same, to who may see the step's "
-        "log, report and errors, or its artifact.",
+        description="What documents are called by; shown: the names of their rows and files, which may tell of people; "
+        "hidden: keyed digests of these. Sources that are anonymized always hide them: shown is refused. A document "
+        "whose id is hidden and that states no title of its own is trained on as text, but becomes no question. Files "
+        "that cannot be read are named all the same, to whoever may see the step's log, report, errors or artifact.",
     )
     connection: str = Field(
         "",

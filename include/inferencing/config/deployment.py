@@ -41,7 +41,7 @@ class DeployConfig(BaseModel):
     worse_chrf: float = Field(
         5.0, ge=0, le=100, description="chrF points by which its answers may agree less with the references."
     )
-    despite_budget: bool = Field(False, description="Roll out although the error budget is burnt: this is the cure.")
+    despite_budget: bool = Field(False, description="Roll out although the error budget is used up: the repair.")
     grace_seconds: float = Field(
         3.0, ge=0, le=600, description="A model that leaves stays loaded for so long: gateways read who serves in turn."
     )

@@ -28,7 +28,7 @@ class BudgetConfig(_Part):
     least_requests: int = Field(
         30, ge=1, le=1_000_000, description="With fewer in its longer window, a burn rate raises no alert."
     )
-    freeze: bool = Field(True, description="A burnt budget stops rollouts, going back excepted.")
+    freeze: bool = Field(True, description="A used-up budget blocks new rollouts, never rolling back.")
 
 
 class DriftConfig(_Part):
