@@ -7,24 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from include.artifacts.history import Place, now
-from include.artifacts.ref import ArtifactRef
-from include.artifacts.step import Step, Workspace
+from include.artifacts.step import Step
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ServerUnavailableError, StoreAccessError
+from include.cli import main
+from include.core.errors import StoreAccessError
 from include.core.settings import PROJECT_ROOT, settings
 from include.data_preparation.labelling.annotations import Annotation, keep
-from include.distributed.meter import CURVES, DOCUMENT
-from include.distributed.results import fetch_results, send_results
+from include.distributed.results import fetch_results
 from include.inferencing import champion
-from include.inferencing.access.keys import create_key, put_tenant
-from include.inferencing.champion import Serving
 from include.inferencing.control import Control
-from include.inferencing.rollback import rollback
 from include.inferencing.rollout import transitions
 from include.inferencing.rollout.probes import questions
 from include.inferencing.scaling.decide import Bounds
@@ -37,8 +31,9 @@ from include.local.compose_store import prepare_bucket
 from include.local.serving_scaler import ServersElsewhere
 from include.local.store_roles import policy, roles
 from tests.conftest import ObjectStoreServer, free_ports
-from tests.gates import gate_of, put_in_service, rollout_of
+from tests.gates import put_in_service, rollout_of
 from tests.inferencing.conftest import QUICK, run_of
+from tests.platform.stored import gated, held_out, made, trained
 
 REPOSITORY = "inferencing/repository"
 ROLES = roles(REPOSITORY)
@@ -74,19 +69,19 @@ def as_role(tmp_path_factory: pytest.TempPathFactory) -> Iterator[As]:
 
 
 @pytest.fixture
-def no_triton(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_triton(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A port on which no Triton answers."""
     monkeypatch.setenv("GENAI_TRITON_URL", f"127.0.0.1:{free_ports(1)}")
     settings.cache_clear()
-    yield
+    yield monkeypatch
     monkeypatch.undo()
     settings.cache_clear()
 
 
 def test_a_training_job_runs_and_tells_how_it_goes_and_ends(as_role: As, tmp_path: Path) -> None:
-    store, step = as_role("jobs"), Step(_trained, "model")
+    store, step = as_role("jobs"), Step(trained, "model")
     step.name = "training.pretrain"
-    source = made(as_role("root"), "dataset", "data_preparation.split", _held_out)
+    source = made(as_role("root"), "dataset", "data_preparation.split", held_out)
     place = Place(use_case="roles", run_id="manual", as_of=now(), task=step.name)
     fingerprint = step.parts(store, {"source": source}).digest(step.name)
     request = JobRequest(step=step.name, name="pretrain", fingerprint=fingerprint, arguments={}, place=place)
@@ -104,7 +99,9 @@ def test_a_training_job_runs_and_tells_how_it_goes_and_ends(as_role: As, tmp_pat
     assert fetch_results(store, step.name, "ab" * 32, tmp_path / "back")
 
 
-def test_the_loop_of_serving_takes_up_a_rollout_and_copies_what_it_loads(as_role: As, no_triton: None) -> None:
+def test_the_loop_of_serving_takes_up_a_rollout_and_copies_what_it_loads(
+    as_role: As, no_triton: pytest.MonkeyPatch
+) -> None:
     root, store, use_case = as_role("root"), as_role("serving"), "taken-up"
     candidate = gated(root, use_case, "new")
     put_in_service(root, run_of(use_case), gated(root, use_case, "old"))
@@ -130,16 +127,21 @@ def test_the_scaler_decides(as_role: As) -> None:
     assert scaler.tick(datetime.now(UTC)).wanted == 2
 
 
-def test_an_administrator_makes_keys_and_goes_back(as_role: As, no_triton: None) -> None:
-    root, store, use_case = as_role("root"), as_role("admin"), "back"
-    put_tenant(store.bucket, "acme", {"models": ["*"]})
-    assert create_key(store.bucket, "acme")
+def test_an_administrator_makes_keys_and_goes_back(
+    as_role: As, no_triton: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, use_case = as_role("root"), "python_assistant"
     before, serves = gated(root, use_case, "before"), gated(root, use_case, "serves")
     for day, one in enumerate((before, serves), 1):
         put_in_service(root, run_of(use_case, day), one)
+    for name, value in (as_role("admin").bucket.address.environment() | {"GENAI_STATE_FOLDER": str(tmp_path)}).items():
+        no_triton.setenv(name, value)
+    settings.cache_clear()
+    assert main.main(["keys", "tenant", "acme", "--models", use_case]) == 0
+    assert main.main(["keys", "create", "acme"]) == 0
     # all that is done in the store comes before Triton is asked for
-    with pytest.raises(ServerUnavailableError, match="GENAI_TRITON_URL"):
-        rollback(store, use_case, QUICK)
+    assert main.main(["rollback", use_case]) != 0
+    assert "no Triton answers" in capsys.readouterr().err
     alias, _ = champion.read_alias(root.bucket, use_case)
     assert alias.rollout and alias.rollout.candidate.model_name == before.model_name
     assert root.bucket.holds(f"{REPOSITORY}/{before.model_name}/config.pbtxt")
@@ -209,46 +211,3 @@ def may(act: Callable[..., Any], *arguments: Any) -> bool:
     except StoreAccessError:
         return False
     return True
-
-
-def made(store: ArtifactStore, kind: Any, name: str, function: Any, **arguments: Any) -> ArtifactRef:
-    """An artifact as the step of that name would leave it."""
-    step: Step[...] = Step(function, kind)
-    step.name = name
-    return step.run(store, arguments).ref
-
-
-def gated(store: ArtifactStore, use_case: str, name: str) -> Serving:
-    """A package with a card that a gate let pass, all where the workflow has them."""
-    base, tuned = (made(store, "model", f"tests.{kind}", _written, text=name) for kind in ("base", "tuned"))
-    package = made(store, "package", "inferencing.package", _packaged, model=base, adapter=tuned)
-    dataset = made(store, "dataset", "data_preparation.split", _held_out)
-    card = made(store, "report", "customization.model_card", _described, text=name)
-    gate = gate_of(store, package, dataset=dataset)
-    return Serving(model_name=champion.model_name(use_case, package), package=package, gate=gate, card=card)
-
-
-def _trained(work: Workspace, source: ArtifactRef) -> None:
-    work.fetch(source)
-    for document in (DOCUMENT, CURVES):
-        work.store.bucket.put_bytes(document.format(step=work.step, fingerprint=work.fingerprint), b"{}")
-    (work.output / "text.txt").write_text("trained")
-    send_results(work.store, work.step, work.fingerprint, "ab" * 32, work.output)
-
-
-def _written(work: Workspace, text: str) -> None:
-    (work.output / "text.txt").write_text(text)
-
-
-def _described(work: Workspace, text: str) -> None:
-    (work.output / "model_card.md").write_text(text)
-
-
-def _packaged(work: Workspace, model: ArtifactRef, adapter: ArtifactRef) -> None:
-    (work.output / "config.pbtxt").write_text(str(adapter))
-    (work.output / "package_info.json").write_text("{}")
-
-
-def _held_out(work: Workspace) -> None:
-    table = pa.table({"id": ["1"], "question": ["Why?"], "answer": ["So."]})
-    pq.write_table(table, work.output / "heldout.parquet")
