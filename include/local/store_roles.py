@@ -31,7 +31,7 @@ def roles(repository: str) -> dict[str, Role]:
     """
     copies = f"{repository}/"
     proofs = ("aliases/", "serving/", "inferencing/package/", "customization/gate/")
-    rolls_out = (*proofs, "customization/model_card/", "data_preparation/split/", copies)
+    rolls_out = (*proofs, "customization/model_card/", "data_preparation/check/", copies)
     trained = ("training/pretrain/", "customization/tune/", "customization/train_reward_model/")
     found = (
         Role("workflow", EVERYTHING, EVERYTHING, commits=True),

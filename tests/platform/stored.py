@@ -26,7 +26,7 @@ def gated(store: ArtifactStore, use_case: str, name: str) -> Serving:
     """A package with a card that a gate let pass, all where the workflow has them."""
     base, tuned = (made(store, "model", f"tests.{kind}", _written, text=name) for kind in ("base", "tuned"))
     package = made(store, "package", "inferencing.package", _packaged, model=base, adapter=tuned)
-    dataset = made(store, "dataset", "data_preparation.split", held_out)
+    dataset = made(store, "dataset", "data_preparation.check", held_out)
     card = made(store, "report", "customization.model_card", _described, text=name)
     gate = gate_of(store, package, dataset=dataset)
     return Serving(model_name=champion.model_name(use_case, package), package=package, gate=gate, card=card)

@@ -81,7 +81,7 @@ def no_triton(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 def test_a_training_job_runs_and_tells_how_it_goes_and_ends(as_role: As, tmp_path: Path) -> None:
     store, step = as_role("jobs"), Step(trained, "model")
     step.name = "training.pretrain"
-    source = made(as_role("root"), "dataset", "data_preparation.split", held_out)
+    source = made(as_role("root"), "dataset", "data_preparation.check", held_out)
     place = Place(use_case="roles", run_id="manual", as_of=now(), task=step.name)
     fingerprint = step.parts(store, {"source": source}).digest(step.name)
     request = JobRequest(step=step.name, name="pretrain", fingerprint=fingerprint, arguments={}, place=place)
@@ -156,7 +156,7 @@ KEYS = {
     "aliases/a/champion.json": ("workflow", "serving", "admin"),
     "customization/gate/a": ("workflow",),
     "customization/tune/a": ("workflow", "jobs"),
-    "data_preparation/split/a": ("workflow",),
+    "data_preparation/check/a": ("workflow",),
     "feedback/a": ("workflow", "gateway"),
     "reviews/a": ("workflow", "pages"),
     "approvals/a": ("workflow",),
@@ -168,7 +168,7 @@ KEYS = {
 }
 READ = {
     "data_preparation/aggregate/a": ("workflow", "jobs", "pages"),
-    "data_preparation/split/a": ("workflow", "jobs", "pages", "serving", "admin"),
+    "data_preparation/check/a": ("workflow", "jobs", "pages", "serving", "admin"),
     "feedback/a": ("workflow", "jobs", "pages", "gateway"),
     "serving/access.json": ("workflow", "jobs", "pages", "serving", "admin", "gateway"),
     f"{REPOSITORY}/a": ("workflow", "jobs", "pages", "serving", "admin", "triton"),
@@ -197,12 +197,17 @@ def test_the_guide_says_what_the_role_of_each_secret_may() -> None:
             assert (told == "all") == (prefixes == ("",)), f"{secret} {name}"
 
 
-def test_a_job_may_write_what_each_step_that_runs_as_one_makes() -> None:
+def test_the_workflow_s_tasks_make_what_roles_name() -> None:
     folder = PROJECT_ROOT / "plugins" / "genai_airflow" / "task_groups"
-    text = "\n".join(path.read_text() for path in folder.glob("*.py"))
-    steps = re.findall(r"RunJobOperator(?:\.partial)?\([^)]*?step=\"([\w.]+)\"", text)
-    assert len(steps) == len(re.findall(r"RunJobOperator(?:\.partial)?\(", text))
-    assert {f"{step.replace('.', '/')}/" for step in steps} <= set(ROLES["jobs"].writes)
+    text = "\n".join(path.read_text() for path in sorted(folder.glob("*.py")))
+    jobs = re.findall(r"RunJobOperator(?:\.partial)?\([^)]*?step=\"([\w.]+)\"", text)
+    assert len(jobs) == len(re.findall(r"RunJobOperator(?:\.partial)?\(", text))
+    assert {f"{step.replace('.', '/')}/" for step in jobs} <= set(ROLES["jobs"].writes)
+    # what the gate judged by is what data_preparation hands on, and what a rollout asks by
+    prepared = (folder / "data_preparation.py").read_text()
+    [handed] = re.findall(r"^    return (\w+)\n\n\ndef _aggregate", prepared, re.MULTILINE)
+    [dataset] = re.findall(rf"^        {handed} = prepare\(\s*\"(\w+)\"", prepared, re.MULTILINE)
+    assert f"data_preparation/{dataset}/" in ROLES["serving"].reads
 
 
 def may(act: Callable[..., Any], *arguments: Any) -> bool:
