@@ -25,6 +25,9 @@ from include.local.store_roles import COMPOSE, policy, roles
 from include.tracking.copy_runs import Copied, copy_runs, tags_of
 from include.tracking.server import Found, TrackingServer
 from tests.conftest import ObjectStoreServer
+from tests.faults.serving.packages import stand_in
+from tests.gates import put_in_service, serving_of
+from tests.inferencing.conftest import run_of
 from tests.platform.containers import Containers, composed
 from tests.platform.monitoring import exposed, expressions, metrics_in
 from tests.tracking.made_runs import LOSSES, run_workflow
@@ -274,6 +277,19 @@ def test_dashboard_and_alerts_ask_for_what_the_servers_tell(up: Containers, own:
         asked = metrics_in(promql_parser.parse(expression))
         assert asked <= told, f"{name}: {expression}"
         assert asked, f"{name}: {expression}"
+
+
+def test_an_administrator_s_container_brings_the_champion_before_back(up: Containers, own: StoreAddress) -> None:
+    up.await_health("triton")
+    store, use_case = ArtifactStore(own), "python_assistant"
+    before, serves = (serving_of(store, use_case, stand_in(store, name)) for name in ("before", "serves"))
+    for day, one in enumerate((before, serves), 1):
+        put_in_service(store, run_of(use_case, day), one)
+    tini, *line = up.services["genai"]["entrypoint"]
+    up.services["genai"]["command"] = [*line[1:], "rollback", use_case]
+    up.complete("genai")
+    assert f"champion of {use_case}: {before.model_name}" in up.log("genai")
+    assert (tini, line[0]) == ("tini", "--")
 
 
 def load_a_model(bucket: Bucket, triton: str) -> None:
