@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # Four images: `workflow` (Airflow, training, export, gateway), `cluster` (the same on Kubernetes), `triton` (serving),
 # `mlflow` (tracking). No secret is built into any; what pip installs is locked with hashes, but torch and what it
 # brings: the index decides its build.
@@ -10,14 +9,18 @@ FROM python:3.11.14-slim-bookworm AS environments
 WORKDIR /tmp/locks
 COPY requirements.txt ./workflow.txt
 COPY include/inferencing/requirements.txt ./serving.txt
+COPY include/local/installer.txt ./installer.txt
+# uv installs the lock: pip takes no digest of what builds the packages that come as source
 # TORCH_INDEX: a package index that offers the build of torch you want; empty: pip's own, which brings CUDA on Linux
 ARG TORCH_INDEX=""
-RUN python -m venv /opt/venv \
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r installer.txt \
+    && python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
-    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r workflow.txt \
+    && uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python --no-deps --require-hashes \
+        --build-constraints workflow.txt -r workflow.txt \
     && python -m venv /opt/serving \
     && /opt/serving/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
-    && /opt/serving/bin/pip install --no-cache-dir --no-deps --require-hashes -r serving.txt
+    && /opt/serving/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r serving.txt
 
 FROM python:3.11.14-slim-bookworm AS workflow
 # hadolint ignore=DL3008
@@ -52,7 +55,7 @@ CMD ["airflow", "version"]
 FROM workflow AS cluster
 USER 0
 COPY include/platform/kubernetes/requirements.txt /tmp/cluster.txt
-RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/cluster.txt \
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/cluster.txt \
     && rm /tmp/cluster.txt
 USER 1000
 
@@ -61,13 +64,13 @@ FROM ${TRITON_IMAGE} AS triton
 COPY include/inferencing/requirements.txt /tmp/lock.txt
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN awk '/^[^ ]/ {keep = /^(numpy|openvino|openvino-genai|openvino-tokenizers)==/} keep' /tmp/lock.txt > /tmp/serving.txt \
-    && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir --no-deps --require-hashes -r /tmp/serving.txt \
+    && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/serving.txt \
     && rm /tmp/lock.txt /tmp/serving.txt
 USER 1000
 
 FROM python:3.11.14-slim-bookworm AS mlflow
 COPY include/platform/mlflow/requirements.txt /tmp/lock.txt
-RUN pip install --no-cache-dir --no-deps --require-hashes -r /tmp/lock.txt \
+RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/lock.txt \
     && rm /tmp/lock.txt \
     && useradd --create-home --uid 1000 mlflow
 ENV PYTHONUNBUFFERED=1 \

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from include.core.errors import ConfigurationError
 from include.core.settings import Settings, settings
+from include.inferencing.gateway.limits import read_limits
 from include.inferencing.scaling.pods import GATEWAY_PORT, PROGRAMS, TRITON_PORTS, Cluster
 from include.jobs.slots import training_slots
 from include.platform.kubernetes.accounts import TRAINING
@@ -25,7 +26,10 @@ AIRFLOW_SECRETS = ("database", "keys", "pages", "tasks")
 OWN_SECRETS = (*PROGRAMS, ADMIN)
 SECRETS = (*OWN_SECRETS, *(f"airflow-{name}" for name in AIRFLOW_SECRETS))
 # of this machine, or said to pods by the manifests
-HERE = ("host", "state_folder", "use_cases_folder", "serving_python", "training_hostfile", "jobs", "triton_servers")
+HERE = (
+    *("host", "state_folder", "use_cases_folder", "serving_python", "training_hostfile", "jobs", "triton_servers"),
+    "gateway_limits",
+)
 NEEDED = ("s3_endpoint", "kubernetes_image", "kubernetes_secret")
 
 
@@ -133,9 +137,18 @@ def cluster_of(here: Settings, parsed: argparse.Namespace) -> Cluster:
         memory=parsed.memory,
         gpus=parsed.gpus,
         gateways=parsed.gateways,
+        gateway_limits=_limits(here.gateway_limits),
         node_selector=dict(parsed.node),
         prometheus=parsed.prometheus,
     )
+
+
+def _limits(text: str) -> str:
+    """What gateways are told beside the drain, which their pods' grace is made for."""
+    if "drain" in read_limits(text).model_fields_set:
+        problem = "a pod's drain follows from the longest deadline of the use cases"
+        raise ConfigurationError("GENAI_GATEWAY_LIMITS", text, problem, "Leave drain out")
+    return text
 
 
 def release_of(here: Settings, parsed: argparse.Namespace, cluster: Cluster) -> Airflow:
@@ -190,8 +203,8 @@ def _cidr(text: str) -> str:
         found = ip_network(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}; write it as 10.20.0.0/24") from None
-    if found.overlaps(ip_network(METADATA)):
-        raise argparse.ArgumentTypeError(f"{text} holds the cloud's metadata service ({METADATA}): name less")
+    if held := next((one for one in METADATA if found.overlaps(ip_network(one))), None):
+        raise argparse.ArgumentTypeError(f"{text} holds a cloud's metadata service ({held}): name less")
     return str(found)
 
 

@@ -14,6 +14,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 # of Kubernetes: 500m, 8, 64Gi
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 FACTORS = ("value", "feasibility", "risk", "cost")
+# without these no job of a cluster starts
+PODS_NEED = ("kubernetes_image", "kubernetes_secret")
 
 
 class Settings(BaseModel):
@@ -250,13 +252,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from GENAI_* variables; ConfigurationError names the first wrong one."""
     values = {key[6:].lower(): value for key, value in environment.items() if key.startswith("GENAI_") and value != ""}
     try:
-        return Settings.model_validate(values)
+        found = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = "GENAI_" + str(first["loc"][0]).upper()
         secret = any(word in name for word in ("KEY", "PASSWORD", "TOKEN")) or "@" in str(first["input"])
         shown = first["input"] if name[6:].lower() in Settings.model_fields and not secret else "***"
         raise ConfigurationError(name, shown, first["msg"], "Correct or unset this environment variable") from None
+    missing = [f"GENAI_{name.upper()}" for name in PODS_NEED if not getattr(found, name)]
+    if found.jobs == "kubernetes" and missing:
+        raise ConfigurationError(missing[0], "", "GENAI_JOBS=kubernetes needs it", f"Set {' and '.join(missing)}")
+    return found
 
 
 @cache

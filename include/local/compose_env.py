@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from include.core.errors import ConfigurationError, GenaiError
+from include.local.store_roles import COMPOSE
 
 ENV_FILE = Path(__file__).resolve().parents[2] / ".env"
 USER = "admin"
 PASSWORDS = ("POSTGRES", "AIRFLOW_DB", "MLFLOW_DB", "REDIS", "GRAFANA_ADMIN", "MLFLOW_ADMIN")
-STORE_USERS = ("ROOT", "WORKFLOW", "SERVING", "GATEWAY", "TRITON")
 
 
 def compose_environment() -> dict[str, str]:
@@ -22,7 +22,7 @@ def compose_environment() -> dict[str, str]:
     passwords = {f"{name}_PASSWORD": secrets.token_hex(24) for name in PASSWORDS}
     keys = {
         f"S3_{user}_{kind}": value
-        for user in STORE_USERS
+        for user in map(str.upper, ("root", *COMPOSE))
         for kind, value in (("ACCESS_KEY", secrets.token_hex(10).upper()), ("SECRET_KEY", secrets.token_urlsafe(30)))
     }
     return {

@@ -192,7 +192,8 @@ def install_mlflow() -> None:
     """MLflow's server, which tests copy runs to; the compose tier's image has the same lock."""
     program, folder = str(STATE / "venv" / "bin" / "uv"), str(STATE / "mlflow")
     run("mlflow", program, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder)
-    run("mlflow", program, "pip", "install", "--quiet", "--python", folder, "--requirement", str(TRACKING_LOCK))
+    options = ["--quiet", "--python", folder, "--build-constraints", str(LOCK)]
+    run("mlflow", program, "pip", "install", *options, "--requirement", str(TRACKING_LOCK))
 
 
 def create(name: str, lock: Path) -> None:
@@ -205,14 +206,15 @@ def create(name: str, lock: Path) -> None:
     if torch is None:
         raise InstallError(f"{lock} = no torch: the lock names no version of torch. Restore the file")
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(name, *pip, "--require-hashes", "--requirement", str(INSTALLER))
+    run(name, *pip, "--require-hashes", "--only-binary", ":all:", "--requirement", str(INSTALLER))
     run(name, *pip, torch.group())
 
 
 def uv(name: str, *arguments: str) -> None:
-    """`uv pip install` into an environment; bytecode is compiled once, here."""
+    """`uv pip install` into an environment; bytecode is compiled once, here. What comes as source is built by the
+    setuptools that the lock names, by its digest."""
     folder = STATE / name / "bin"
-    options = ["--quiet", "--python", str(folder / "python"), "--compile-bytecode"]
+    options = ["--quiet", "--python", str(folder / "python"), "--compile-bytecode", "--build-constraints", str(LOCK)]
     run(name, str(folder / "uv"), "pip", "install", *options, *arguments)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from include.core.settings import Settings, read_settings
+from include.cli import main
+from include.core.settings import PROJECT_ROOT, Settings, read_settings
 from include.local import airflow
 from include.local.compose_env import compose_environment, write_environment
 from tests.platform.containers import compose, composed
@@ -139,8 +140,8 @@ def test_each_secret_is_known_to_those_who_need_it(services: dict[str, Any], env
         for key, value in secrets.items()
         if key not in ("COMPOSE_PROFILES", "AIRFLOW_PASSWORDS_JSON")
     }
-    # of Airflow's own, the API server alone reads the store: for its pages
-    database, workflow = AIRFLOW, WORKERS | {"api-server", "genai", "store"}
+    # of Airflow's own, the API server alone reads the store: for its pages, by a user that writes what people say
+    database, workflow = AIRFLOW, WORKERS | {"genai", "store"}
     assert known == {
         "POSTGRES_PASSWORD": {"postgres", "databases"},
         "AIRFLOW_DB_PASSWORD": database | {"databases"},
@@ -155,7 +156,9 @@ def test_each_secret_is_known_to_those_who_need_it(services: dict[str, Any], env
         "PSEUDONYM_KEY": {"worker", "worker-gpu", "gateway", "genai"},
         **{f"S3_ROOT_{kind}_KEY": {"minio", "store"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_WORKFLOW_{kind}_KEY": workflow for kind in ("ACCESS", "SECRET")},
-        **{f"S3_SERVING_{kind}_KEY": {"store", "serving-control", "serving-scaler"} for kind in ("ACCESS", "SECRET")},
+        **{f"S3_SERVING_{kind}_KEY": {"store", "serving-control"} for kind in ("ACCESS", "SECRET")},
+        **{f"S3_SCALER_{kind}_KEY": {"store", "serving-scaler"} for kind in ("ACCESS", "SECRET")},
+        **{f"S3_PAGES_{kind}_KEY": {"store", "api-server"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_GATEWAY_{kind}_KEY": {"store", "gateway"} for kind in ("ACCESS", "SECRET")},
         **{f"S3_TRITON_{kind}_KEY": TRITONS | {"store"} for kind in ("ACCESS", "SECRET")},
     }
@@ -186,6 +189,17 @@ def test_every_program_reads_the_same_settings(services: dict[str, Any]) -> None
     shared = [settings.model_dump(exclude=own) for settings in read.values()]
     assert all(settings == shared[0] for settings in shared)
     assert (read["gateway"].s3_address, read["gateway"].triton_address) == ("minio:9000", "triton:8001")
+
+
+def test_calls_of_the_guides_are_commands_that_reach_what_they_need(services: dict[str, Any]) -> None:
+    pages = ("containers", "rollback")
+    text = "".join((PROJECT_ROOT / "docs" / "how-to" / f"{page}.md").read_text() for page in pages)
+    lines = re.findall(r"^docker compose run --rm genai (.+)$", text, re.MULTILINE)
+    assert {line.split()[0] for line in lines} == {"keys", "rollback", "lineage"}
+    for line in lines:
+        main.parser().parse_args(line.split())
+    # a rollback copies in the store and loads on Triton
+    assert set(services["genai"]["networks"]) == {"store", "serving"}
 
 
 def test_tasks_reach_the_store_by_airflows_connection(services: dict[str, Any]) -> None:

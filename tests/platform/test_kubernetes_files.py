@@ -2,16 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from kubernetes import client
-from pydantic import SecretStr
 
 from include.cli import main
-from include.core.settings import PROJECT_ROOT, Settings, settings
+from include.core.errors import ConfigurationError
+from include.core.settings import PROJECT_ROOT, Settings, read_settings
 from include.platform.kubernetes.files import ADMIN_POD, VALUES
 from tests.platform.airflow_chart import VALUES as FIELDS
 from tests.platform.airflow_chart import differences
@@ -30,6 +28,7 @@ from tests.platform.cluster_files import (
 
 GROUPS = {"autoscaling/v2": "V2"}
 GUIDE = (PROJECT_ROOT / "docs" / "growing.md").read_text()
+ROLLBACK = (PROJECT_ROOT / "docs" / "how-to" / "rollback.md").read_text()
 # what Airflow's own programs have, and a task has not
 AIRFLOW_KEYS = {"FERNET_KEY", "SQL_ALCHEMY_CONN", "JWT_SECRET", "SECRET_KEY", "airflow-keys", "airflow-database"}
 
@@ -119,11 +118,10 @@ def test_a_task_has_none_of_airflows_keys_and_a_program_only_its_own_secret() ->
 
 def test_keys_of_the_gateway_are_made_by_a_pod_that_may_write_who_asks() -> None:
     assert admin_pod()["spec"]["restartPolicy"] == "Never" and admin_pod()["spec"]["activeDeadlineSeconds"] == 3600
-    roles_of = dict(re.findall(r"^\| `genai-([\w-]+)` \| .+? \| (.+?) \|$", GUIDE, re.MULTILINE))
-    assert "write `serving/`" in roles_of["admin"] and "write `serving/`" not in roles_of["gateway"]
-    lines = re.findall(r"^ *kubectl .*include\.cli\.main (keys .+)$", GUIDE, re.MULTILINE)
-    assert lines and all("exec -it admin -- " in line for line in GUIDE.splitlines() if "include.cli.main keys" in line)
-    for line in lines:
+    lines = re.findall(r"^ *kubectl (.*)include\.cli\.main (.+)$", GUIDE + ROLLBACK, re.MULTILINE)
+    assert {line.split()[0] for _, line in lines} == {"keys", "rollback"}
+    for where, line in lines:
+        assert "exec -it admin -- " in where
         main.parser().parse_args(line.split())
 
 
@@ -155,95 +153,20 @@ def test_settings_and_options_that_the_guide_names_exist(capsys: pytest.CaptureF
     assert {"--task-cpu", "--logs"} <= calls <= options
 
 
+def test_jobs_of_a_cluster_are_refused_before_anything_starts_where_pods_lack_what_they_need() -> None:
+    said = {"GENAI_JOBS": "kubernetes", "GENAI_KUBERNETES_IMAGE": "w:1", "GENAI_KUBERNETES_SECRET": "genai"}
+    assert read_settings(said).jobs == "kubernetes"
+    for name in said.keys() - {"GENAI_JOBS"}:
+        with pytest.raises(ConfigurationError, match=f"{name}.*GENAI_JOBS=kubernetes needs it.*Set {name}"):
+            read_settings(said | {name: ""})
+
+
 def test_training_jobs_go_to_gpu_nodes_and_serving_to_the_nodes_that_are_named() -> None:
     for name in ("job", "triton"):
         assert pods()[name]["nodeSelector"] == {"pool": "gpu"}
         assert pods()[name]["tolerations"][0]["key"] == "nvidia.com/gpu"
     assert "tolerations" not in pods()["gateway"]
     assert "airflow pools set accelerator 16" in values()["migrateDatabaseJob"]["args"][-1]
-
-
-def test_the_command_writes_the_same_files_each_time_and_no_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = {"S3_ENDPOINT": "minio:9000", "KUBERNETES_IMAGE": "w:1", "KUBERNETES_SECRET": "store"}
-    given |= {"S3_SECRET_KEY": "hidden-value", "TEXT_API_KEY": "hidden-value", "TEXT_ENDPOINT": "https://llm/v1"}
-    for name, value in given.items():
-        monkeypatch.setenv(f"GENAI_{name}", value)
-    settings.cache_clear()
-    for folder in ("one", "two"):
-        assert main.main(["manifests", "--out", str(tmp_path / folder), "--secret", "gateway=front"]) == 0
-    said = capsys.readouterr().out
-    assert "kubectl apply -f" in said
-    assert "helm repo add apache-airflow https://airflow.apache.org\n  helm upgrade --install" in said
-    one, two = (
-        {str(path.relative_to(tmp_path / folder)): path.read_text() for path in (tmp_path / folder).rglob("*.yaml")}
-        for folder in ("one", "two")
-    )
-    assert one == two and set(one) == set(found())
-    assert not any("hidden-value" in text for text in one.values())
-    assert "name: front" in one["30-gateway.yaml"] and "name: store-triton" in one["30-triton.yaml"]
-    assert {document["kind"] for document in yaml.safe_load_all(one["30-triton.yaml"])} == {
-        "Deployment",
-        "Service",
-        "PodDisruptionBudget",
-    }
-    for name, value, problem in (("SECRET", "", "GENAI_KUBERNETES_SECRET"), ("IMAGE", "w:latest", "names no version")):
-        with monkeypatch.context() as changed:
-            changed.setenv(f"GENAI_KUBERNETES_{name}", value)
-            settings.cache_clear()
-            assert main.main(["manifests", "--out", str(tmp_path)]) == main.BAD_INPUT
-            assert problem in capsys.readouterr().err
-    monkeypatch.undo()
-    settings.cache_clear()
-
-
-def test_no_secret_setting_is_in_a_value_and_tasks_get_those_of_mlflow_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
-    assert {"mlflow_password", "mlflow_token", "s3_secret_key", "gateway_key"} <= set(secret)
-    given = {"S3_ENDPOINT": "minio.storage.svc:9000", "KUBERNETES_IMAGE": "w:1", "KUBERNETES_SECRET": "genai"}
-    given |= {"MLFLOW_URL": "http://mlflow.tracking.svc:5000", "MLFLOW_USER": "writer"}
-    given |= {name.upper(): "hidden-value-of-32-characters-xx" for name in secret}
-    for name, value in given.items():
-        monkeypatch.setenv(f"GENAI_{name}", value)
-    settings.cache_clear()
-    assert main.main(["manifests", "--out", str(tmp_path)]) == 0
-    monkeypatch.undo()
-    settings.cache_clear()
-    text = (tmp_path / VALUES).read_text()
-    assert "hidden-value" not in text and "***" not in text
-    told = {one["name"]: one["value"] for one in yaml.safe_load(text)["env"]}
-    assert told["GENAI_MLFLOW_USER"] == "writer" and not {f"GENAI_{name.upper()}" for name in secret} & told.keys()
-    pod = yaml.safe_load(yaml.safe_load(text)["podTemplate"].replace("{{", "").replace("}}", ""))
-    [container] = pod["spec"]["containers"]
-    from_secret = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one}
-    # who has a token needs no password, and the other way round: a key that is not there keeps no pod from starting
-    for name in ("mlflow_password", "mlflow_token"):
-        wanted = {"name": "genai-airflow-tasks", "key": name, "optional": True}
-        assert from_secret[f"GENAI_{name.upper()}"] == wanted
-
-
-def test_the_command_takes_the_stores_addresses_and_says_where_it_was_told_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = {"S3_ENDPOINT": "s3.example:443", "S3_SECURE": "true", "KUBERNETES_IMAGE": "w:1"}
-    for name, value in (given | {"KUBERNETES_SECRET": "store"}).items():
-        monkeypatch.setenv(f"GENAI_{name}", value)
-    settings.cache_clear()
-    line = ["manifests", "--out", str(tmp_path)]
-    assert main.main(line) == 0
-    assert "--store-cidr says which" in capsys.readouterr().out
-    assert main.main([*line, "--store-cidr", "10.20.0.0/24"]) == 0
-    assert "--store-cidr" not in capsys.readouterr().out
-    assert "cidr: 10.20.0.0/24" in (tmp_path / "20-network.yaml").read_text()
-    for wrong, problem in (("10.20.0.1/24", "has host bits set"), ("0.0.0.0/0", "metadata service")):
-        with pytest.raises(SystemExit):
-            main.main([*line, "--store-cidr", wrong])
-        assert problem in " ".join(capsys.readouterr().err.split())
-    monkeypatch.undo()
-    settings.cache_clear()
 
 
 def test_the_image_of_the_cluster_changes_one_package_of_the_workflows() -> None:

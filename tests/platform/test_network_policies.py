@@ -18,6 +18,9 @@ OTHERS = {
     "minio": ({"app": "minio"}, {"kubernetes.io/metadata.name": "storage"}),
 }
 METADATA, OUTSIDE, PRIVATE = "169.254.169.254", "93.184.216.34", "10.1.2.3"
+# AWS, Google and Azure; Azure's WireServer; Alibaba
+CREDENTIALS = (METADATA, "168.63.129.16", "100.100.100.200")
+NODE_LOCAL_DNS = "169.254.20.10"
 
 NOTHING_SAID = Outside()
 
@@ -78,6 +81,7 @@ def reaches(source: str, target: str, port: int, protocol: str = "TCP", listed: 
         ("gateway", "triton", 8001),
         ("serving-control", "triton", 8001),
         ("serving-scaler", "triton", 8001),
+        ("admin", "triton", 8001),
         ("task", "triton", 8001),
         ("task", "gateway", 8090),
         ("task", "api-server", 8080),
@@ -126,7 +130,7 @@ def test_what_has_to_talk_can(source: str, target: str, port: int) -> None:
         ("job", OUTSIDE, 443),
         ("task", PRIVATE, 80),
         ("triton", "gateway", 8090),
-        ("admin", "triton", 8001),
+        ("admin", "gateway", 8090),
         ("admin", PRIVATE, 6443),
     ],
 )
@@ -136,8 +140,11 @@ def test_what_has_no_business_there_cannot(source: str, target: str, port: int) 
 
 @pytest.mark.parametrize("name", sorted(labels_of()))
 def test_every_pod_finds_names_and_none_gets_the_nodes_credentials(name: str) -> None:
-    assert reaches(name, "minio", 53, "UDP")
-    assert not any(reaches(name, METADATA, port) for port in (80, 443, 5432, 6443, 9000))
+    for server in ("minio", NODE_LOCAL_DNS):
+        assert reaches(name, server, 53, "UDP") and reaches(name, server, 53)
+    assert not any(reaches(name, one, port) for one in CREDENTIALS for port in (80, 443, 5432, 6443, 9000, 32526))
+    anywhere = written("s3.example:80", secure=False)
+    assert not any(reaches(name, one, port, listed=anywhere) for one in CREDENTIALS for port in (80, 443))
 
 
 # all that hold a key of the store and have no business with the cluster's API, which managed clusters serve on 443

@@ -16,15 +16,18 @@ from pydantic import SecretStr
 
 from include.artifacts.bucket import Bucket, StoreAddress
 from include.artifacts.store import ArtifactStore
-from include.core.errors import ConfigurationError, ServerUnavailableError, StoreAccessError
+from include.core.errors import ConfigurationError, ServerUnavailableError
 from include.core.settings import PROJECT_ROOT, Settings
 from include.local import object_store
 from include.local.compose_env import compose_environment, write_environment
 from include.local.compose_store import prepare_bucket
-from include.local.store_roles import policy, roles
+from include.local.store_roles import COMPOSE, policy, roles
 from include.tracking.copy_runs import Copied, copy_runs, tags_of
 from include.tracking.server import Found, TrackingServer
 from tests.conftest import ObjectStoreServer
+from tests.faults.serving.packages import stand_in
+from tests.gates import put_in_service, serving_of
+from tests.inferencing.conftest import run_of
 from tests.platform.containers import Containers, composed
 from tests.platform.monitoring import exposed, expressions, metrics_in
 from tests.tracking.made_runs import LOSSES, run_workflow
@@ -45,7 +48,7 @@ def store_server(folder: Path, secrets: dict[str, str]) -> ObjectStoreServer:
         return object_store.Identity(name=name, actions=actions, **keys)
 
     server.admin = identity("root", "Admin", "Read", "Write", "List", "Tagging")
-    policies = {name: policy(role, "genai") for name, role in roles(REPOSITORY).items()}
+    policies = {name: policy(roles(REPOSITORY)[name], "genai") for name in COMPOSE}
     object_store.write_identities(folder / "s3.json", server.admin, *map(identity, policies), policies=policies)
     server.start()
     prepare_bucket(server.store().bucket, REPOSITORY)
@@ -276,6 +279,19 @@ def test_dashboard_and_alerts_ask_for_what_the_servers_tell(up: Containers, own:
         assert asked, f"{name}: {expression}"
 
 
+def test_an_administrator_s_container_brings_the_champion_before_back(up: Containers, own: StoreAddress) -> None:
+    up.await_health("triton")
+    store, use_case = ArtifactStore(own), "python_assistant"
+    before, serves = (serving_of(store, use_case, stand_in(store, name)) for name in ("before", "serves"))
+    for day, one in enumerate((before, serves), 1):
+        put_in_service(store, run_of(use_case, day), one)
+    tini, *line = up.services["genai"]["entrypoint"]
+    up.services["genai"]["command"] = [*line[1:], "rollback", use_case]
+    up.complete("genai")
+    assert f"champion of {use_case}: {before.model_name}" in up.log("genai")
+    assert (tini, line[0]) == ("tini", "--")
+
+
 def load_a_model(bucket: Bucket, triton: str) -> None:
     """Some series are of models."""
     config = 'name: "told"\nbackend: "python"\noutput { name: "OUT" data_type: TYPE_INT32 dims: 1 }\n'
@@ -302,35 +318,3 @@ def run_dag(up: Containers, dag: str, password: str) -> dict[str, Any]:
         tasks = [one["task_id"] for one in client.get(f"{base}/taskInstances").json()["task_instances"]]
         value = f"{base}/taskInstances/{{}}/xcomEntries/return_value"
         return {task: client.get(value.format(task)).json()["value"] for task in tasks}
-
-
-def test_each_role_of_the_store_does_its_own_work_and_no_more(
-    up: Containers, secrets: tuple[Path, dict[str, str]]
-) -> None:
-    def may(user: str, key: str, *, write: bool) -> bool:
-        keys = {kind: secrets[1][f"S3_{user}_{kind.upper()}"] for kind in ("access_key", "secret_key")}
-        address = {"endpoint": f"127.0.0.1:{up.ports['minio']}", "bucket": "genai"} | keys
-        bucket = Bucket(StoreAddress.model_validate(address))
-        try:
-            bucket.put_bytes(key, b"1") if write else bucket.get_bytes(key)
-        except StoreAccessError:
-            return False
-        return True
-
-    keys = ["data_preparation/split/a", "serving/access.json", "serving/traffic/a", "aliases/a", f"{REPOSITORY}/a"]
-    written = {
-        user: [may(user, key, write=True) for key in keys] for user in ("WORKFLOW", "SERVING", "GATEWAY", "TRITON")
-    }
-    assert written == {
-        "WORKFLOW": [True] * 5,
-        "SERVING": [False, True, True, True, True],
-        "GATEWAY": [False, False, True, False, False],
-        "TRITON": [False] * 5,
-    }
-    read = {user: [may(user, key, write=False) for key in keys] for user in written}
-    assert read == {
-        "WORKFLOW": [True] * 5,
-        "SERVING": [True] * 5,
-        "GATEWAY": [False, True, True, True, False],
-        "TRITON": [False, False, False, False, True],
-    }

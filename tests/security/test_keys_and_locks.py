@@ -62,4 +62,11 @@ def test_nothing_but_torch_is_installed_without_a_digest(tmp_path: Path, monkeyp
     others = [one for one in commands if "install" in one and one not in by_digest]
     options = re.compile(r".*/python|-.*|pip|install|\$\{TORCH_INDEX:\+--index-url|\"\$TORCH_INDEX\"\}")
     assert [[word for word in one if not options.fullmatch(word)] for one in others] == [list(torch)] * 4
-    assert len(by_digest) == 11
+    assert len(by_digest) == 12
+    # nothing is built, or by the lock's setuptools alone
+    lock = {str(PROJECT_ROOT / "requirements.txt"), "workflow.txt"}
+    for one in by_digest:
+        assert "--only-binary :all:" in " ".join(one) or one[one.index("--build-constraints") + 1] in lock
+    assert re.search(
+        r"^setuptools==\S+ \\\n +--hash=sha256:", (PROJECT_ROOT / "requirements.txt").read_text(), re.MULTILINE
+    )

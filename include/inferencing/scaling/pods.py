@@ -26,7 +26,8 @@ PROGRAMS = ("triton", "gateway", "serving-control", "serving-scaler")
 @dataclass(frozen=True)
 class Cluster:
     """Where serving runs, and on what. `environment`: GENAI_* variables of this project's programs, without keys;
-    `secrets`: each program's Secret, with the store's access_key and secret_key, the gateway's pseudonym_key too."""
+    `secrets`: each program's Secret, with the store's access_key and secret_key, the gateway's pseudonym_key too;
+    `gateway_limits`: GENAI_GATEWAY_LIMITS without drain, which follows from the deadline."""
 
     namespace: str
     image: str
@@ -41,6 +42,7 @@ class Cluster:
     memory: str = "8Gi"
     gpus: int = 0
     gateways: int = 2
+    gateway_limits: str = ""
     node_selector: dict[str, str] = field(default_factory=dict)
     prometheus: str = "http://prometheus-server.monitoring"
 
@@ -149,10 +151,11 @@ def gateway(cluster: Cluster) -> Manifest:
     """One gateway."""
     container = program(cluster, "gateway", ["python", "-m", "include.inferencing.gateway"], {"http": GATEWAY_PORT})
     pseudonyms = _hidden({"GENAI_PSEUDONYM_KEY": "pseudonym_key"}, cluster.secrets["gateway"])
-    drain = {"name": "GENAI_GATEWAY_LIMITS", "value": f"drain={cluster.deadline_seconds + SPARE_SECONDS:g}"}
+    drain = f"drain={cluster.deadline_seconds + SPARE_SECONDS:g}"
+    limits = {"name": "GENAI_GATEWAY_LIMITS", "value": ",".join(filter(None, (cluster.gateway_limits, drain)))}
     ready, alive = ({"httpGet": {"path": path, "port": "http"}} for path in ("/ready", "/health"))
     return container | {
-        "env": [*container["env"], *pseudonyms, drain],
+        "env": [*container["env"], *pseudonyms, limits],
         "startupProbe": alive | {"periodSeconds": 2, "failureThreshold": 60},
         "readinessProbe": ready | {"periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 2},
         "livenessProbe": alive | {"periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 3},

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from include.inferencing.scaling.pods import GATEWAY_PORT, SCALER_PORT, TRITON_PORTS, Cluster, Manifest, labels
 from include.jobs.kubernetes_manifest import LABELS as JOB
 from include.platform.kubernetes.accounts import PART_OF
+from include.platform.kubernetes.admin import ADMIN
 
 # a namespace with this label may call the gateway and Airflow's web UI: an ingress controller's, a client's
 CLIENTS = {"genai-workflow/clients": "allowed"}
@@ -22,8 +23,11 @@ WORKER, API_SERVER = AIRFLOW | {"component": "worker"}, AIRFLOW | {"component": 
 API_PORT, DNS_PORT, HTTP_PORT, HTTPS_PORT = 8080, 53, 80, 443
 CLUSTER_API_PORTS = (HTTPS_PORT, 6443)
 NAME = "kubernetes.io/metadata.name"
-METADATA = "169.254.0.0/16"
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", METADATA)
+# of link-local addresses a node's own cache of names is one, too: NodeLocal DNS
+LINK_LOCAL = "169.254.0.0/16"
+# where clouds hand out a node's credentials: most of them, Azure's WireServer, Alibaba
+METADATA = (LINK_LOCAL, "168.63.129.16/32", "100.100.100.200/32")
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", *METADATA)
 # the chart's job that takes pods of failed tasks away; each of its commands is noted in the database
 CLEANUP = "airflow-cleanup-pods"
 # Airflow's programs that have the database's address; tasks have not
@@ -63,9 +67,10 @@ def policies(cluster: Cluster, outside: Outside) -> list[Manifest]:
     """All policies of the namespace; the first closes it."""
     store = [_to(store_peers(cluster, outside), [_port(_store_port(cluster))])]
     serving = {"app.kubernetes.io/part-of": "genai-serving"}
+    names = [_port(DNS_PORT, "UDP"), _port(DNS_PORT)]
     return [
         _policy(cluster, "closed", {}, ingress=[], egress=[]),
-        _policy(cluster, "names", {}, egress=[_to(_namespace({}), [_port(DNS_PORT, "UDP"), _port(DNS_PORT)])]),
+        _policy(cluster, "names", {}, egress=[_to([*_namespace({}), *_blocks([LINK_LOCAL])], names)]),
         *(
             _policy(cluster, f"store-{name}", chosen, egress=store)
             for name, chosen in {"serving": serving, "jobs": JOB, "airflow": AIRFLOW}.items()
@@ -78,7 +83,7 @@ def policies(cluster: Cluster, outside: Outside) -> list[Manifest]:
 
 
 def _serving(cluster: Cluster) -> list[Manifest]:
-    programs = ("gateway", "serving-control", "serving-scaler")
+    programs = ("gateway", "serving-control", "serving-scaler", ADMIN)
     ask = _to(_pods(labels("triton")), ASKED)
     watching = _namespace({NAME: _watching(cluster)})
     asking = [peer for name in programs for peer in _pods(labels(name))] + _pods(WORKER)
@@ -89,6 +94,8 @@ def _serving(cluster: Cluster) -> list[Manifest]:
         _policy(cluster, "triton", labels("triton"), ingress=[_from(asking, ASKED), told]),
         _policy(cluster, "gateway", labels("gateway"), ingress=calls, egress=[ask]),
         _policy(cluster, "serving-control", labels("serving-control"), egress=[ask]),
+        # `genai rollback` loads the model that it brings back
+        _policy(cluster, ADMIN, labels(ADMIN), egress=[ask]),
         _policy(cluster, "serving-scaler", labels("serving-scaler"), ingress=measured, egress=[ask]),
     ]
 
@@ -172,7 +179,7 @@ def _namespace(chosen: dict[str, str]) -> Peers:
 
 def _elsewhere() -> Peers:
     """Any address but the metadata service's, and pods, which some networks do not count among addresses."""
-    return [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA]}}, *_namespace({})]
+    return [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(METADATA)}}, *_namespace({})]
 
 
 def _blocks(addresses: Sequence[str]) -> Peers:
