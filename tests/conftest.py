@@ -3,18 +3,21 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from include.artifacts.bucket import StoreAddress
+from include.artifacts.bucket import Bucket, StoreAddress
 from include.artifacts.store import ArtifactStore
 from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT
 from include.local import object_store
 
+# the server of the session, once a test asks for one
+SHARED: list["ObjectStoreServer"] = []
 WEED = PROJECT_ROOT / ".genai" / "bin" / "weed"
 
 
@@ -50,8 +53,14 @@ def free_ports(count: int) -> int:
 
 
 def _is_free(port: int) -> bool:
+    """Whether a server may listen there: a client's connection may have the port as well."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 class ObjectStoreServer:
@@ -63,11 +72,21 @@ class ObjectStoreServer:
         self.reader = object_store.new_identity("reader", "Read", "List")
         object_store.write_identities(folder / "s3.json", self.admin, self.reader)
         self.process: subprocess.Popen[bytes] | None = None
+        self.has_answered = False
 
     def start(self) -> None:
-        """Launch the server and wait until it answers."""
+        """Launch the server and wait until it answers; the first time on other ports if one was taken meanwhile."""
         self.launch()
-        self.await_answer()
+        try:
+            self.await_answer()
+        except GenaiError:
+            sys.stderr.write((self.folder / "weed.log").read_text()[-2000:])
+            if self.has_answered or not self.process or self.process.poll() is None:
+                raise
+            self.port = free_ports(4)
+            self.launch()
+            self.await_answer()
+        self.has_answered = True
 
     def launch(self) -> None:
         (self.folder / "data").mkdir(exist_ok=True)
@@ -93,6 +112,15 @@ class ObjectStoreServer:
         self.process.kill()
         self.process.wait()
 
+    def leave_only(self, kept: str) -> None:
+        """Remove all other buckets. Each has a volume, of which there are as many as the disk has gigabytes free."""
+        client = self.store().bucket.client
+        for found in client.list_buckets():
+            if found.name != kept:
+                bucket = Bucket(self.address(bucket=found.name))
+                bucket.delete(bucket.keys(""))
+                client.remove_bucket(found.name)
+
     def address(self, identity: object_store.Identity | None = None, **changes: str) -> StoreAddress:
         who = identity or self.admin
         base = {
@@ -111,8 +139,18 @@ class ObjectStoreServer:
 def object_store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStoreServer]:
     server = ObjectStoreServer(tmp_path_factory.mktemp("object_store"))
     server.start()
+    SHARED.append(server)
     yield server
     server.kill()
+    SHARED.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_buckets() -> Iterator[None]:
+    """What buckets a file's tests have made on the shared server go with it."""
+    yield
+    for server in SHARED:
+        server.leave_only("genai")
 
 
 @pytest.fixture(scope="session")

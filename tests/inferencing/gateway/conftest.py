@@ -73,8 +73,9 @@ class GatewayServer:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **({"max_retries": 0, "timeout": 90} | values))
 
     def lines(self) -> list[dict[str, Any]]:
-        """One a request."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{"at"')]
+        """One a request; of the last one only what is whole, as it may be written just now."""
+        whole = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in whole if line.startswith('{"at"')]
 
 
 def bearer(key: str) -> dict[str, str]:
