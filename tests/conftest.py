@@ -16,6 +16,8 @@ from include.core.errors import GenaiError
 from include.core.settings import PROJECT_ROOT
 from include.local import object_store
 
+# before torch is loaded: two processes of tests share the cores, as an Airflow's tasks do
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # the server of the session, once a test asks for one
 SHARED: list["ObjectStoreServer"] = []
 WEED = PROJECT_ROOT / ".genai" / "bin" / "weed"

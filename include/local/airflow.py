@@ -134,6 +134,8 @@ def environment(
             map(str, (PROJECT_ROOT, PROJECT_ROOT / "include" / "local" / "airflow_settings"))
         ),
         "HF_HUB_OFFLINE": "0" if settings.read_hub else "1",
+        # tasks compute beside one another: a thread that waits must not burn the core that another task computes on
+        "OMP_WAIT_POLICY": "PASSIVE",
         **variables(sections(settings, credentials, dags or PROJECT_ROOT / "dags")),
     }
 
