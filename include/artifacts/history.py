@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from include.artifacts.bucket import Bucket
+from include.artifacts.bucket import Bucket, StoredObject
 from include.artifacts.manifest import RunName
 from include.artifacts.ref import ArtifactRef
 from include.core.errors import ArtifactNotFoundError
@@ -118,15 +118,15 @@ class History:
 
     def of_run(self, use_case: str, run_id: str) -> list[RunRecord]:
         """What the tasks of one run did, as they ended."""
-        keys = [key for key, _ in self.by_run(use_case).get(run_id, [])]
+        keys = [item.key for item in self.by_run(use_case).get(run_id, [])]
         return sorted(self.read(keys), key=lambda record: record.at)
 
-    def by_run(self, use_case: str) -> dict[str, list[tuple[str, datetime]]]:
-        """Run -> keys of its records and when each was written, by one listing; the run written to last comes first."""
-        found: dict[str, list[tuple[str, datetime]]] = {}
-        for key, at in sorted(self._keys(f"{RUNS}{use_case}/"), key=lambda entry: entry[1], reverse=True):
-            run = unquote(key.rpartition("/")[2].partition("~")[2].removesuffix(".json"))
-            found.setdefault(run, []).append((key, at))
+    def by_run(self, use_case: str) -> dict[str, list[StoredObject]]:
+        """Run -> its records as they lie in the store, by one listing; the run written to last comes first."""
+        found: dict[str, list[StoredObject]] = {}
+        for item in sorted(self.bucket.objects(f"{RUNS}{use_case}/"), key=lambda item: item.modified, reverse=True):
+            run = unquote(item.key.rpartition("/")[2].partition("~")[2].removesuffix(".json"))
+            found.setdefault(run, []).append(item)
         return found
 
     def read(self, keys: Iterable[str]) -> list[RunRecord]:

@@ -11,6 +11,9 @@ from include.local.layout import layout, python_folder, search_path
 
 CONNECTION = "genai_store"
 ACCELERATOR_POOL = "accelerator"
+# tasks compute beside one another: a thread that waits must not burn the core that another task computes on;
+# benchmarks/side_by_side measures it
+COMPUTING = {"OMP_WAIT_POLICY": "PASSIVE"}
 # settings that tasks use and no other program has
 TASK_SECRETS = ("pseudonym_key", "text_api_key", "judge_api_key", "mlflow_password", "mlflow_token")
 COMPONENTS = {
@@ -134,8 +137,7 @@ def environment(
             map(str, (PROJECT_ROOT, PROJECT_ROOT / "include" / "local" / "airflow_settings"))
         ),
         "HF_HUB_OFFLINE": "0" if settings.read_hub else "1",
-        # tasks compute beside one another: a thread that waits must not burn the core that another task computes on
-        "OMP_WAIT_POLICY": "PASSIVE",
+        **COMPUTING,
         **variables(sections(settings, credentials, dags or PROJECT_ROOT / "dags")),
     }
 

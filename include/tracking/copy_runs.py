@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from include.artifacts.bucket import StoredObject
 from include.artifacts.history import History, RunRecord
 from include.artifacts.manifest import sha256_of
 from include.artifacts.store import ArtifactStore
@@ -20,11 +21,11 @@ from include.tracking.server import Found, Refused, TrackingServer
 from include.tracking.told import DEPLOY, KEY, KIND, PART, RECORDS, REPLACED, RUN, Told, tell
 
 # raised where what is told of a run changes: all are told again
-FORMAT = 1
+FORMAT = 2
 SILENT = timedelta(days=1)
 FINISHED, FAILED, RUNNING, KILLED = "FINISHED", "FAILED", "RUNNING", "KILLED"
 Link = Callable[[str, str], str]
-Keys = Sequence[tuple[str, datetime]]
+Items = Sequence[StoredObject]
 # what is wrong with one document or request; that the server or the store is away is none of them
 OF_ONE = (Refused, CorruptedArtifactError, ArtifactNotFoundError, ValueError, TypeError, LookupError, ArithmeticError)
 
@@ -83,25 +84,25 @@ class _Copying:
         experiment = self.server.experiment(use_case)
         there = _there(self.server, experiment)
         due = {
-            run: keys
-            for run, keys in self.history.by_run(use_case).items()
-            if f"{use_case}/{run}" not in there or _differs(there[f"{use_case}/{run}"], keys)
+            run: items
+            for run, items in self.history.by_run(use_case).items()
+            if f"{use_case}/{run}" not in there or _differs(there[f"{use_case}/{run}"], items)
         }
-        for run, keys in due.items():
+        for run, items in due.items():
             if self._is_late():
                 return
             with self.apart(f"{use_case}: run {run}"):
-                self._run(experiment, there, use_case, run, keys)
+                self._run(experiment, there, use_case, run, items)
         with self.apart(f"{use_case}: its champion"):
             runs = _there(self.server, experiment) if due else there
             self.versions += copy_champions(self.store, self.server, use_case, runs)
 
-    def _run(self, experiment: str, there: Mapping[str, Found], use_case: str, run: str, keys: Keys) -> None:
-        records = self.history.read(key for key, _ in keys)
+    def _run(self, experiment: str, there: Mapping[str, Found], use_case: str, run: str, items: Items) -> None:
+        records = self.history.read(item.key for item in items)
         if not records:
             return
         told = tell(self.store, records, self.link(use_case, run))
-        _write(self.server, experiment, there.get(told.key), told, records, keys)
+        _write(self.server, experiment, there.get(told.key), told, records, items)
         self.runs += 1
         self.tell_of(f"{use_case}: run {run}")
 
@@ -134,20 +135,21 @@ def _params_of(run: Found) -> dict[str, str]:
     return {param["key"]: param["value"] for param in run["data"].get("params", [])}
 
 
-def _differs(run: Found, keys: Keys) -> bool:
+def _differs(run: Found, items: Items) -> bool:
     """Whether what MLflow has is of other records. What somebody deleted there stays deleted."""
     if run["info"]["lifecycle_stage"] != "active":
         return False
-    lives = run["info"]["status"] == RUNNING and _is_silent(keys)
-    return lives or tags_of(run).get(RECORDS) != _signature(keys)
+    lives = run["info"]["status"] == RUNNING and _is_silent(items)
+    return lives or tags_of(run).get(RECORDS) != _signature(items)
 
 
-def _signature(keys: Iterable[tuple[str, datetime]]) -> str:
-    return sha256_of([FORMAT, *sorted([key, at.isoformat()] for key, at in keys)])
+def _signature(items: Items) -> str:
+    # not by when they were written: two writings may lie within what a store's clock tells apart
+    return sha256_of([FORMAT, *sorted([item.key, item.etag] for item in items)])
 
 
-def _is_silent(keys: Keys) -> bool:
-    return max(at for _, at in keys) < datetime.now(UTC) - SILENT
+def _is_silent(items: Items) -> bool:
+    return max(item.modified for item in items) < datetime.now(UTC) - SILENT
 
 
 def _write(
@@ -156,7 +158,7 @@ def _write(
     there: Found | None,
     told: Told,
     records: Sequence[RunRecord],
-    keys: Keys,
+    items: Items,
 ) -> None:
     run = _run(server, experiment, there, told)
     parts = _by_key(
@@ -170,10 +172,10 @@ def _write(
     for other in parts.values():
         server.post("runs/delete", run_id=other)
     _log(server, run, told)
-    status = _status(records, keys)
+    status = _status(records, items)
     ended = {} if status == RUNNING else {"end_time": told.ended}
     server.post("runs/update", run_id=run, status=status, **ended)
-    server.post("runs/set-tag", run_id=run, key=RECORDS, value=_signature(keys))
+    server.post("runs/set-tag", run_id=run, key=RECORDS, value=_signature(items))
 
 
 def _run(server: TrackingServer, experiment: str, there: Found | None, told: Told) -> str:
@@ -228,11 +230,11 @@ def _log(server: TrackingServer, run: str, told: Told) -> None:
     server.log(run, told.params, {name: value for name, value in told.tags.items() if value}, metrics)
 
 
-def _status(records: Sequence[RunRecord], keys: Keys) -> str:
+def _status(records: Sequence[RunRecord], items: Items) -> str:
     """As far as the store tells: a run whose last task has a record is over, one that a gate stopped too."""
     by_task = {record.place.task: record for record in records}
     if any(record.metrics.get("passed") is False for record in records):
         return FAILED
     if DEPLOY in by_task:
         return FINISHED
-    return KILLED if _is_silent(keys) else RUNNING
+    return KILLED if _is_silent(items) else RUNNING

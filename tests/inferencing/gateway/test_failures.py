@@ -72,8 +72,8 @@ def test_a_killed_triton_ends_its_streams_at_once_and_takes_no_other_request_wit
     # of an answer that is sent as a whole nothing was sent yet, whatever was written
     assert [one.json()["choices"][0]["message"]["content"].split() for one in answers] == [["token"] * 40] * 2
     assert [one.json()["usage"]["completion_tokens"] for one in answers] == [40, 40]
-    told = [line for line in lines_of(gateway, 12) if line["model"] == THINKS]
-    assert sorted(line["retried"] for line in told) == [0, 0, 1, 1]
+    # half of the twelve were there: three were broken, the three that had sent nothing went elsewhere
+    assert sorted(line["retried"] for line in lines_of(gateway, 12)) == [0] * 9 + [1] * 3
     assert Stream(gateway, key, SLOW, 3).end().done
 
     scene.revive(scene.tritons[0])

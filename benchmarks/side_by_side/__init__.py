@@ -1,0 +1,1 @@
+"""Tasks that compute beside one another."""
