@@ -22,7 +22,7 @@ WAYS = {"default": {}, "this project": COMPUTING}
 def slower(shape: tuple[int, ...], variables: dict[str, str], count: int) -> float:
     """Seconds of the slower of `count` tasks that begin together."""
     line = [sys.executable, "-m", "benchmarks.side_by_side.training", *map(str, shape)]
-    around = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")} | variables
+    around = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))} | variables
     tasks = [
         subprocess.Popen(line, env=around, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) for _ in range(count)
     ]
